@@ -26,6 +26,7 @@ CERTIFICATE_CHANGED = "certificate_changed"
 """Issues of a provider's identity. A provider has at most one of the three: all use the issue id prefix of the first."""
 CONTEXT_TOO_SMALL = "context_too_small"
 BUDGET_EXCEEDED = "budget_exceeded"
+EXCHANGE_RATES_MISSING = "exchange_rates_missing"
 DATABASE_LOST = "database_lost"
 """The issue for a damaged or lost database; it stays until the owner confirms the loss."""
 DATABASE_UNAVAILABLE = "database_unavailable"
@@ -198,6 +199,27 @@ def budget_exceeded(hass: HomeAssistant, state: BudgetState, owner: str, currenc
         ),
         data={"budget_id": budget.id},
     )
+
+
+@callback
+def exchange_rates_missing(hass: HomeAssistant, missing: Collection[str], currency: str) -> None:
+    """Create the issue for currencies of providers without an exchange rate to the `currency` of budgets."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        EXCHANGE_RATES_MISSING,
+        is_fixable=False,
+        severity=ir.IssueSeverity.WARNING,
+        learn_more_url=MORE_URL,
+        translation_key=EXCHANGE_RATES_MISSING,
+        translation_placeholders=escaped({"missing": ", ".join(missing), "currency": currency}),
+    )
+
+
+@callback
+def exchange_rates_known(hass: HomeAssistant) -> None:
+    """Delete the issue for currencies without an exchange rate."""
+    ir.async_delete_issue(hass, DOMAIN, EXCHANGE_RATES_MISSING)
 
 
 @callback

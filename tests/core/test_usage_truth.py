@@ -19,7 +19,7 @@ from zeroconf_ai.accounting.prices.energy import EnergyMeter
 from zeroconf_ai.accounting.usage.generation import Outcome
 from zeroconf_ai.backends.base import Timeouts
 from zeroconf_ai.engine import Caller, Engine, Source
-from zeroconf_ai.protocol.errors import ApiError, StreamBrokenError
+from zeroconf_ai.protocol.errors import ApiError, StreamBrokenError, UpstreamConnectionError
 from zeroconf_ai.protocol.prices import Prices
 from zeroconf_ai.protocol.record import Cost
 from zeroconf_ai.protocol.request import Kind, Request
@@ -278,7 +278,26 @@ async def test_usage_cost_is_the_measured_energy() -> None:
     assert (first.cost_source, first.currency) == ("measured", "EUR")
     assert first.cost is not None
     assert 0 < first.cost == pytest.approx(100_000 * first.duration * DOLLAR / 3_600_000, rel=0.9)
-    assert (second.cost, second.cost_source) == (0, "free")
+    assert first.energy is not None
+    assert 0 < first.energy == pytest.approx(100_000 * first.duration, rel=0.9)
+    assert (second.cost, second.cost_source, second.energy) == (0, "free", None)
+
+
+async def test_record_times_are_those_of_the_attempt_that_answered_after_the_failed_one() -> None:
+    recorder = MemoryRecorder()
+    engine = Engine()
+    await engine.attach(Accounting(recorder=recorder))
+    engine.add(StubBackend("a", UpstreamConnectionError("A is unreachable")))
+    engine.add(StubBackend("b"))
+    await read_until(engine, chat(stream=True))
+    await engine.close()
+    record = recorder.only
+    (failed,) = record.failed_attempts
+    times = (failed.began, failed.ended, record.sent, record.first_byte, record.first_token, record.duration)
+    known = [time for time in times if time is not None]
+    assert len(known) == len(times)
+    assert known == sorted(known)
+    assert known[0] >= 0
 
 
 PATHS: dict[str, dict[str, Any]] = {

@@ -173,7 +173,7 @@ async def test_flow_forms_and_menus_have_all_texts(
 
     # Options.
     await walk.go(configure, entry_id, kind="options")
-    for option in ("settings", "models", "budgets", "alerts", "database"):
+    for option in ("settings", "models", "budgets", "exchange_rates", "alerts", "database"):
         await walk.go(configure, gateway, {"next_step_id": option}, kind="options")
     await walk.go(configure, gateway, {"next_step_id": "import"}, {"yaml": "- nonsense"}, kind="options")
     for model in ("new", "auto"):

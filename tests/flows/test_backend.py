@@ -36,7 +36,8 @@ async def test_backend_form_adds_ollama_in_two_steps(hass: HomeAssistant, gatewa
         assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "ollama")
         result = await submit(hass, result, at(ollama.root.removeprefix("http://")))
         assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "details")
-        assert result["description_placeholders"] == {"reason": "", "type": "Ollama", "count": "4"}
+        currencies = {"currency": "USD", "home_currency": "EUR"}
+        assert result["description_placeholders"] == {"reason": "", "type": "Ollama", "count": "4", **currencies}
         assert "qwen3:8b" in offered(result, "models")
         result = await submit(
             hass, result, details("Attic", ["qwen3:8b"], aliases="gpt-4o = qwen3:8b\n\n", max_concurrent=2, monthly_limit=2.5)

@@ -20,6 +20,7 @@ from .accounting.usage.generation import FailedAttempt, Generation, Recorder
 from .backends.base import Backend
 from .backends.locate import locate
 from .protocol.errors import ApiError, LoopDetectedError
+from .protocol.exchange import NO_EXCHANGE, Exchange
 from .protocol.models import ModelInfo
 from .protocol.record import ServiceRecord
 from .protocol.request import Request
@@ -70,6 +71,8 @@ class Engine:
         self.checker = HealthChecker(self.pool)
         self._configured = self._policy = policy or Policy()
         self._home_only = False
+        self.exchange = NO_EXCHANGE
+        """Converts costs to the currency of budgets. May be replaced at any time; requests in progress use the former one."""
         self.own_id = own_id
         self.limiter = ConcurrencyLimiter()
         """Limits parallel requests to all backends together; its limit and queue length may be set at any time."""
@@ -217,7 +220,7 @@ class Engine:
             running = self.running.begin(request, caller, created)
             if outer is None:
                 permit = await self.limiter.acquire(request.urgency, request_id=request.request_id, key_id=request.key_id)
-            reply = await self._route(request, outer or caller, bills, plan, failures, excluded)
+            reply = await self._route(request, outer or caller, bills, plan, failures, excluded, started)
             running.backend_id, running.model = self.last_answer = (reply.backend_id, reply.model)
             if admission is not None:
                 reply.headers = admission.headers
@@ -241,7 +244,7 @@ class Engine:
                 if self.recorder is not None or admission is not None:
                     generation = record_of(request, caller, reply, bills, failures, refusal, created, started)
                     if admission_control is not None and admission is not None:
-                        self._reconcile(admission_control, admission, generation, bills)
+                        self._reconcile(admission_control, admission, generation, bills, request.exchange)
                     if self.recorder is not None:
                         self.recorder.record(generation)
                     if reply is not None and exchanges is not None and exchanges is self.exchanges:
@@ -313,10 +316,22 @@ class Engine:
         return admission, admission.barred | others
 
     def _reconcile(
-        self, admission_control: AdmissionControl, admission: Admission, generation: Generation, bills: Sequence[Bill]
+        self,
+        admission_control: AdmissionControl,
+        admission: Admission,
+        generation: Generation,
+        bills: Sequence[Bill],
+        exchange: Exchange,
     ) -> None:
         """Replace the reservation by the actual usage."""
-        admission.reconcile(generation, costs_by_backend(bills) if len(bills) > 1 else None)
+        admission.reconcile(generation, costs_by_backend(bills, exchange) if len(bills) > 1 else None)
+        if generation.cost and generation.converted_cost is None and exchange.currency is not None:
+            _LOGGER.warning(
+                "There is no exchange rate from %s to %s: budgets count the cost of request %s one to one",
+                generation.currency,
+                exchange.currency,
+                generation.id,
+            )
         if generation.backend_id is not None:
             self._follow_cost(admission_control, generation.backend_id)
 
@@ -346,11 +361,12 @@ class Engine:
         plan: Plan | None,
         failures: list[FailedAttempt],
         excluded: ApiError | None,
+        started: float,
     ) -> Reply:
         """Route the request. Nested requests made meanwhile count for its caller and skip the queue."""
         token = _ON_BEHALF_OF.set(caller)
         try:
-            return await self._router.route(request, self.policy, bills, plan, failures, excluded)
+            return await self._router.route(request, self.policy, bills, plan, failures, excluded, started)
         finally:
             _ON_BEHALF_OF.reset(token)
 
@@ -371,6 +387,7 @@ class Engine:
             key_id=caller.key_id,
             urgency=caller.urgency,
             inside=caller.inside,
+            exchange=self.exchange,
         )
 
     def explain(self, request: Request, caller: Caller) -> Explanation:

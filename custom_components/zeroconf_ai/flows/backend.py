@@ -10,8 +10,11 @@ from homeassistant.data_entry_flow import AbortFlow
 
 from ..const import CONF_BASE_URL, CONF_HEADERS, CONF_MODELS, SUBENTRY_BACKEND
 from ..core.config.backend_types import BACKEND_TYPES, BackendType
+from ..core.config.model_fields import CURRENCY
 from ..core.protocol.models import ModelInfo
+from ..core.protocol.prices import DEFAULT_CURRENCY
 from ..gateway.backend_storage import load_config
+from ..gateway.exchange import budget_currency, stored_rates
 from ..markdown import MarkdownFlow, escaped
 from .backend_lines import HEADER_INVALID, MASKED, read_headers, read_lines, show_headers, show_lines
 from .backend_probe import KEY_FOR_NEW_HOST, backend_url, probe_backend
@@ -98,16 +101,23 @@ class BackendSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
         """Ask for the name and the settings of its use, and save the backend."""
         former = self._former
         errors: dict[str, str] = {}
-        placeholders = {"reason": "", "type": self._type.title, "count": str(len(self._models))}
+        stored: Mapping[str, Any] = {} if former is None else former.data
+        currency, options = stored.get(CURRENCY) or DEFAULT_CURRENCY, self._get_entry().options
+        placeholders = {
+            "reason": "",
+            "type": self._type.title,
+            "count": str(len(self._models)),
+            "currency": budget_currency(self.hass, options) if stored_rates(options) else currency,
+            "home_currency": self.hass.config.currency,
+        }
         if user_input is not None:
             values = {key: value for key, value in flatten(user_input).items() if value not in (None, "", [])}
             try:
                 return self._save(read_lines(values))
             except Problem as problem:  # not at the field itself: its section may be folded
                 errors, placeholders = {"base": problem.key}, placeholders | problem.placeholders
-        stored: Mapping[str, Any] = {} if former is None else former.data
         models = dict.fromkeys([*(model.id for model in self._models), *stored.get(CONF_MODELS, ())])
-        schema = details_schema(self._type, self._free_name() if former is None else former.title, models)
+        schema = details_schema(self._type, self._free_name() if former is None else former.title, models, currency)
         return self.async_show_form(
             step_id="details",
             data_schema=self.add_suggested_values_to_schema(schema, user_input or suggest(show_lines(stored))),

@@ -10,6 +10,7 @@ import voluptuous as vol
 
 from homeassistant.const import CONF_API_KEY, CONF_NAME
 from homeassistant.data_entry_flow import section
+from homeassistant.generated.currencies import ACTIVE_CURRENCIES
 from homeassistant.helpers.selector import (
     BooleanSelector,
     NumberSelector,
@@ -27,7 +28,8 @@ from ..core.config.backend_fields import FIELDS
 from ..core.config.backend_types import BackendType
 from ..core.config.connection_fields import Address, Headers, Secret
 from ..core.config.fields import BackendField, Choice, Flag, Money, Seconds, Section, StoredKind, Whole
-from ..core.config.model_fields import RATE, Aliases, AllowedModels, ModelPrices, stored_rate
+from ..core.config.model_fields import CURRENCY, RATE, Aliases, AllowedModels, ModelPrices, stored_rate
+from ..core.protocol.prices import DEFAULT_CURRENCY
 from ..core.protocol.record import Placement
 from ..provider.power_meter import energy_fields
 from .provider_schemas import ADVANCED, COSTS, ENERGY, LIMITS, ROUTING, SECRET, whole
@@ -46,6 +48,8 @@ class _Form:
     """The data of the subentry that is changed; empty for a new one."""
     models: tuple[str, ...] = ()
     """The models that the backend serves."""
+    currency: str = DEFAULT_CURRENCY
+    """The currency of its prices so far."""
 
 
 def connection_schema(backend_type: BackendType, stored: Mapping[str, Any]) -> vol.Schema:
@@ -55,9 +59,9 @@ def connection_schema(backend_type: BackendType, stored: Mapping[str, Any]) -> v
     return vol.Schema({**_fields(Section.CONNECTION, form), vol.Required(ADVANCED): _folded(advanced)})
 
 
-def details_schema(backend_type: BackendType, name: str, models: Iterable[str]) -> vol.Schema:
-    """The second form: the backend's name, and the settings of its use."""
-    form = _Form(backend_type, {}, tuple(models))
+def details_schema(backend_type: BackendType, name: str, models: Iterable[str], currency: str = DEFAULT_CURRENCY) -> vol.Schema:
+    """The second form: the backend's name, and the settings of its use. `currency`: that of its prices so far."""
+    form = _Form(backend_type, {}, tuple(models), currency)
     fields: dict[vol.Marker, Any] = {
         vol.Required(CONF_NAME, default=name): TextSelector(),
         **_fields(Section.DETAILS, form),
@@ -134,9 +138,10 @@ def _models(setting: BackendField, form: _Form) -> dict[vol.Marker, Any]:
 
 
 def _prices(setting: BackendField, form: _Form) -> dict[vol.Marker, Any]:
-    """The prices of all models, and those of single models."""
+    """The prices of all models with their currency, and those of single models."""
     rates: dict[vol.Marker, Any] = {vol.Optional(stored_rate(rate)): _money(RATE) for rate in _RATES}
-    return {**rates, vol.Optional(setting.stored): _LINES}
+    names = SelectSelectorConfig(options=sorted({*ACTIVE_CURRENCIES, form.currency}), mode=SelectSelectorMode.DROPDOWN)
+    return {vol.Optional(CURRENCY): SelectSelector(names), **rates, vol.Optional(setting.stored): _LINES}
 
 
 def _money(kind: Money) -> NumberSelector:

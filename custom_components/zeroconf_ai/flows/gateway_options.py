@@ -1,4 +1,4 @@
-"""The options of the gateway: settings, model aliases, API keys, budgets, alerts, database, and the import of backends."""
+"""The options of the gateway: settings, aliases, API keys, budgets, exchange rates, alerts, database, import of backends."""
 
 import asyncio
 from types import MappingProxyType
@@ -27,6 +27,7 @@ from ..gateway.backend_storage import data_of
 from ..gateway.policy import stored_aliases, virtual_models_of
 from .accounting import AccountingFlow
 from .budgets import BudgetsFlow
+from .exchange_rates import ExchangeRatesFlow
 from .gateway_schemas import CONF_YAML, IMPORT, settings_schema
 from .keys import KeysFlow
 from .model_aliases import ModelAliasesFlow
@@ -41,7 +42,7 @@ _RULES = (CONF_STRATEGY, CONF_CLOUD_FALLBACK, CONF_RETRY_METERED_TIMEOUTS)
 """Options that are attributes of a routing policy."""
 
 
-class GatewayOptionsFlow(KeysFlow, BudgetsFlow, AccountingFlow, ModelAliasesFlow):
+class GatewayOptionsFlow(KeysFlow, BudgetsFlow, ExchangeRatesFlow, AccountingFlow, ModelAliasesFlow):
     """Changes apply immediately, except to running requests."""
 
     async def async_step_settings(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

@@ -38,7 +38,11 @@ class ProviderOptionsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
             step_id="init",
             data_schema=self.add_suggested_values_to_schema(options_schema(), user_input or self.config_entry.options),
             errors=errors,
-            description_placeholders={"name": self.config_entry.title, "reason": reason},
+            description_placeholders={
+                "name": self.config_entry.title,
+                "reason": reason,
+                "home_currency": self.hass.config.currency,
+            },
         )
 
 

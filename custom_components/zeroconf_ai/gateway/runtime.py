@@ -57,6 +57,7 @@ from ..usage.trackers import UsageTrackers
 from .advertisement import GatewayAdvertisement
 from .audio import HomeAudio
 from .coordinators import BackendCoordinators, GatewayCoordinator
+from .exchange import ExchangeFeed
 from .members import GatewayMembers
 from .policy import policy_of
 from .separate_port import SeparatePort
@@ -97,6 +98,7 @@ class GatewayRuntime:
         self.key_watch = KeyWatch(store.ledger, store.keys)
         self._alerts = Alerts(hass, entry, store, self.trackers, self.key_watch)
         self.separate_port = SeparatePort(hass, self.server)
+        self.exchange = ExchangeFeed(hass, self._engine, store.totals)
         self.presence = GatewayAdvertisement(hass, entry, self.server, store.keys, self.separate_port)
 
     @property
@@ -128,7 +130,7 @@ class GatewayRuntime:
         self._engine.own_id = self.server.id
         self.key_watch.factor = key_factor(self._entry.options)
         await self.key_watch.load(time.time())
-        recorders = Recorders(self.metrics, self.coordinator.counts, self.trackers, self.key_watch)
+        recorders = Recorders(self.metrics, self.coordinator.counts, self.trackers, self.key_watch, self.exchange)
         store = self.store
         accounting = Accounting(recorders, store.admission_control, store.exchanges, store.sessions)
         self._stack.callback(await self._engine.attach(accounting))
@@ -146,6 +148,7 @@ class GatewayRuntime:
         issues.check_database(self._hass, self.store)
         self._stack.callback(self.store.listen_loss(partial(issues.check_database, self._hass, self.store)))
         self.metrics.watch_budgets(lambda: [self.store.budgets.state(budget.id) for budget in self.store.budgets])
+        self._stack.callback(self.exchange.close)
         self._stack.push_async_callback(self.backends.close)
         self._stack.push_async_callback(self.separate_port.close)
         self._stack.push_async_callback(self._drain)
@@ -168,6 +171,7 @@ class GatewayRuntime:
         self.key_watch.factor = key_factor(options)
         self.apply_access()
         engine.policy = policy_of(options)
+        self.exchange.apply(options)
         engine.limiter.limit = options.get(CONF_CONCURRENCY) or None
         engine.limiter.queue_length = options.get(CONF_QUEUE_LENGTH, DEFAULT_QUEUE_LENGTH)
         await self.separate_port.apply(options.get(CONF_OWN_PORT))

@@ -140,7 +140,7 @@ class UsageTracker(DataUpdateCoordinator[None]):
     @property
     def currency(self) -> str:
         """The currency of its budgets."""
-        return self.cost_currency or self.hass.config.currency
+        return self.hass.data[DATA].engine.exchange.currency or self.cost_currency or self.hass.config.currency
 
     @property
     def rate_limited(self) -> bool:

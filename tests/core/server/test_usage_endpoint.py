@@ -87,7 +87,7 @@ async def test_usage_without_keys_contains_only_anonymous_requests(store: Accoun
 
 async def test_usage_group_has_all_fields(store: AccountingStore) -> None:
     used(store, first_token=0.5)
-    used(store, first_token=1.5, currency="EUR")
+    used(store, first_token=1.5, currency="EUR", cost_source="measured", energy=7200.0)
     used(store, outcome=Outcome.ERROR, usage=Usage(), cost=None, estimated=True)
     async with kept(store, mode=Auth.NONE) as gateway:
         _, told, _ = await gateway.get(f"usage?{RANGE}&group_by=day&group_by=provider,model")
@@ -108,7 +108,9 @@ async def test_usage_group_has_all_fields(store: AccountingStore) -> None:
         "tokens_cache_write_1h": 0,
         "mean_duration_ms": 2000.0,
         "mean_latency_ms": 1000.0,
+        "energy_kwh": 0.002,
         "cost": {"EUR": 1.5, "USD": 1.5},
+        "energy_cost": {"EUR": 1.5},
     }
     assert told["data"] == [{"day": "2026-11-20", "backend": "b", "backend_name": "B", "model": "m"} | numbers]
     assert told["total"] == numbers

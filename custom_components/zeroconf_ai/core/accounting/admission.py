@@ -62,6 +62,8 @@ class AdmissionRequest:
     """The larger amounts that are reserved instead if the budgets allow it."""
     unpriced: Mapping[str, str] = NOTHING
     """The request's field whose cost is unknown in advance, by the ids of the backends where it costs something."""
+    unconverted: Mapping[str, str] = NOTHING
+    """The currency without an exchange rate, by the ids of the backends whose costs no budget can therefore cover."""
     limits_answer: bool = True
     """Whether the request itself limits the length of its answer."""
     created: float = field(default_factory=time.time)

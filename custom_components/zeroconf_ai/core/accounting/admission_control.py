@@ -230,7 +230,7 @@ class _StoreAdmission(Admission):
         if self._reconciled:
             return
         self._reconciled = True
-        cost = generation.usage.cost if generation.cost is None else generation.cost
+        cost = generation.usage.cost if generation.cost is None else generation.budget_cost
         try:
             self._budgets.reconcile(self._asked, self._reservation, generation.backend_id, cost or 0, costs)
         except Exception:  # the rest of the clean-up must run

@@ -23,6 +23,9 @@ class AttemptRecord(TypedDict):
     model: str
     reason: str
     code: str | None
+    began_ms: float | None
+    """From the arrival of the request; None in records of earlier versions."""
+    ended_ms: float | None
 
 
 class RequestRecord(TypedDict):
@@ -60,6 +63,15 @@ class RequestRecord(TypedDict):
     cost_completion: float | None
     cost_source: str | None
     currency: str
+    converted_cost: float | None
+    """The cost in `converted_currency`, which budgets were charged; None without an exchange rate."""
+    converted_currency: str | None
+    energy_wh: float | None
+    """Watt-hours that were measured."""
+    sent_ms: float | None
+    """From the arrival until the request was sent to the backend that answered."""
+    first_byte_ms: float | None
+    """From the arrival until that backend began to answer."""
     latency_ms: float | None
     duration_ms: float
     tokens_per_second: float | None
@@ -107,7 +119,7 @@ def _record(row: dict[str, Any], names: Names) -> RequestRecord:
         "backend_name": row["backend_name"],
         "provider_health": row["provider_health"],
         "attempts": row["attempts"],
-        "failed_attempts": row["failed_attempts"] or [],
+        "failed_attempts": [_attempt(attempt) for attempt in row["failed_attempts"] or ()],
         "streamed": bool(row["stream"]),
         "outcome": row["outcome"],
         "error_code": row["error_code"],
@@ -122,10 +134,31 @@ def _record(row: dict[str, Any], names: Names) -> RequestRecord:
         "cost_completion": None if cost is None or prompt_cost is None else _money(cost - prompt_cost),
         "cost_source": row["cost_source"],
         "currency": row["currency"],
-        "latency_ms": None if latency is None else round(latency * 1000, 1),
+        "converted_cost": _money(row["converted_cost"]),
+        "converted_currency": row["converted_currency"],
+        "energy_wh": None if row["energy"] is None else row["energy"] / 3600,
+        "sent_ms": _milliseconds(row["sent"]),
+        "first_byte_ms": _milliseconds(row["first_byte"]),
+        "latency_ms": _milliseconds(latency),
         "duration_ms": round(duration * 1000, 1),
         "tokens_per_second": round(tokens / writing, 1) if writing and row["stream"] and tokens else None,
     }
+
+
+def _attempt(attempt: dict[str, Any]) -> AttemptRecord:
+    return {
+        "backend_id": attempt["backend_id"],
+        "backend_name": attempt["backend_name"],
+        "model": attempt["model"],
+        "reason": attempt["reason"],
+        "code": attempt["code"],
+        "began_ms": _milliseconds(attempt.get("began")),
+        "ended_ms": _milliseconds(attempt.get("ended")),
+    }
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 1)
 
 
 def _money(nano: int | None) -> float | None:

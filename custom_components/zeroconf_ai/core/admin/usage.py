@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, TypedDict
 
+from ..accounting.prices.energy import WATT_SECONDS_PER_KWH
 from ..accounting.usage import export
 from ..accounting.usage.ledger import Ledger
 from ..accounting.usage.record_search import GROUP_LIMIT, RecordFilter
@@ -127,9 +128,11 @@ async def recent_usage_report(
                 into[name] += int(sums[name])
             into["tokens_prompt"] += int(sums["prompt_tokens"])
             into["tokens_completion"] += int(sums["completion_tokens"])
-            if sums["priced"]:
-                currency = sums["currency"]
-                into["cost"][currency] = into["cost"].get(currency, 0.0) + int(sums["cost"]) / NANO
+            into["energy_kwh"] += float(sums["energy"]) / WATT_SECONDS_PER_KWH
+            currency = sums["currency"]
+            for name, known in (("cost", sums["priced"]), ("energy_cost", sums["energy_cost"])):
+                if known:
+                    into[name][currency] = into[name].get(currency, 0.0) + int(sums[name]) / NANO
     return {
         "start": start.isoformat(),
         "end": end.isoformat(),
@@ -142,7 +145,8 @@ async def recent_usage_report(
 
 
 def _nothing() -> dict[str, Any]:
-    return {"requests": 0, "errors": 0, "tokens_prompt": 0, "tokens_completion": 0, "cost": {}}
+    counts: dict[str, Any] = dict.fromkeys(("requests", "errors", "tokens_prompt", "tokens_completion"), 0)
+    return counts | {"energy_kwh": 0.0, "cost": {}, "energy_cost": {}}
 
 
 def _add_names(row: dict[str, Any], names: Names) -> None:

@@ -111,12 +111,14 @@ def why(engine: Engine, request: Request, caller: Caller) -> Why:
             if candidate.member.id in explained.barred and explained.refusal is not None:
                 plan["rejections"].append({"backend": candidate.member.name, "reason": explained.refusal.message})
             else:
-                plan["candidates"].append(_candidate(candidate, costs.get(candidate.member.id, 0), now=now))
+                currency = explained.costs.unconverted.get(candidate.member.id) or engine.exchange.currency
+                plan["candidates"].append(_candidate(candidate, costs.get(candidate.member.id, 0), currency, now=now))
     plan["rejections"] += [_rejection(rejection) for rejection in dict.fromkeys(found.rejections)]
     return plan
 
 
-def _candidate(candidate: Candidate, most: int, *, now: bool) -> WhyCandidate:
+def _candidate(candidate: Candidate, most: int, currency: str | None, *, now: bool) -> WhyCandidate:
+    """`currency` of `most`; None: that of its prices."""
     member = candidate.member
     prices = price_of(member, candidate.model)
     return {
@@ -125,7 +127,7 @@ def _candidate(candidate: Candidate, most: int, *, now: bool) -> WhyCandidate:
         "model": candidate.model,
         "cost": member.backend.info.cost.value,
         "most": None if prices is None else most / NANO,
-        "currency": None if prices is None else prices.currency,
+        "currency": None if prices is None else currency or prices.currency,
         "running": member.active,
         "limit": member.limiter.limit,
         "now": now,

@@ -12,6 +12,7 @@ from . import json
 from .data_urls import with_plain_data_urls
 from .demand import PromptDemand, chat_demand, text_demand
 from .errors import InvalidRequestError
+from .exchange import NO_EXCHANGE, Exchange
 from .model_names import MAX_NAME
 from .models import AUTO
 from .neutral_parameters import without_neutral
@@ -78,7 +79,9 @@ class Request:
     barred: frozenset[str] = frozenset()
     """Ids of the backends that must not answer it because a budget or rate limit for them is exhausted."""
     allowances: Mapping[str, int] = NOTHING
-    """Maximum cost in nano-units by backend id, for the backends with a budget."""
+    """Maximum cost in nano-units of the currency of budgets by backend id, for the backends with a budget."""
+    exchange: Exchange = field(default=NO_EXCHANGE, repr=False)
+    """The exchange rates when it arrived, by which budgets are charged for it."""
     answer_bytes: int | None = None
     """Maximum size of an answer that is not streamed, in bytes; None: the backend's general limit."""
 

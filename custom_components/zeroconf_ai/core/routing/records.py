@@ -15,7 +15,7 @@ from ..protocol.request import Request
 from ..protocol.usage import Usage
 from .caller import Caller
 from .execution.reply import Reply
-from .pricing.billing import Bill, total
+from .pricing.billing import Bill, converted_total, total
 
 
 @dataclass(slots=True)
@@ -67,11 +67,14 @@ def record_of(
     failure = (reply and reply.failure) or refusal
     answered = reply is not None and reply.finished and reply.failure is None
     bill = bills[-1] if bills else None
-    charge = total(bills)
+    charge, exchange = total(bills), request.exchange
+    converted = None if exchange.currency is None else converted_total(bills, exchange)
+    ended = time.perf_counter() - started
     if reply is not None and reply.failure is not None:
+        began, broke = reply.bill.sent_at - started, reply.failure
         failures = (
             *failures,
-            FailedAttempt(reply.backend_id, reply.backend_name, reply.model, reply.failure.message, reply.failure.code),
+            FailedAttempt(reply.backend_id, reply.backend_name, reply.model, broke.message, broke.code, began, ended),
         )
     return Generation(
         id=request.request_id or f"gen_{token_hex(16)}",
@@ -93,7 +96,12 @@ def record_of(
         prompt_cost=None if charge is None else charge.prompt,
         cost_source=None if charge is None else charge.source,
         currency=DEFAULT_CURRENCY if charge is None else charge.currency,
-        duration=time.perf_counter() - started,
+        converted_cost=converted,
+        converted_currency=None if converted is None else exchange.currency,
+        energy=sum(measured) if (measured := [one.energy for one in bills if one.energy is not None]) else None,
+        duration=ended,
+        sent=None if bill is None else bill.sent_at - started,
+        first_byte=None if bill is None or bill.answered_at is None else bill.answered_at - started,
         first_token=None if reply is None or reply.first_token_at is None else reply.first_token_at - started,
         finish_reason=None if reply is None else reply.finish_reason,
         error_code=None if failure is None else failure.code,

@@ -36,7 +36,7 @@ async def test_requests_pages_are_newest_first_without_gaps_or_repeats(store: Ac
 
 
 async def test_requests_show_attempts_costs_and_the_answers_id(store: AccountingStore, make: Make) -> None:
-    failed = FailedAttempt("attic", "Attic", "m", "too many requests", "rate_limit_exceeded")
+    failed = FailedAttempt("attic", "Attic", "m", "too many requests", "rate_limit_exceeded", 0.5, 0.75)
     store.ledger.record(make("plain", created=time.time() - 1))
     store.ledger.record(
         make(
@@ -47,12 +47,21 @@ async def test_requests_show_attempts_costs_and_the_answers_id(store: Accounting
             cost=3_000_000_000,
             prompt_cost=1_000_000_000,
             cost_source="owner",
+            converted_cost=2_500_000_000,
+            converted_currency="EUR",
+            energy=7200.0,
+            sent=1.0,
+            first_byte=1.25,
+            first_token=1.5,
         )
     )
     full, plain = (await find_requests(store.ledger, NOBODY, RecordFilter()))["requests"]
     assert (full["answer_id"], full["provider_health"], full["cost_source"]) == ("msg_1", "degraded", "owner")
     assert (full["cost_prompt"], full["cost_completion"], full["cost"]) == (1.0, 2.0, 3.0)
-    assert full["failed_attempts"] == [failed._asdict()]
+    assert (full["converted_cost"], full["converted_currency"], full["energy_wh"]) == (2.5, "EUR", 2.0)
+    assert (full["sent_ms"], full["first_byte_ms"], full["latency_ms"]) == (1000.0, 1250.0, 1500.0)
+    told = {name: value for name, value in failed._asdict().items() if name not in ("began", "ended")}
+    assert full["failed_attempts"] == [told | {"began_ms": 500.0, "ended_ms": 750.0}]
     assert (plain["answer_id"], plain["provider_health"], plain["cost_prompt"], plain["cost_completion"]) == (None,) * 4
     assert plain["failed_attempts"] == []
 
@@ -119,6 +128,21 @@ async def test_usage_report_by_hour_and_address_sums_the_records(store: Accounti
     assert datetime.fromisoformat(report["rows"][0]["hour"]).timestamp() == noon
     assert report["total"]["requests"] == 3
     assert report["complete"]
+
+
+async def test_usage_reports_of_days_and_of_addresses_have_the_energy_and_its_cost(store: AccountingStore, make: Make) -> None:
+    store.ledger.record(make("cloud", cost=2_000_000_000))
+    for number in range(2):
+        measured = {"cost_source": "measured", "currency": "EUR", "energy": 1_800_000.0}
+        store.ledger.record(make(f"home{number}", cost=100_000_000, **measured))
+    today = store.totals.date
+    for report in (
+        await usage_report(store.ledger, NOBODY, today, today, [Group.DAY]),
+        await recent_usage_report(store.ledger, today, today, [RecentGroup.ADDRESS]),
+    ):
+        assert report["total"]["cost"] == {"USD": 2.0, "EUR": pytest.approx(0.2)}
+        assert report["total"]["energy_cost"] == {"EUR": pytest.approx(0.2)}
+        assert report["total"]["energy_kwh"] == pytest.approx(1.0)
 
 
 async def test_usage_report_by_key_has_the_name_of_today(store: AccountingStore, make: Make) -> None:

@@ -45,7 +45,10 @@ records = st.builds(
     usage=st.builds(Usage, counts, counts, counts, counts, st.none() | counts, counts, counts),
     estimated=st.booleans(),
     cost=st.none() | st.integers(0, 10**12),
+    cost_source=st.sampled_from([None, "measured"]),
     currency=st.sampled_from(["USD", "EUR"]),
+    converted_cost=st.none() | st.integers(0, 10**12),
+    energy=st.none() | st.integers(0, 10**6).map(float),
     duration=st.integers(0, 1000).map(float),
     first_token=st.none() | st.integers(0, 100).map(float),
     key_id=names,
@@ -225,11 +228,11 @@ async def test_usage_of_a_key_or_user_contains_only_its_own(store: AccountingSto
 
 
 def test_usage_all_fields_are_summed() -> None:
-    others = {"cost", "day", "source", "model", "backend_id", "currency", "backend_name"}
+    others = {"cost", "energy_cost", "day", "source", "model", "backend_id", "currency", "backend_name"}
     assert set(tables.rollups.columns.keys()) == set(NUMBERS) | others
     whose = {"key_id", "user_id", "key_name"}
     assert set(tables.key_rollups.columns.keys()) == set(NUMBERS) | others | whose
-    assert set(tables.key_months.columns.keys()) == set(NUMBERS) | whose | {"month", "currency", "cost"}
+    assert set(tables.key_months.columns.keys()) == set(NUMBERS) | whose | {"month", "currency", "cost", "energy_cost"}
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -174,7 +174,11 @@ async def test_router_backend_failure_uses_the_next_backend_immediately(
     await reply.close()
     assert sent(first, second) == [1, 1]
     assert reply.backend_id == "b"
-    assert failures == [FailedAttempt("a", "A", "m", error.message, error.code)]
+    (failure,) = failures
+    assert failure[:5] == ("a", "A", "m", error.message, error.code)
+    assert failure.began is not None
+    assert failure.ended is not None
+    assert 0 <= failure.began <= failure.ended
 
 
 @pytest.mark.parametrize(

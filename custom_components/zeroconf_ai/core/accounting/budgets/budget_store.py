@@ -9,7 +9,7 @@ import time
 
 from sqlalchemy import Connection, func, select
 
-from ...protocol.errors import InvalidRequestError
+from ...protocol.errors import InvalidRequestError, UnavailableError
 from .. import audit
 from ..admission import AdmissionRequest
 from ..audit import AuditEvent
@@ -383,14 +383,19 @@ class BudgetStore:
 def _priced(asked: AdmissionRequest, budget_windows: Iterable[BudgetWindow]) -> tuple[Mapping[str, int], frozenset[str]]:
     """The maximum cost by backend, and the backends excluded because a budget applies and the cost there is unknown.
 
-    Raises InvalidRequestError if no backend remains.
+    Raises InvalidRequestError if no backend remains, or UnavailableError if that is for want of exchange rates only.
     """
-    if not asked.unpriced:
+    uncovered = {**asked.unpriced, **asked.unconverted}
+    if not uncovered:
         return asked.worst_costs, frozenset()
     scopes = [budget_window.budget for budget_window in budget_windows]
     everywhere = any(budget.scope is not Scope.BACKEND for budget in scopes)
-    barred = {backend_id for backend_id in asked.unpriced if everywhere or any(b.subject == backend_id for b in scopes)}
+    barred = {backend_id for backend_id in uncovered if everywhere or any(b.subject == backend_id for b in scopes)}
     costs = {backend_id: cost for backend_id, cost in asked.worst_costs.items() if backend_id not in barred}
+    if not costs and not asked.unpriced:
+        currency = next(iter(asked.unconverted.values()))
+        message = f"No exchange rate is set for {currency}, so a budget cannot cover costs in it. Ask the owner to set one."
+        raise UnavailableError(message, code="exchange_rate_missing")
     if not costs:
         param = next(iter(asked.unpriced.values()))
         message = f"The cost of '{param}' is not known in advance, so a budget cannot cover it. Remove it."
@@ -403,7 +408,7 @@ def _spent_before(connection: Connection, budget_window: BudgetWindow) -> int:
     budget = budget_window.budget
     by_key = budget.scope in (Scope.KEY, Scope.USER)
     table = key_rollups if by_key else rollups
-    statement = select(func.coalesce(func.sum(table.c.cost), 0)).where(
+    statement = select(func.coalesce(func.sum(table.c.budget_cost), 0)).where(
         table.c.day >= date.fromisoformat(budget_window.window.label)
     )
     if budget.scope is not Scope.HOUSEHOLD:

@@ -13,7 +13,7 @@ _IDLE_SHARE = 0.1
 """The idle power is this quantile of the samples without a request, so that other work of the machine does not raise it."""
 _MEMORY_SECONDS = 300.0
 """The time constant of the mean power under load."""
-_WATT_SECONDS_PER_KWH = 3_600_000
+WATT_SECONDS_PER_KWH = 3_600_000
 
 
 @dataclass(eq=False, slots=True)
@@ -27,7 +27,7 @@ class Run:
     waiting_worth: float = 0.0
     """The same times the tariff."""
     known: bool = True
-    """Whether the power sensor and the tariff were available all the time."""
+    """Whether the power sensor and the tariff were available all the time. `energy` is complete once the run has ended."""
 
 
 class EnergyMeter:
@@ -104,7 +104,7 @@ class EnergyMeter:
         if not run.known:
             return None
         # With a negative tariff the cost is 0, not negative.
-        return max(0, math.ceil(run.worth / _WATT_SECONDS_PER_KWH))
+        return max(0, math.ceil(run.worth / WATT_SECONDS_PER_KWH))
 
     def _over_idle(self) -> float | None:
         idle = self.idle

@@ -29,6 +29,7 @@ CURRENCY_LIMIT = 8
 DELETE_ROWS = 1_000
 """Rows deleted by one transaction, so that other writers wait a few milliseconds only."""
 _LARGEST = 2**63 - 1
+_MONEY = frozenset({"cost", "energy_cost", "budget_cost"})
 _MOST_MONEY = 8 * 10**18
 """The maximum sum of money: eight billion, which leaves room for one more request in 64 bits."""
 
@@ -92,7 +93,7 @@ def _adding(statement: _Insert, table: Table, latest: Collection[str]) -> _Inser
             values[column.name] = func.coalesce(added, column)
         elif column not in set(keys):
             total = column + added
-            values[column.name] = case((total > _MOST_MONEY, _MOST_MONEY), else_=total) if column.name == "cost" else total
+            values[column.name] = case((total > _MOST_MONEY, _MOST_MONEY), else_=total) if column.name in _MONEY else total
     return statement.on_conflict_do_update(index_elements=keys, set_=values)
 
 

@@ -72,6 +72,11 @@ generations = Table(
     Column("provider_health", Text),
     Column("prompt_cost", BigInteger),
     Column("failed_attempts", JSON(none_as_null=True)),
+    Column("energy", Double),
+    Column("sent", Double),
+    Column("first_byte", Double),
+    Column("converted_cost", BigInteger),
+    Column("converted_currency", String(8)),
     Index(None, "id"),
     Index(None, "answer_id"),
     Index(None, "created"),
@@ -139,6 +144,9 @@ def _numbers() -> list[Column[Any]]:
         Column("duration", Double, nullable=False),
         Column("first_token", Double, nullable=False),
         Column("failed_attempts", BigInteger, nullable=False, server_default="0"),
+        Column("energy_cost", BigInteger, nullable=False, server_default="0"),
+        Column("budget_cost", BigInteger, nullable=False, server_default="0"),
+        Column("energy", Double, nullable=False, server_default="0"),
     ]
 
 

@@ -14,6 +14,7 @@ from uuid import uuid4
 import orjson
 
 from ...protocol.values import NANO
+from ..prices.energy import WATT_SECONDS_PER_KWH
 from .rollups import OTHER, Group, UsageRow
 from .summary import TOKEN_CLASSES, Aggregate
 
@@ -37,18 +38,24 @@ def usage_row(use: UsageRow) -> dict[str, Any]:
     """The usage of one group as JSON. Money is in whole units, durations are means."""
     row: dict[str, Any] = dict(_group(use))
     row |= _counts(use.aggregate)
-    return row | {"cost": {currency: cost / NANO for currency, cost in sorted(use.aggregate.costs.items())}}
+    return row | {"cost": _money(use.aggregate.costs), "energy_cost": _money(use.aggregate.energy_costs)}
 
 
 def usage_cells(uses: Iterable[UsageRow]) -> list[dict[str, Any]]:
     """The same as flat rows with equal columns: one exact cost column per currency."""
     uses = list(uses)
     currencies = sorted({currency for use in uses for currency in use.aggregate.costs})
+    measured = sorted({currency for use in uses for currency in use.aggregate.energy_costs})
     return [
         {**_group(use), **_counts(use.aggregate)}
         | {f"cost_{name}": decimal(use.aggregate.costs.get(name, 0)) for name in currencies}
+        | {f"energy_cost_{name}": decimal(use.aggregate.energy_costs.get(name, 0)) for name in measured}
         for use in uses
     ]
+
+
+def _money(costs: Mapping[str, int]) -> dict[str, float]:
+    return {currency: cost / NANO for currency, cost in sorted(costs.items())}
 
 
 def usage_columns(group_by: Sequence[Group]) -> list[str]:
@@ -150,7 +157,7 @@ def _counts(aggregate: Aggregate) -> dict[str, Any]:
         "mean_duration_ms": _mean(aggregate.duration, aggregate.requests),
         "mean_latency_ms": _mean(aggregate.first_token, aggregate.first_tokens),
     }
-    return counts | tokens | means
+    return counts | tokens | means | {"energy_kwh": round(aggregate.energy / WATT_SECONDS_PER_KWH, 9)}
 
 
 def _mean(seconds: float, count: int) -> float | None:

@@ -8,6 +8,9 @@ from typing import NamedTuple, override
 
 from ...protocol.usage import Usage
 
+MEASURED = "measured"
+"""The `cost_source` of measured energy (`routing.pricing.costs.CostSource`)."""
+
 
 class Outcome(StrEnum):
     """How a request ended."""
@@ -28,6 +31,10 @@ class FailedAttempt(NamedTuple):
     """`ApiError.message`: what the client may know, without addresses and secrets."""
     code: str | None = None
     """`ApiError.code`."""
+    began: float | None = None
+    """Seconds from the arrival of the request to the beginning of the attempt; None: unknown (an older record)."""
+    ended: float | None = None
+    """Seconds from the arrival of the request to the failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,17 @@ class Generation:
     """The origin of the cost (`routing.pricing.costs.CostSource`); None if the cost is unknown."""
     currency: str = "USD"
     """The currency of the cost (ISO 4217)."""
+    converted_cost: int | None = None
+    """`cost` in nano-units of `converted_currency`, at the exchange rate when the request ended; None: not converted."""
+    converted_currency: str | None = None
+    """The currency of budgets; None without exchange rates."""
+    energy: float | None = None
+    """Watt-seconds above idle that the machine used for it; None: not measured."""
     duration: float = 0.0
+    sent: float | None = None
+    """Seconds from arrival until the request was sent to the backend that answered; before it waited, or others failed."""
+    first_byte: float | None = None
+    """Seconds from arrival until that backend began to answer."""
     first_token: float | None = None
     """Seconds from arrival to the first token."""
     finish_reason: str | None = None
@@ -78,6 +95,16 @@ class Generation:
     address: str | None = None
     failed_attempts: Sequence[FailedAttempt] = ()
     """Counted in the sums of their backends. Of each record, the last `ledger.ATTEMPTS_LIMIT` are stored."""
+
+    @property
+    def budget_cost(self) -> int:
+        """What budgets are charged: `converted_cost`, else `cost`, which then counts one to one; 0 if it is unknown."""
+        return (self.cost if self.converted_cost is None else self.converted_cost) or 0
+
+    @property
+    def energy_cost(self) -> int | None:
+        """The part of `cost` for measured energy: all or nothing of it; None if none was measured."""
+        return self.cost if self.cost_source == MEASURED else None
 
     @property
     def completion_cost(self) -> int | None:

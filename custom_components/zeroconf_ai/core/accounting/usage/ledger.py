@@ -219,7 +219,12 @@ def _row(generation: Generation) -> dict[str, Any]:
         "prompt_cost": None if generation.prompt_cost is None else clamp_int64(generation.prompt_cost),
         "cost_source": bounded_or_none(generation.cost_source),
         "currency": bounded(generation.currency)[:CURRENCY_LIMIT],
+        "converted_cost": None if generation.converted_cost is None else clamp_int64(generation.converted_cost),
+        "converted_currency": None if generation.converted_currency is None else generation.converted_currency[:CURRENCY_LIMIT],
+        "energy": generation.energy,
         "duration": generation.duration,
+        "sent": generation.sent,
+        "first_byte": generation.first_byte,
         "first_token": generation.first_token,
         "finish_reason": bounded_or_none(generation.finish_reason),
         "error_code": bounded_or_none(generation.error_code),
@@ -230,8 +235,8 @@ def _row(generation: Generation) -> dict[str, Any]:
     }
 
 
-def _attempt(attempt: FailedAttempt) -> dict[str, str | None]:
-    return {name: bounded_or_none(value) for name, value in attempt._asdict().items()}
+def _attempt(attempt: FailedAttempt) -> dict[str, str | float | None]:
+    return {name: bounded_or_none(value) if isinstance(value, str) else value for name, value in attempt._asdict().items()}
 
 
 def _generation(row: Row[Any]) -> Generation:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Float, Select, cast, func, lit
 
 from ..storage.statements import bounded
 from ..storage.tables import generations
-from .generation import Outcome
+from .generation import MEASURED, Outcome
 from .summary import TOKEN_CLASSES
 
 PAGE_LIMIT = 200
@@ -107,6 +107,8 @@ def _sums(wanted: RecordFilter, groups: Sequence[ColumnElement[Any]]) -> Select[
         *(func.sum(_COLUMNS[name]).label(name) for name in TOKEN_CLASSES),
         func.sum(func.coalesce(_COLUMNS.cost, 0)).label("cost"),
         func.count(_COLUMNS.cost).label("priced"),
+        func.coalesce(func.sum(_COLUMNS.cost).filter(_COLUMNS.cost_source == MEASURED), 0).label("energy_cost"),
+        func.coalesce(func.sum(_COLUMNS.energy), 0.0).label("energy"),
     )
     found = select(*groups, _COLUMNS.currency, *counted).where(*wanted.conditions())
     return found.group_by(*groups, _COLUMNS.currency).order_by(*groups, _COLUMNS.currency).limit(GROUP_LIMIT)

@@ -45,10 +45,10 @@ _COLUMNS = {
     Group.SOURCE: "source",
 }
 _LABELS = {Group.BACKEND: "backend_name", Group.KEY: "key_name"}
-_STORED = (*NUMBERS, "cost")
-_SECONDS = ("duration", "first_token")
+_STORED = (*NUMBERS, "cost", "energy_cost")
+_FRACTIONS = ("duration", "first_token", "energy")
 _BY_PLACE: Callable[..., Aggregate] = Aggregate
-_SUMMED = (*_SECONDS, "cost", *(name for name in NUMBERS if name not in _SECONDS))
+_SUMMED = (*_FRACTIONS, "cost", "energy_cost", *(name for name in NUMBERS if name not in _FRACTIONS))
 _PERSONAL = frozenset({Group.KEY, Group.USER})
 _COARSE = ("day", "source", "model", "backend_id", "currency")
 _FINE = (*_COARSE, "key_id", "user_id")
@@ -251,14 +251,19 @@ def _latest(table: Table) -> set[str]:
 
 def _row(texts: Sequence[str], key: tuple[Any, ...], aggregate: Aggregate, names: dict[str, str | None]) -> dict[str, Any]:
     numbers = {name: getattr(aggregate, name) for name in NUMBERS}
-    return {**dict(zip(texts, key, strict=True)), **names, **numbers, "cost": sum(aggregate.costs.values())}
+    costs = {"cost": sum(aggregate.costs.values()), "energy_cost": sum(aggregate.energy_costs.values())}
+    return {**dict(zip(texts, key, strict=True)), **names, **numbers, **costs}
 
 
-def _sums(currency: str, duration: float, first_token: float, cost: int, *counts: int) -> Aggregate:
+def _sums(
+    currency: str, duration: float, first_token: float, energy: float, cost: int, energy_cost: int, *counts: int
+) -> Aggregate:
     """Build an aggregate from the columns `_SUMMED`, by position for speed. PostgreSQL returns sums as decimals."""
-    aggregate = _BY_PLACE(*map(int, counts), {}, float(duration), float(first_token))
+    aggregate = _BY_PLACE(*map(int, counts), {}, {}, float(duration), float(first_token), float(energy))
     if aggregate.priced:
         aggregate.costs[currency] = int(cost)
+    if energy_cost:
+        aggregate.energy_costs[currency] = int(energy_cost)
     return aggregate
 
 

@@ -45,11 +45,17 @@ class Aggregate:
     """Requests with a first token."""
     failed_attempts: int = 0
     """Failed attempts to answer, including those followed by a failover. `add` leaves them out: they belong to other backends."""
+    budget_cost: int = 0
+    """What budgets were charged, in nano-units of their currency at the time."""
     costs: dict[str, int] = field(default_factory=dict)
+    energy_costs: dict[str, int] = field(default_factory=dict)
+    """The part of `costs` for measured energy."""
     duration: float = 0.0
     """Sum of the seconds from arrival to end."""
     first_token: float = 0.0
     """Sum of the seconds from arrival to the first token."""
+    energy: float = 0.0
+    """Measured watt-seconds."""
 
     def add(self, generation: Generation) -> None:
         """Add a request."""
@@ -62,13 +68,17 @@ class Aggregate:
         if generation.cost is not None:
             costs = self.costs
             costs[generation.currency] = costs.get(generation.currency, 0) + _within(generation.cost, _MOST_COST)
+        if measured := generation.energy_cost:
+            costs = self.energy_costs
+            costs[generation.currency] = costs.get(generation.currency, 0) + _within(measured, _MOST_COST)
 
     def merge(self, other: Aggregate) -> None:
         """Add another aggregate."""
         for name in NUMBERS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for currency, cost in other.costs.items():
-            self.costs[currency] = self.costs.get(currency, 0) + cost
+        for own, others in ((self.costs, other.costs), (self.energy_costs, other.energy_costs)):
+            for currency, cost in others.items():
+                own[currency] = own.get(currency, 0) + cost
 
     def copy(self) -> Aggregate:
         """Return an independent copy."""
@@ -83,7 +93,7 @@ class Aggregate:
         return Usage(**{name: getattr(self, name) for name in TOKEN_CLASSES}, cost=cost)
 
 
-NUMBERS = tuple(part.name for part in fields(Aggregate) if part.name != "costs")
+NUMBERS = tuple(part.name for part in fields(Aggregate) if part.name not in ("costs", "energy_costs"))
 
 
 def increments_of(generation: Generation) -> Increments:
@@ -99,6 +109,8 @@ def increments_of(generation: Generation) -> Increments:
         ("first_tokens", generation.first_token is not None),
         ("duration", generation.duration),
         ("first_token", generation.first_token or 0.0),
+        ("budget_cost", _within(generation.budget_cost, _MOST_COST)),
+        ("energy", max(0.0, generation.energy or 0.0)),
     )
     return [(name, increment) for name, increment in increments if increment]
 

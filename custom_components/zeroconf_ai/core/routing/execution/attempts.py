@@ -26,7 +26,7 @@ from ...protocol.values import NOTHING
 from ..policy import Policy
 from ..pool.circuit_breaker import BreakerState
 from ..pool.member import Member
-from ..pricing.billing import Bill
+from ..pricing.billing import Bill, in_budgets
 from ..selection.candidates import Candidate
 from .reply import Attempt
 
@@ -45,6 +45,8 @@ class RequestAttempts:
     """Of every attempt that a backend may charge for."""
     failures: list[FailedAttempt] = field(default_factory=list)
     """Every attempt that failed, repeated ones included."""
+    started: float = 0.0
+    """`time.perf_counter()` of its arrival, from which the times of failed attempts count."""
     excluded: ApiError | None = None
     """Why admission excluded backends; None if it excluded none."""
     attempts: tuple[Attempt, ...] = ()
@@ -64,8 +66,8 @@ class RequestAttempts:
 
     @property
     def spent(self) -> int:
-        """Cost of the attempts so far, in nano-units."""
-        return sum(bill.charge.nano for bill in self.bills if bill.charge is not None)
+        """Cost of the attempts so far, in nano-units of the currency of budgets."""
+        return sum(in_budgets(bill.charge, self.request.exchange) for bill in self.bills if bill.charge is not None)
 
     @property
     def names_model(self) -> bool:

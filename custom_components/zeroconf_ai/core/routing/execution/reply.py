@@ -90,11 +90,8 @@ class Reply:
         self._completion: Chunk | None = None
         self._closed = False
 
-    async def start(self, sent_at: float) -> None:
-        """Wait for the first token, or for a complete body. Raises an ApiError if it does not arrive.
-
-        `sent_at` is `time.perf_counter()` when the request was sent.
-        """
+    async def start(self) -> None:
+        """Wait for the first token, or for a complete body. Raises an ApiError if it does not arrive."""
         if not self._request.stream:
             completion = await self._answer.completion()
             if not _has_answer(self._request.kind, completion.data):
@@ -115,7 +112,7 @@ class Reply:
                 raise StreamBrokenError(f"{self.backend_name} sent more than {_EARLY_BYTES} bytes without a token")
             if any(Delta.parse(chunk.data).has_token for chunk in batch):
                 self.first_token_at = time.perf_counter()
-                _record_first_token(self._member, self.first_token_at - sent_at)
+                _record_first_token(self._member, self.first_token_at - self.bill.sent_at)
                 return
         raise StreamBrokenError(f"{self.backend_name} ended the stream without an answer")
 

@@ -37,6 +37,7 @@ from ..pool.member import Member
 from ..pool.pool import Pool
 from ..pricing.billing import Bill
 from ..pricing.bounds import Ceiling, bounded
+from ..pricing.costs import currency_of
 from ..selection.candidates import Candidate, Candidates, candidates, resolve_model
 from ..selection.eligibility import Reason, Rejection
 from ..selection.routing_errors import equivalents, unknown_model
@@ -79,6 +80,7 @@ class Router:
         plan: Plan | None = None,
         failures: list[FailedAttempt] | None = None,
         excluded: ApiError | None = None,
+        started: float | None = None,
     ) -> Reply:
         """Return the reply of the first candidate that answers.
 
@@ -86,7 +88,8 @@ class Router:
 
         `bills` gets the bill of every attempt that a backend may charge for, even if it never answered. `plan` is that of
         the request's admission. `failures` gets every attempt that fails before an answer begins. `excluded` is why admission
-        excluded backends (`Admission.refusal`): it is raised if none of the others can be reached.
+        excluded backends (`Admission.refusal`): it is raised if none of the others can be reached. `started` is
+        `time.perf_counter()` of the request's arrival (default: now).
         """
         previous = self._sessions.find(request)
         routing = RequestAttempts(
@@ -97,6 +100,7 @@ class Router:
             [] if bills is None else bills,
             [] if failures is None else failures,
             excluded=excluded,
+            started=time.perf_counter() if started is None else started,
         )
         await self._wait_for_its_own(routing)
         try:
@@ -210,22 +214,28 @@ class Router:
         self._pool.notify_load(member.id)
         answer: Answer | None = None
         bill: Bill | None = None
+        began = time.perf_counter() - routing.started
         try:
             request, summarized, used = await self._fit(candidate, routing)
             sent = _as_sent(request, candidate.model)
             ceiling: Ceiling | None = None
             if (allowance := request.allowances.get(member.id)) is not None:
-                sent, ceiling = bounded(member, candidate.model, sent, allowance - routing.spent)
-            sent_at = time.perf_counter()
+                left = allowance - routing.spent
+                own = request.exchange.revert(left, currency_of(member, candidate.model))
+                sent, ceiling = bounded(member, candidate.model, sent, left if own is None else own)
             bill = Bill(member, candidate.model, sent, ceiling)
             bill.answer = answer = await member.backend.send(sent)
+            bill.answered_at = time.perf_counter()
             attempted = (*routing.attempts, Attempt(member.id, member.name))
             reply = Reply(self._pool, bill, answer, attempted, held)
-            await reply.start(sent_at)
+            await reply.start()
         except BaseException as err:
             member.active -= 1
             if isinstance(err, ApiError):
-                routing.failures.append(FailedAttempt(member.id, member.name, candidate.model, err.message, err.code))
+                ended = time.perf_counter() - routing.started
+                routing.failures.append(
+                    FailedAttempt(member.id, member.name, candidate.model, err.message, err.code, began, ended)
+                )
             self._pool.notify_load(member.id)
             if bill is not None:
                 bill.close()

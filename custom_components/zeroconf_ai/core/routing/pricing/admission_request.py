@@ -24,6 +24,7 @@ def admission_request(request: Request, caller: Caller, known: WorstCase, create
         worst_costs=known.worst_costs,
         ample_costs=known.ample_costs,
         unpriced=known.unpriced,
+        unconverted=known.unconverted,
         created=created,
         backend_rates=known.rates,
         monthly_limits=known.monthly_limits,

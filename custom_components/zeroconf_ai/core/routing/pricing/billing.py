@@ -8,6 +8,7 @@ from typing import Any
 from ...backends.base import Answer
 from ...protocol.chunks import Chunk, Delta
 from ...protocol.demand import answer_count
+from ...protocol.exchange import NO_EXCHANGE, Exchange
 from ...protocol.request import CHARACTERS_PER_TOKEN, Kind, Request, english_length
 from ...protocol.usage import Usage
 from ...protocol.values import mapping
@@ -38,6 +39,12 @@ class Bill:
         """The cost, once the bill is closed; None: unknown."""
         self.health = member.state.value
         """The state of the backend when the request was sent."""
+        self.energy: float | None = None
+        """Watt-seconds that the meter measured, once the bill is closed; None: unknown."""
+        self.sent_at = time.perf_counter()
+        """`time.perf_counter()` when the request was sent."""
+        self.answered_at: float | None = None
+        """`time.perf_counter()` when the backend began to answer: the headers of its response arrived."""
         self.request = request
         self._ceiling = ceiling
         self.late = 0
@@ -107,6 +114,7 @@ class Bill:
             cost = self._meter.end(self._run, time.monotonic())
             if cost is not None:
                 measured = Charge(cost, CostSource.MEASURED, self._meter.currency)
+                self.energy = self._run.energy
                 record_measured(self.member, cost)
         self.charge = self._quote.charge(self._final, measured)
         if extra is not None and self.charge is not None and self.charge.source is not CostSource.MEASURED:
@@ -161,13 +169,26 @@ class Bill:
             self._first_word = time.monotonic()
 
 
-def costs_by_backend(bills: Sequence[Bill]) -> dict[str, int]:
-    """The cost of all attempts of a request in nano-units, by backend id, in the currency of each backend."""
+def costs_by_backend(bills: Sequence[Bill], exchange: Exchange = NO_EXCHANGE) -> dict[str, int]:
+    """What budgets are charged for all attempts of a request, in nano-units, by backend id."""
     costs: dict[str, int] = {}
     for bill in bills:
         if bill.charge is not None:
-            costs[bill.member.id] = costs.get(bill.member.id, 0) + bill.charge.nano
+            costs[bill.member.id] = costs.get(bill.member.id, 0) + in_budgets(bill.charge, exchange)
     return costs
+
+
+def in_budgets(charge: Charge, exchange: Exchange) -> int:
+    """What budgets are charged for a cost, in nano-units. Without an exchange rate it counts one to one."""
+    converted = exchange.convert(charge.nano, charge.currency)
+    return charge.nano if converted is None else converted
+
+
+def converted_total(bills: Sequence[Bill], exchange: Exchange) -> int | None:
+    """The cost of all attempts of a request in the currency of budgets; None if it is unknown or a rate is missing."""
+    costs = [exchange.convert(bill.charge.nano, bill.charge.currency) for bill in bills if bill.charge is not None]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if known and len(known) == len(costs) else None
 
 
 def total(bills: Sequence[Bill]) -> Charge | None:

@@ -97,6 +97,14 @@ def price_of(member: Member, model: str) -> Prices | None:
     return member.served.prices(model)
 
 
+def currency_of(member: Member, model: str) -> str:
+    """The currency in which a model is charged."""
+    if is_measured(member, model) and member.meter is not None:
+        return member.meter.currency
+    prices = price_of(member, model)
+    return DEFAULT_CURRENCY if prices is None else prices.currency
+
+
 def cost_of(member: Member, model: str, usage: Usage) -> Charge | None:
     """The cost of `usage` at the current prices; None: unknown."""
     return quote(member, model).charge(usage)

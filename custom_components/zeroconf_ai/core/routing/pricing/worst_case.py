@@ -4,18 +4,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ...accounting.admission import RateLimits
+from ...protocol.exchange import Exchange
 from ...protocol.record import Cost
 from ...protocol.request import Request
 from ..pool.member import Member
 from ..selection.candidates import Candidate
 from ..selection.strategies import outside
 from .bounds import CostBounds, cost_bounds, unpriced_field
-from .costs import price_of
+from .costs import currency_of, price_of
 
 
 @dataclass(frozen=True, slots=True)
 class WorstCase:
-    """Costs and limits by the ids of the backends that may answer. Money in nano-units."""
+    """Costs and limits by the ids of the backends that may answer. Money in nano-units of the currency of budgets."""
 
     worst_costs: dict[str, int] = field(default_factory=dict)
     """The minimum to reserve."""
@@ -23,6 +24,8 @@ class WorstCase:
     """Reserved if the balance is large enough."""
     unpriced: dict[str, str] = field(default_factory=dict)
     """The request's field whose cost is unknown in advance."""
+    unconverted: dict[str, str] = field(default_factory=dict)
+    """The currency that has no exchange rate; the costs are then in this currency."""
     rates: dict[str, RateLimits] = field(default_factory=dict)
     monthly_limits: dict[str, int] = field(default_factory=dict)
 
@@ -38,6 +41,7 @@ def worst_case(candidates: Iterable[Candidate], request: Request, *, again: bool
         bounds = cost_bounds(member, model, request)
         if bounds.most and (param := unpriced_field(request, member.served.find(model))) is not None:
             found.unpriced[member.id] = param
+        bounds = _converted(bounds, candidate, request.exchange, found)
         if not bounds.least and _costs_money(member, model):
             bounds = CostBounds(1, 1)
         found.worst_costs[member.id] = max(bounds.least, found.worst_costs.get(member.id, 0))
@@ -51,6 +55,16 @@ def worst_case(candidates: Iterable[Candidate], request: Request, *, again: bool
         dearest = max(found.worst_costs.values(), default=0)
         found.ample_costs.update({backend_id: cost + dearest for backend_id, cost in found.ample_costs.items() if cost})
     return found
+
+
+def _converted(bounds: CostBounds, candidate: Candidate, exchange: Exchange, found: WorstCase) -> CostBounds:
+    """The bounds in the currency of budgets; `found` notes a currency without an exchange rate."""
+    currency = currency_of(candidate.member, candidate.model)
+    least, most = (exchange.convert(cost, currency) for cost in bounds)
+    if least is None or most is None:
+        found.unconverted[candidate.member.id] = currency
+        return bounds
+    return CostBounds(least, most)
 
 
 def is_limited(member: Member) -> bool:

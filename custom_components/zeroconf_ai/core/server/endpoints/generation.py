@@ -64,10 +64,19 @@ def _to_json(record: Generation, key: str | None) -> dict[str, Any]:
         "total_cost": _money(record.cost),
         "currency": record.currency,
         "cost_source": record.cost_source,
-        "latency_ms": None if record.first_token is None else round(record.first_token * 1000, 3),
+        "converted_cost": _money(record.converted_cost),
+        "converted_currency": record.converted_currency,
+        "energy_wh": None if record.energy is None else round(record.energy / 3600, 6),
+        "latency_ms": _milliseconds(record.first_token),
+        "sent_ms": _milliseconds(record.sent),
+        "first_byte_ms": _milliseconds(record.first_byte),
         "duration_ms": round(record.duration * 1000, 3),
         "key": key,
     }
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 3)
 
 
 def _money(nano: int | None) -> float | None:
