@@ -25,6 +25,7 @@ from .flows.offers import async_get_offers
 from .gateway.entry import async_close_metered_backends, async_setup_gateway, async_unload_gateway
 from .gateway.home_only import async_load_home_only, async_remove_home_only
 from .gateway.runtime import gateway_runtime
+from .images import async_register_image_views
 from .page import async_add_page, async_remove_page, async_serve_page
 from .provider.coordinator import ProviderCoordinator
 from .provider.first_check import take_check
@@ -60,6 +61,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     async_setup_accounting_services(hass)
     async_setup_commands(hass)
     await async_serve_page(hass)
+    async_register_image_views(hass)
 
     async def close(_: Event) -> None:
         await shared.engine.close()

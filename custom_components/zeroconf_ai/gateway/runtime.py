@@ -90,6 +90,7 @@ class GatewayRuntime:
             ledger=store.ledger,
             metrics=self.metrics,
             audio=HomeAudio(hass, lambda: self._engine.home_only),
+            images=store.images,
         )
         self.coordinator = GatewayCoordinator(hass, entry, self.server)
         self.backend_coordinators = BackendCoordinators(hass, entry, device_id)

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+import shutil
 from typing import Any, Self
 
 from homeassistant.core import HomeAssistant, callback
@@ -17,6 +18,8 @@ from ..core.accounting.store import AccountingStore
 from ..data import gateway_entry
 
 DATABASE_FILE = "zeroconf_ai.db"
+IMAGE_FOLDER = ("zeroconf_ai", "images")
+"""The folder of the images of conversations in the configuration folder, which backups of Home Assistant contain."""
 CONF_DATABASE_URL = "database_url"
 """The database to use instead of the file in the configuration folder."""
 CONF_KEEP_DAYS = "keep_days"
@@ -76,6 +79,7 @@ async def async_open_store(hass: HomeAssistant, options: StoreOptions) -> Accoun
         zone=dt_util.get_default_time_zone(),
         keep=options.keep_days * _DAY,
         keep_bodies=options.keep_bodies,
+        image_folder=Path(hass.config.path(*IMAGE_FOLDER)),
         known_id=None if known is None else known.get(address),
         # Entries of older versions have no stored id, and have CONF_FIRST_KEY only until they are first loaded.
         used_before=entry is not None and known is None and CONF_FIRST_KEY not in entry.data,
@@ -109,7 +113,7 @@ async def async_test_database(hass: HomeAssistant, url: str) -> None:
 
 
 async def async_remove_files(hass: HomeAssistant) -> None:
-    """Delete the file in the configuration folder and its copies. Other databases belong to their owner and stay."""
+    """Delete the file in the configuration folder, its copies and the images. Other databases belong to their owner and stay."""
     await hass.async_add_executor_job(_remove_files, Path(hass.config.config_dir))
 
 
@@ -117,6 +121,9 @@ def _remove_files(folder: Path) -> None:
     for file in folder.glob(f"{DATABASE_FILE}*"):
         with suppress(OSError):
             file.unlink()
+    shutil.rmtree(folder.joinpath(*IMAGE_FOLDER), ignore_errors=True)
+    with suppress(OSError):  # it contains other files
+        (folder / IMAGE_FOLDER[0]).rmdir()
 
 
 async def _ensure_driver(hass: HomeAssistant, url: str | None) -> None:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 import re
 from typing import Any
+from urllib.parse import parse_qsl
 
 from hypothesis import HealthCheck, given, settings
 import pytest
@@ -20,6 +21,8 @@ from schemathesis.specs.openapi.checks import (
 )
 import yaml
 
+from zeroconf_ai.accounting.conversations.conversation import Owner
+from zeroconf_ai.accounting.conversations.image_store import Origin
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage.generation import Recorders
 from zeroconf_ai.backends.demo.backend import DemoBackend
@@ -29,6 +32,7 @@ from zeroconf_ai.server.dispatch import Route
 from zeroconf_ai.server.endpoints import OWN_PORT_ROUTES, ROUTES
 from zeroconf_ai.server.metrics import Metrics
 
+from ...support.pictures import encoded
 from ...support.server import Served, served
 from .test_audio import FakeAudio
 
@@ -56,6 +60,7 @@ GEMINI: list[tuple[str, dict[str, Any]]] = [
     ("embedContent", {"body": EMBED}),
     ("batchEmbedContents", {"body": {"requests": [EMBED, EMBED]}}),
 ]
+SHOW_IMAGE = "GET /v1/images/{conversation}/{message}/{filename}"
 GOOD: list[tuple[str, dict[str, Any]]] = [
     ("GET /v1/models", {}),
     ("GET /v1/models/{model}", {"path_parameters": {"model": "demo-rules"}}),
@@ -89,6 +94,8 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("GET /v1/audio/models", {}),
     ("GET /v1/audio/voices", {}),
     ("GET /v1/audio/voices", {"query": {"model": "tts.voice"}}),
+    ("POST /v1/images/upload", {"body": {"file": encoded(), "conversation_id": "c-1", "message_id": "m-1"}}),
+    (SHOW_IMAGE, {}),
     ("GET /v1/health", {}),
     ("GET /v1/status", {}),
     ("GET /v1/generation", {"query": {"id": "req-known"}}),
@@ -128,7 +135,8 @@ async def complete(folder: Path, audio: FakeAudio | None = None) -> AsyncIterato
     try:
         _, secret = await store.keys.create("Robot")
         backend = DemoBackend(word_seconds=0.0)
-        async with served(backend, access=Guard(store.keys), ledger=store.ledger, audio=audio or FakeAudio()) as gateway:
+        options: dict[str, Any] = {"ledger": store.ledger, "images": store.images, "audio": audio or FakeAudio()}
+        async with served(backend, access=Guard(store.keys), **options) as gateway:
             metrics = Metrics(gateway.engine.pool)
             await gateway.engine.attach(Accounting(Recorders(store.ledger, metrics)))
             gateway.gateway.metrics = metrics
@@ -136,6 +144,18 @@ async def complete(folder: Path, audio: FakeAudio | None = None) -> AsyncIterato
             metrics.close()
     finally:
         await store.close()
+
+
+async def parts_of(label: str, parts: Mapping[str, Any], gateway: Served) -> Mapping[str, Any]:
+    """The parts of a request; of that for an image, those of the URL of a stored one."""
+    if label != SHOW_IMAGE:
+        return parts
+    images = gateway.gateway.images
+    assert images is not None
+    owner = Owner("phone")
+    image = await images.add(owner, "c-2", "m-1", encoded(), Origin("http"))
+    names = {"conversation": image.conversation_id, "message": image.message_id, "filename": image.filename}
+    return {"path_parameters": names, "query": dict(parse_qsl(images.query_of(owner, image)))}
 
 
 def made(label: str, parts: Mapping[str, Any]) -> schemathesis.Case[Any]:
@@ -185,8 +205,9 @@ def test_openapi_paths_list_their_errors(route: Route) -> None:
 async def test_openapi_valid_requests_are_answered_as_described(tmp_path: Path, label: str, parts: Mapping[str, Any]) -> None:
     async with complete(tmp_path) as (gateway, secret):
         await gateway.ask("POST", "chat/completions", json=ASK, headers=keyed(secret, **{"X-Request-ID": "req-known"}))
+        sent = await parts_of(label, parts, gateway)
         response = await asyncio.to_thread(
-            made(label, parts).call_and_validate, base_url=root(gateway), headers=keyed(secret), checks=CONFORMS
+            made(label, sent).call_and_validate, base_url=root(gateway), headers=keyed(secret), checks=CONFORMS
         )
     assert response.status_code == 200
 
@@ -215,5 +236,6 @@ async def test_openapi_generated_requests_are_answered_as_described(
 async def test_openapi_requests_without_key_are_refused_as_described(tmp_path: Path, label: str) -> None:
     parts = next(parts for known, parts in GOOD if known == label)
     async with complete(tmp_path) as (gateway, _):
-        response = await asyncio.to_thread(made(label, parts).call_and_validate, base_url=root(gateway), checks=CONFORMS)
-    assert response.status_code == (200 if label == "GET /v1/health" else 401)
+        sent = await parts_of(label, parts, gateway)
+        response = await asyncio.to_thread(made(label, sent).call_and_validate, base_url=root(gateway), checks=CONFORMS)
+    assert response.status_code == (200 if label in ("GET /v1/health", SHOW_IMAGE) else 401)

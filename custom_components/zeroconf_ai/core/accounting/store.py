@@ -17,6 +17,7 @@ from .budgets.budget_store import BudgetStore
 from .conversations import deletion, sessions
 from .conversations.conversation_store import ConversationStore
 from .conversations.exchanges import ExchangeStore
+from .conversations.image_store import ImageStore
 from .conversations.sessions import SessionTable
 from .keys.key_store import KeyStore
 from .limits.rate_limits import limits_of
@@ -63,6 +64,7 @@ class AccountingStore:
         keep_rollups: float | None,
         keep_bodies: bool,
         keep_chats: float | None,
+        image_folder: Path | None,
     ) -> None:
         """Use `open` instead."""
         self._database = database
@@ -77,7 +79,8 @@ class AccountingStore:
         self.opening_balances = OpeningBalances(database, self._write_queue)
         self.audit = Audit(database, self._write_queue)
         self.exchanges = ExchangeStore(database, self._write_queue, keep=keep_bodies)
-        self.conversations = ConversationStore(database)
+        self.images = ImageStore(database, image_folder)
+        self.conversations = ConversationStore(database, self.images)
         self.sessions = SessionTable(database, self._write_queue)
         self._leases = Leases(database) if database.shared else None
         self.budgets = BudgetStore(database, self._write_queue, zone, self._leases, clock=clock)
@@ -100,6 +103,8 @@ class AccountingStore:
         keep_rollups: float | None = None,
         keep_bodies: bool | None = None,
         keep_chats: float | None = KEEP_CHATS_SECONDS,
+        image_folder: Path | None = None,
+        server_image_folder: Path | None = None,
         set_damaged_aside: bool = True,
         known_id: str | None = None,
         used_before: bool = False,
@@ -110,10 +115,11 @@ class AccountingStore:
         `zone` is the home's time zone, which defines the days (None: that of this machine). `keep` and `keep_rollups` are the
         retention times of records and daily sums in seconds (None: unlimited). `keep_bodies`: whether to store prompts and
         answers as long as the records; False deletes stored ones, None keeps them. `keep_chats`: for how many seconds after their
-        last use the page's chats are kept (None: unlimited). A damaged SQLite file is moved aside and replaced by a new one
-        (`loss`), or raises an error without `set_damaged_aside`. `known_id` is the `id` of the database opened there before;
-        `used_before`: there was one with an unknown id. `clock` returns seconds since the epoch (None: the
-        system's), by which days and budget periods begin. Raises DatabaseError with a message that says what to do.
+        last use the page's chats are kept (None: unlimited). `image_folder`: where their images are (None: in the folder `images`
+        beside an SQLite file, and in `server_image_folder` with PostgreSQL). A damaged SQLite file is moved aside and replaced
+        by a new one (`loss`), or raises an error without `set_damaged_aside`. `known_id` is the `id` of the database opened there
+        before; `used_before`: there was one with an unknown id. `clock` returns seconds since the epoch (None: the system's), by
+        which days and budget periods begin. Raises DatabaseError with a message that says what to do.
         """
         home = zone if zone is not None else await asyncio.to_thread(local_zone)
 
@@ -133,6 +139,7 @@ class AccountingStore:
                 keep_rollups=keep_rollups,
                 keep_bodies=keep_bodies is True,
                 keep_chats=keep_chats,
+                image_folder=image_folder or database.default_folder("images") or server_image_folder,
             )
             try:
                 await made._load()
@@ -215,6 +222,7 @@ class AccountingStore:
         chats_until = None if self._keep_chats is None else now - self._keep_chats
         expired = partial(deletion.prune, until=now - self._keep, chats_until=chats_until, now=now)
         await self._delete_in_batches(expired)
+        await self.images.sweep()
         await self._delete_in_batches(partial(audit.prune, until=now - audit.KEEP_SECONDS))
         if self._keep_rollups is not None:
             first = day_of(now - self._keep_rollups, self.totals.zone)
@@ -250,6 +258,7 @@ class AccountingStore:
         await self._database.write(anonymize)
         await self._delete_in_batches(partial(ledger.forget, key_id=key_id, user_id=user_id))
         await self._delete_in_batches(partial(deletion.forget, key_id=key_id, user_id=user_id))
+        await self.images.sweep()
         await self.ledger.refresh(self._is_key)
         self.audit.record(actor if actor != user_id else FORGOTTEN, "forget", "key" if key_id is not None else "user")
         await self.flush()

@@ -184,7 +184,12 @@ class Admission:
         where = self.database or str(state.database_file())
         try:
             address = address_digest(where)
-            store = await AccountingStore.open(where, keep_bodies=keep_bodies, known_id=state.known_databases().get(address))
+            store = await AccountingStore.open(
+                where,
+                keep_bodies=keep_bodies,
+                server_image_folder=state.image_folder(),
+                known_id=state.known_databases().get(address),
+            )
         except DatabaseError as err:
             raise click.ClickException(str(err)) from None
         stack.push_async_callback(store.close)

@@ -54,6 +54,11 @@ def database_file() -> Path:
     return state_folder() / "gateway.db"
 
 
+def image_folder() -> Path:
+    """The folder of images whose database is on a server."""
+    return state_folder() / "images"
+
+
 def providers_file() -> Path:
     """The file in which `zeroconf-ai serve --discovered` caches providers."""
     return state_folder() / "providers.json"

@@ -7,6 +7,7 @@ import time
 from types import TracebackType
 from typing import Self
 
+from ..accounting.conversations.image_store import ImageStore
 from ..accounting.usage.ledger import Ledger
 from ..accounting.usage.totals import Totals
 from ..engine import Engine
@@ -78,13 +79,15 @@ class Gateway:
         totals: Totals | None = None,
         metrics: Metrics | None = None,
         audio: Audio | None = None,
+        images: ImageStore | None = None,
         body_memory: BodyMemory | None = None,
         cors_origins: Iterable[str] = (),
     ) -> None:
         """`provider_id` and `name` are the advertised ones. Without `access`, every client is accepted.
 
         `ledger`, `totals` and `metrics` are only read; the engine's recorder fills them. `totals` default to those of the ledger;
-        without both, `/v1/status` reports no usage. `audio` transcribes and speaks. `body_memory` limits the bodies of all
+        without both, `/v1/status` reports no usage. `audio` transcribes and speaks. `images` are those of
+        conversations. `body_memory` limits the bodies of all
         requests together. Web pages of `cors_origins` may read the answers.
         """
         self.engine = engine
@@ -96,6 +99,7 @@ class Gateway:
         self.totals = ledger.totals if totals is None and ledger is not None else totals
         self.metrics = metrics
         self.audio = audio
+        self.images = images
         self.body_memory = body_memory or BodyMemory()
         self.origins = Origins(cors_origins)
         self.key_proofs = KeyProofs()

@@ -109,7 +109,7 @@ async def test_conversation_and_message_ids_are_used_once(store: AccountingStore
 
 async def test_conversations_are_listed_by_last_use_in_pages(store: AccountingStore, monkeypatch: pytest.MonkeyPatch) -> None:
     moment = 1_000.0
-    conversations = ConversationStore(store._database, clock=lambda: moment)
+    conversations = ConversationStore(store._database, store.images, clock=lambda: moment)
     for number in range(7):
         moment = 1_000.0 + number // 2  # two at a time have the same
         await conversations.create(ANNA, conversation_id=f"c{number}", source="page", title=f"Number {number}")

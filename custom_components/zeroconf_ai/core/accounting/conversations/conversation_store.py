@@ -5,18 +5,16 @@ from secrets import token_urlsafe
 import time
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select, update
 
 from ...protocol.errors import InvalidRequestError, NotFoundError
 from ..storage.database import Database
 from ..storage.statements import bounded, bounded_or_none
 from ..storage.tables import conversations, images, messages
-from . import deletion
+from . import deletion, owned
 from .conversation import (
     CONTENT_LIMIT,
     MAX_CHARACTERS,
-    MAX_CONVERSATIONS,
     MAX_MESSAGES,
     PAGE_LIMIT,
     TITLE_LIMIT,
@@ -30,6 +28,7 @@ from .conversation import (
     checked_id,
     title_of,
 )
+from .image_store import ImageStore
 
 _SEARCH_LIMIT = 200
 
@@ -41,9 +40,10 @@ class ConversationStore:
     NotFoundError for the id of a conversation or message that does not exist or belongs to another owner.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
-        """`clock` returns seconds since the epoch."""
+    def __init__(self, database: Database, image_store: ImageStore, clock: Callable[[], float] = time.time) -> None:
+        """`image_store` removes the files of deleted conversations. `clock` returns seconds since the epoch."""
         self._database = database
+        self._image_store = image_store
         self._clock = clock
 
     async def create(
@@ -70,28 +70,7 @@ class ConversationStore:
             bounded_or_none(display_name),
         )
 
-        def work(connection: Connection) -> None:
-            if connection.scalar(select(exists().where(conversations.c.id == made.id))):
-                raise _exists("conversation_id")
-            own = select(func.count()).select_from(conversations).where(_of(owner), conversations.c.is_chat)
-            if (connection.scalar(own) or 0) >= MAX_CONVERSATIONS:
-                message = f"There are {MAX_CONVERSATIONS} conversations already. Delete some of them."
-                raise InvalidRequestError(message, code="too_many_conversations")
-            row = {
-                "id": made.id,
-                "created": made.created,
-                "last_used": made.last_used,
-                "title": made.title,
-                "source": made.source,
-                "username": made.username,
-                "display_name": made.display_name,
-                "key_id": owner.key_id,
-                "user_id": owner.user_id,
-                "is_chat": True,
-            }
-            _insert(connection, conversations, row, "conversation_id")
-
-        await self._database.write(work)
+        await self._database.write(lambda connection: owned.add(connection, owner, made))
         return made
 
     async def conversations(
@@ -103,7 +82,7 @@ class ConversationStore:
         At most `limit` and `PAGE_LIMIT`. Raises InvalidRequestError for an invalid `after`.
         """
         limit = max(1, min(limit, PAGE_LIMIT))
-        conditions = [_of(owner), conversations.c.is_chat]
+        conditions = [owned.belongs_to(owner)]
         if wanted := bounded(search.strip(), _SEARCH_LIMIT):
             said = exists().where(
                 messages.c.conversation_id == conversations.c.id, messages.c.content.icontains(wanted, autoescape=True)
@@ -114,14 +93,14 @@ class ConversationStore:
             older = and_(conversations.c.last_used == at, conversations.c.id < last)
             conditions.append(or_(conversations.c.last_used < at, older))
         order = (conversations.c.last_used.desc(), conversations.c.id.desc())
-        found = select(*_COLUMNS).where(*conditions).order_by(*order).limit(limit + 1)
+        found = select(*owned.COLUMNS).where(*conditions).order_by(*order).limit(limit + 1)
         rows = await self._database.read(lambda connection: connection.execute(found).all())
         shown = [_conversation(row) for row in rows[:limit]]
         return Page(shown, f"{shown[-1].last_used!r},{shown[-1].id}" if len(rows) > limit else None)
 
     async def get(self, owner: Owner, conversation_id: str) -> Conversation:
         """One conversation."""
-        return await self._database.read(lambda connection: _conversation(_found(connection, owner, conversation_id)))
+        return await self._database.read(lambda connection: _conversation(owned.find(connection, owner, conversation_id)))
 
     async def messages(
         self, owner: Owner, conversation_id: str, *, after: str | None = None, limit: int = PAGE_LIMIT
@@ -133,7 +112,7 @@ class ConversationStore:
         limit = max(1, min(limit, PAGE_LIMIT))
 
         def work(connection: Connection) -> Page[Message]:
-            _found(connection, owner, conversation_id)
+            owned.find(connection, owner, conversation_id)
             wanted = select(messages).where(messages.c.conversation_id == conversation_id)
             if after is not None:
                 wanted = wanted.where(messages.c.row_id > _message(connection, conversation_id, after).row_id)
@@ -148,7 +127,7 @@ class ConversationStore:
         """One message."""
 
         def work(connection: Connection) -> Message:
-            _found(connection, owner, conversation_id)
+            owned.find(connection, owner, conversation_id)
             row = _message(connection, conversation_id, message_id)
             return _to_message(row, _images(connection, conversation_id).get(row.id, ()))
 
@@ -158,10 +137,10 @@ class ConversationStore:
         """Set the title of a conversation."""
 
         def work(connection: Connection) -> Conversation:
-            _found(connection, owner, conversation_id)
+            owned.find(connection, owner, conversation_id)
             kept = bounded(title.strip(), TITLE_LIMIT)
             connection.execute(update(conversations).where(conversations.c.id == conversation_id).values(title=kept))
-            return _conversation(_found(connection, owner, conversation_id))
+            return _conversation(owned.find(connection, owner, conversation_id))
 
         return await self._database.write(work)
 
@@ -187,12 +166,12 @@ class ConversationStore:
 
         def work(connection: Connection) -> Message:
             values: dict[str, Any] = {"last_used": created}
-            if not _found(connection, owner, conversation_id).title and role is Role.USER and (title := title_of(text)):
+            if not owned.find(connection, owner, conversation_id).title and role is Role.USER and (title := title_of(text)):
                 values["title"] = title
             # Updated first: no other transaction can then delete the conversation, or add a message beyond the limit.
             own = update(conversations).where(conversations.c.id == conversation_id).values(values)
             if not connection.execute(own).rowcount:
-                raise _no_conversation()
+                raise owned.no_conversation()
             stored = select(func.count(), func.coalesce(func.sum(func.length(messages.c.content)), 0))
             count, characters = connection.execute(stored.where(messages.c.conversation_id == conversation_id)).one()
             if count >= MAX_MESSAGES or characters + len(text) > MAX_CHARACTERS:
@@ -206,8 +185,8 @@ class ConversationStore:
                 "details": known,
             }
             if connection.scalar(select(exists().where(_is_message(conversation_id, named)))):
-                raise _exists("message_id")
-            _insert(connection, messages, row, "message_id")
+                raise owned.in_use("message_id")
+            owned.insert_new(connection, messages, row, "message_id")
             attached = _images(connection, conversation_id).get(named, ())
             return Message(named, conversation_id, created, role, text, known, attached)
 
@@ -230,7 +209,7 @@ class ConversationStore:
             values["details"] = bounded_details(details)
 
         def work(connection: Connection) -> Message:
-            _found(connection, owner, conversation_id)
+            owned.find(connection, owner, conversation_id)
             row = _message(connection, conversation_id, message_id)
             if values:
                 connection.execute(update(messages).where(messages.c.row_id == row.row_id).values(values))
@@ -243,31 +222,11 @@ class ConversationStore:
         """Delete a conversation with its messages and images."""
 
         def work(connection: Connection) -> None:
-            _found(connection, owner, conversation_id)
+            owned.find(connection, owner, conversation_id)
             deletion.delete_conversation(connection, conversation_id)
 
         await self._database.write(work)
-
-
-_COLUMNS = tuple(conversations.c[name] for name in Conversation.__dataclass_fields__)
-
-
-def _of(owner: Owner) -> ColumnElement[bool]:
-    """Whether a conversation belongs to the owner. A comparison with None is `IS NULL`."""
-    return and_(conversations.c.key_id == owner.key_id, conversations.c.user_id == owner.user_id)
-
-
-def _found(connection: Connection, owner: Owner, conversation_id: str) -> Row[Any]:
-    """The conversation. Raises NotFoundError for an unknown one, and for another owner's."""
-    own = and_(conversations.c.id == bounded(conversation_id), conversations.c.is_chat, _of(owner))
-    row = connection.execute(select(*_COLUMNS).where(own)).first()
-    if row is None:
-        raise _no_conversation()
-    return row
-
-
-def _no_conversation() -> NotFoundError:
-    return NotFoundError("There is no such conversation.", code="conversation_not_found", param="conversation_id")
+        await self._image_store.remove(conversation_id)
 
 
 def _is_message(conversation_id: str, message_id: str) -> ColumnElement[bool]:
@@ -312,16 +271,3 @@ def _cursor(after: str) -> tuple[float, str]:
         return float(at), bounded(last)
     except ValueError:
         raise InvalidRequestError("'after' must be the 'next' of the page before.", param="after") from None
-
-
-def _insert(connection: Connection, table: Any, row: Mapping[str, Any], param: str) -> None:
-    """Insert a row. Raises InvalidRequestError if another gateway has just inserted the same id."""
-    try:
-        with connection.begin_nested():
-            connection.execute(insert(table).values(row))
-    except IntegrityError:
-        raise _exists(param) from None
-
-
-def _exists(param: str) -> InvalidRequestError:
-    return InvalidRequestError(f"'{param}' is in use already. Choose another.", code="id_in_use", param=param)

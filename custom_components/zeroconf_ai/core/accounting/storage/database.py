@@ -110,6 +110,10 @@ class Database:
         """Whether other gateways may use the same database."""
         return self._file is None
 
+    def default_folder(self, name: str) -> Path | None:
+        """The folder `name` beside an SQLite file; None with a server."""
+        return None if self._file is None else self._file.parent / name
+
     @property
     def is_postgresql(self) -> bool:
         """Whether it is on a PostgreSQL server."""

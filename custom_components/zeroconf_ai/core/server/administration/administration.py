@@ -9,8 +9,10 @@ from typing import Any, Final
 
 from aiohttp import hdrs, web
 
+from ...accounting.conversations.image_store import Origin
 from ...accounting.storage.database import DatabaseError
 from ...accounting.store import AccountingStore
+from ...admin.images import ShownImage
 from ...admin.names import Names
 from ...protocol.errors import (
     ApiError,
@@ -25,6 +27,7 @@ from ...protocol.errors import (
 from ...protocol.json import JSONDecodeError, loads
 from ..body_memory import BodyShare
 from ..dispatch import RequestContext, begin, internal_error
+from ..endpoints.images import PATH as IMAGES_PATH, owner_of, store_upload
 from ..gateway import Gateway
 from ..vanished_clients import watch_client
 from .commands import COMMANDS, Context
@@ -111,6 +114,9 @@ class Administration:
             if command == "session":
                 return context.json({"name": session.name, "records": self._store is not None})
             return await self._live(context, session)
+        if command == "chat/images":
+            _need(request, hdrs.METH_POST)
+            return context.json(await self._upload(context))
         if command in ("login", "logout") or command in COMMANDS:
             _need(request, hdrs.METH_POST)
             return await self._command(context, command)
@@ -147,6 +153,22 @@ class Administration:
             share.release()
             self._gateway.end()
         return context.json({} if found is None else found)
+
+    async def _upload(self, context: RequestContext) -> ShownImage:
+        """Store an image of a conversation, which the page sends as a form."""
+        request = context.http
+        _own_origin(request)
+        session = self._session(request)
+        owner = owner_of(session.key_id, None)
+        if self._store is None or owner is None:
+            raise NotFoundError("This server stores no images: it has no database.", code="not_offered")
+        self._gateway.begin()
+        share = context.share = BodyShare(self._gateway.body_memory, session.key_id or "")
+        try:
+            return await store_upload(self._store.images, context, owner, Origin("page", None, session.name), IMAGES_PATH)
+        finally:
+            share.release()
+            self._gateway.end()
 
     def _log_in(self, context: RequestContext, body: Body, origin: str) -> web.Response:
         token = self.sessions.log_in(text(body, "key"), context.http.remote, origin)

@@ -1,7 +1,21 @@
 """The handlers, one module per group of paths. `ROUTES` lists the routes of every port."""
 
 from ..dispatch import Route
-from . import audio, gemini, generate, generation, messages, metrics, models, ollama, ollama_models, responses, status, usage
+from . import (
+    audio,
+    gemini,
+    generate,
+    generation,
+    images,
+    messages,
+    metrics,
+    models,
+    ollama,
+    ollama_models,
+    responses,
+    status,
+    usage,
+)
 
 _ANTHROPIC = {models.ANTHROPIC_VERSION: messages.ANTHROPIC}
 
@@ -38,6 +52,8 @@ ROUTES = (
     Route("POST", "/v1/audio/speech", audio.speech, "audio"),
     Route("GET", "/v1/audio/models", audio.list_models, "audio"),
     Route("GET", "/v1/audio/voices", audio.list_voices, "audio"),
+    Route("POST", f"{images.PATH}/upload", images.upload, "chat"),
+    Route("GET", f"{images.PATH}/{{conversation}}/{{message}}/{{filename}}", images.show, public=True),
     Route("GET", "/v1/health", status.health, public=True),
     Route("GET", "/v1/status", status.status, "status"),
     Route("GET", "/v1/generation", generation.generation, "generation"),

@@ -1,29 +1,20 @@
 """`POST /v1/audio/transcriptions` and `/v1/audio/speech` in OpenAI's format, and the lists of engines and voices."""
 
-import asyncio
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 import logging
 from typing import Any
 
-from aiohttp import BodyPartReader, MultipartReader, StreamReader, web
-from aiohttp.http import HttpProcessingError
+from aiohttp import web
 
-from ...protocol.errors import (
-    ApiError,
-    InvalidRequestError,
-    NotFoundError,
-    PermissionDeniedError,
-    RequestTooLargeError,
-    UpstreamError,
-)
+from ...protocol.errors import ApiError, InvalidRequestError, NotFoundError, PermissionDeniedError, UpstreamError
 from ...protocol.model_names import find_name
 from ...protocol.request import parse_object
 from ...routing.pool.model_index import may_use
 from ...routing.records import LocalRun
 from ..audio import Audio, AudioFormat, AudioTask, Recording, own_model, own_voice
-from ..content_encoding import decompressor
 from ..dispatch import RequestContext
+from ..forms import FormLimits, read_form
 from ..gateway import Gateway
 
 _LOGGER = logging.getLogger(__name__)
@@ -32,12 +23,11 @@ MAX_FILE_BYTES = 25 * 1024 * 1024
 """OpenAI's limit for a recording."""
 MAX_INPUT_CHARACTERS = 4096
 """OpenAI's limit for the text of a speech request."""
-_MAX_FIELD_BYTES = 64 * 1024
-_MAX_PARTS = 64
-_MAX_FORM_BYTES = MAX_FILE_BYTES + 256 * 1024
-"""With the other fields and the boundaries."""
+_FORM = FormLimits(
+    MAX_FILE_BYTES,
+    f"The recording is larger than {MAX_FILE_BYTES >> 20} MB, or another field is too large. Split the recording.",
+)
 _MAX_SPEECH_BODY_BYTES = 256 * 1024
-_READ_BYTES = 64 * 1024
 _TRANSCRIPT_FORMATS = ("json", "text", "verbose_json")
 
 
@@ -45,10 +35,7 @@ async def transcriptions(gateway: Gateway, context: RequestContext) -> web.Strea
     """Transcribe a recording."""
     audio = _offered(gateway)
     async with gateway.interruptible():
-        if (context.http.content_length or 0) > _MAX_FORM_BYTES:
-            raise _too_large()
-        async with context.receiving(_MAX_FORM_BYTES):
-            form = await _read_form(context)
+        form = await read_form(context, _FORM)
         wanted = form.fields.get("response_format") or "json"
         if wanted not in _TRANSCRIPT_FORMATS:
             raise _invalid("response_format", "one of " + ", ".join(_TRANSCRIPT_FORMATS))
@@ -58,12 +45,13 @@ async def transcriptions(gateway: Gateway, context: RequestContext) -> web.Strea
             raise _invalid("file", "the recording, as a file of the form")
         if not form.file.data:
             raise _invalid("file", "a recording that is not empty")
+        recording = Recording(form.file.data, form.file.content_type, form.file.name)
         language = form.fields.get("language") or None
         asked = form.fields.get("model") or ""
         model = own_model(asked or None)
         async with gateway.engine.run_local(AudioTask.TRANSCRIPTION, context.caller, context.id, asked) as run:
             run.model = _engine(audio, context, AudioTask.TRANSCRIPTION, model)
-            transcript = await audio.transcribe(form.file, model=model and run.model, language=language)
+            transcript = await audio.transcribe(recording, model=model and run.model, language=language)
     headers = _headers(context, run)
     if wanted == "text":
         return web.Response(
@@ -168,69 +156,6 @@ def _engine(audio: Audio, context: RequestContext, task: AudioTask, model: str |
 
 def _invalid(param: str, wanted: str) -> InvalidRequestError:
     return InvalidRequestError(f"Invalid value for '{param}': it must be {wanted}.", param=param)
-
-
-@dataclass(slots=True)
-class _Form:
-    """The text fields of a form, and its file."""
-
-    fields: dict[str, str] = field(default_factory=dict)
-    file: Recording | None = None
-
-
-async def _read_form(context: RequestContext) -> _Form:
-    """Read the form of a transcription. Raises InvalidRequestError if it is malformed, RequestTooLargeError."""
-    http = context.http
-    if http.content_type != "multipart/form-data":
-        raise InvalidRequestError("Send the recording as 'file' of a form (multipart/form-data).", code="invalid_body")
-    form = _Form()
-    try:
-        # Not `http.multipart()`: it applies the limits of the surrounding application instead of ours.
-        reader = MultipartReader(http.headers, await _form_content(context))
-        count = 0
-        while (part := await reader.next()) is not None:
-            count += 1
-            if count > _MAX_PARTS or not isinstance(part, BodyPartReader):
-                raise InvalidRequestError("The form has too many parts, or parts within parts.", code="invalid_body")
-            name = part.name or ""
-            if name == "file" and form.file is None:
-                data = await _read_part(part, MAX_FILE_BYTES)
-                form.file = Recording(data, part.headers.get("Content-Type", ""), part.filename or "")
-            else:
-                form.fields[name] = (await _read_part(part, _MAX_FIELD_BYTES)).decode(errors="replace").strip()
-    except HttpProcessingError as err:
-        raise InvalidRequestError("The form cannot be read: the headers of a part are invalid.", code="invalid_body") from err
-    except (web.RequestPayloadError, ValueError, RuntimeError) as err:
-        _LOGGER.info("The form of a request cannot be read: %s", err)
-        message = "The form cannot be read. Send multipart/form-data with a boundary, and close it."
-        raise InvalidRequestError(message, code="invalid_body") from err
-    return form
-
-
-async def _form_content(context: RequestContext) -> StreamReader:
-    """The form as a stream. A compressed one, which clients hardly send, is read at once."""
-    http = context.http
-    if decompressor(http) is None:
-        return http.content
-    content = StreamReader(http.protocol, _READ_BYTES, loop=asyncio.get_running_loop())
-    content.feed_data(await context.read(_MAX_FORM_BYTES))
-    content.feed_eof()
-    return content
-
-
-async def _read_part(part: BodyPartReader, limit: int) -> bytes:
-    data = bytearray()
-    while chunk := await part.read_chunk(_READ_BYTES):
-        data += chunk
-        if len(data) > limit:
-            raise _too_large()
-    return bytes(data)
-
-
-def _too_large() -> RequestTooLargeError:
-    return RequestTooLargeError(
-        f"The recording is larger than {MAX_FILE_BYTES >> 20} MB, or another field is too large. Split the recording."
-    )
 
 
 @dataclass(frozen=True, slots=True)
