@@ -26,19 +26,18 @@ def upgrade(engine: Engine, *, before: Callable[[str], object]) -> bool:
 
     `before` is called with the new version before existing tables are changed. Raises NewerDatabaseError.
     """
-    with engine.connect() as connection:
-        current = _version(connection)
+    found = current(engine)
     newest = head()
-    if current == newest:
+    if found == newest:
         return False
-    if current is not None:
-        if current not in revisions():
-            raise NewerDatabaseError(current)
+    if found is not None:
+        if found not in revisions():
+            raise NewerDatabaseError(found)
         before(newest)
     with engine.begin() as connection:
         _lock(connection)
         _run(command.upgrade, connection, "head")
-    return current is None
+    return found is None
 
 
 def downgrade(engine: Engine, revision: str) -> None:
@@ -48,6 +47,12 @@ def downgrade(engine: Engine, revision: str) -> None:
         _run(command.downgrade, connection, revision)
 
 
+def current(engine: Engine) -> str | None:
+    """The version of a database; None without tables."""
+    with engine.connect() as connection:
+        return _version(connection)
+
+
 def head() -> str:
     """The newest version."""
     return revisions()[-1]
@@ -55,7 +60,13 @@ def head() -> str:
 
 def revisions() -> list[str]:
     """All versions, oldest first."""
-    return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
+    return [name for name, _ in described()]
+
+
+def described() -> tuple[tuple[str, str], ...]:
+    """All versions with what each added, oldest first."""
+    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
+    return tuple((script.revision, script.doc.partition("\n")[0]) for script in scripts)[::-1]
 
 
 def _version(connection: Connection) -> str | None:
