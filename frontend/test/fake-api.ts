@@ -51,6 +51,7 @@ export const request = (fields: Partial<RequestRecord> = {}): RequestRecord => (
   who: "Tablet",
   key_id: null,
   user_id: null,
+  labels: [],
   address: null,
   requested_model: "auto",
   model: "qwen3:8b",

@@ -183,3 +183,21 @@ it("a request is found by the id of its answer", async () => {
   input.dispatchEvent(new Event("change"));
   await vi.waitFor(() => expect(find).toHaveBeenLastCalledWith({ request_id: "chatcmpl-1" }, null));
 });
+
+it("requests are filtered by a label, and show the labels of their key as text", async () => {
+  const hostile = "<img src=x onerror=alert(1)>";
+  const find = vi.fn(() => Promise.resolve({ requests: [request({ labels: ["Kitchen", hostile] })], next: null }));
+  const requests = await show("zai-requests", { api: fakeApi({ requests: find }), live: live() });
+  const input = [...root(requests).querySelectorAll("label")]
+    .find((one) => one.textContent.includes("requests.label"))
+    ?.querySelector("input");
+  if (!input) throw new Error("there is no field for a label");
+  input.value = " Kitchen ";
+  input.dispatchEvent(new Event("change"));
+  await vi.waitFor(() => expect(find).toHaveBeenLastCalledWith({ label: "Kitchen" }, null));
+  await vi.waitFor(() => expect(root(requests).querySelector("button[aria-expanded]")).not.toBeNull());
+  root(requests).querySelector<HTMLButtonElement>("button[aria-expanded]")?.click();
+  await requests.updateComplete;
+  expect(factOf(requests, "requests.labels")).toBe(`Kitchen, ${hostile}`);
+  expect(root(requests).querySelector("img")).toBeNull();
+});

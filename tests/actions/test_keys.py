@@ -54,6 +54,7 @@ async def test_key_action_created_key_is_returned_once_and_works(
         endpoints=["chat"],
         background=True,
         expires=expires,
+        labels=["Kitchen"],
     )
     secret = made.pop("key")
     assert secret.startswith("zai_")
@@ -70,6 +71,7 @@ async def test_key_action_created_key_is_returned_once_and_works(
         "expires": expires.isoformat(),
         "last_used": None,
         "former_until": None,
+        "labels": ["Kitchen"],
     }
     client = await hass_client_no_auth()
     assert (await client.post(CHAT_PATH, json=CHAT, headers=bearer(secret))).status == 200
@@ -170,6 +172,7 @@ async def test_key_actions_need_an_administrator(
     [
         ("create_key", {"name": "  "}),
         ("create_key", {"name": "x", "endpoints": ["everything"]}),
+        ("create_key", {"name": "x", "labels": ["a,b"]}),
         ("rotate_key", {"key_id": "First key", "overlap": {"days": 31}}),
         ("set_model_alias", {"name": "x", "targets": ["y"], "strategy": "luck"}),
     ],

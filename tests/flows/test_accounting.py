@@ -142,6 +142,19 @@ async def test_key_form_sets_limits_and_a_budget(hass: HomeAssistant, entry: Moc
     assert [budget.amount for budget in budgets] == [NANO]
 
 
+async def test_key_form_sets_offers_and_removes_labels(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    key = only_key(entry)
+    fields = {"name": "First key", "background": False, "enabled": True}
+    await submit(hass, await with_key(hass, entry, key.id, "key_edit"), fields | {"labels": ["Kitchen", " Tablet "]})
+    assert only_key(entry).labels == ("Kitchen", "Tablet")
+    result = await with_key(hass, entry, key.id, "key_edit")
+    assert suggested(result)["labels"] == ["Kitchen", "Tablet"]
+    result = await submit(hass, result, fields | {"labels": ["a,b"]})
+    assert result["errors"] == {"base": "labels_invalid"}
+    await submit(hass, result, fields)
+    assert only_key(entry).labels == ()
+
+
 async def test_alert_form_stores_targets_and_refuses_an_insecure_webhook(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     hass.services.async_register("notify", "mobile_app_phone", lambda _: None)
     before = dict(entry.options)

@@ -37,6 +37,7 @@ ATTR_FORMAT: Final = "format"
 ATTR_FROM: Final = "from"
 ATTR_GROUP_BY: Final = "group_by"
 ATTR_KEY: Final = "key"
+ATTR_LABEL: Final = "label"
 ATTR_PERIOD: Final = "period"
 ATTR_SCOPE: Final = "scope"
 ATTR_SUBJECT: Final = "subject"
@@ -63,6 +64,7 @@ EXPORT_SCHEMA = vol.Schema(
         vol.Optional(ATTR_FROM): cv.date,
         vol.Optional(ATTR_TO): cv.date,
         vol.Optional(ATTR_GROUP_BY, default=[Group.DAY.value]): vol.All(cv.ensure_list, [_GROUP]),
+        vol.Optional(ATTR_LABEL): cv.string,
         vol.Optional(ATTR_FORMAT, default=JSON): vol.In([CSV, JSON]),
         vol.Optional(ATTR_FILE): cv.path,
     }
@@ -112,11 +114,11 @@ async def _export_usage(call: ServiceCall) -> ServiceResponse:
             if not await call.hass.async_add_executor_job(_may_write, call.hass, file):
                 raise _wrong("file_not_allowed", file=name)
             written = Format.CSV if data[ATTR_FORMAT] == CSV else Format.JSON_LINES
-            rows = await store.export(file, start, end, group_by=groups, written=written)
+            rows = await store.export(file, start, end, group_by=groups, label=data.get(ATTR_LABEL), written=written)
             return {**period, ATTR_FILE: str(file), "rows": rows} if call.return_response else None
         if not call.return_response:
             raise _wrong("file_or_answer")
-        uses = await store.ledger.usage(start, end, groups, limit=MOST_ROWS + 1)
+        uses = await store.ledger.usage(start, end, groups, label=data.get(ATTR_LABEL), limit=MOST_ROWS + 1)
     except DatabaseError as err:
         raise _failed(err) from err
     except OSError as err:

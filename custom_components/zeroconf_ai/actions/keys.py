@@ -15,9 +15,11 @@ from homeassistant.util import dt as dt_util
 from ..const import CONF_MODELS, CONF_STRATEGY, CONF_TARGETS, CONF_VIRTUAL_MODELS, DOMAIN
 from ..core.accounting.keys.client_key import ClientKey
 from ..core.accounting.keys.key_store import DAY, KeyStore
+from ..core.accounting.keys.labels import checked_labels
 from ..core.accounting.storage.database import DatabaseError
 from ..core.admin.aliases import AliasError, with_alias, without_alias
 from ..core.admin.keys import describe_key
+from ..core.protocol.errors import InvalidRequestError
 from ..core.routing.policy import Strategy
 from ..core.server.endpoints import OLLAMA_ROUTES, ROUTES
 from ..data import gateway_entry
@@ -35,12 +37,22 @@ ATTR_ENDPOINTS: Final = "endpoints"
 ATTR_EXPIRES: Final = "expires"
 ATTR_KEY: Final = "key"
 ATTR_KEY_ID: Final = "key_id"
+ATTR_LABELS: Final = "labels"
 ATTR_OVERLAP: Final = "overlap"
 ATTR_USER_ID: Final = "user_id"
 
 _NAME = vol.All(cv.string, vol.Strip, vol.Length(1, 100))
 _SCOPES: Final = sorted({route.scope for route in (*ROUTES, *OLLAMA_ROUTES) if route.scope})
 _LONGEST_OVERLAP: Final = 30 * DAY
+
+
+def _labels(labels: list[str]) -> tuple[str, ...]:
+    """Raises vol.Invalid."""
+    try:
+        return checked_labels(labels)
+    except InvalidRequestError as err:
+        raise vol.Invalid(err.message) from None
+
 
 CREATE_SCHEMA = vol.Schema(
     {
@@ -50,6 +62,7 @@ CREATE_SCHEMA = vol.Schema(
         vol.Optional(ATTR_ENDPOINTS, default=[]): vol.All(cv.ensure_list, [vol.In(_SCOPES)]),
         vol.Optional(ATTR_BACKGROUND, default=False): cv.boolean,
         vol.Optional(ATTR_EXPIRES): cv.datetime,
+        vol.Optional(ATTR_LABELS, default=[]): vol.All(cv.ensure_list, [cv.string], _labels),
     }
 )
 LIST_SCHEMA = vol.Schema({})
@@ -101,6 +114,7 @@ async def _create_key(call: ServiceCall) -> ServiceResponse:
             endpoints=tuple(data[ATTR_ENDPOINTS]),
             background=data[ATTR_BACKGROUND],
             expires=None if expires is None else dt_util.as_utc(expires).timestamp(),
+            labels=data[ATTR_LABELS],
         )
     except DatabaseError as err:
         raise _failed(err) from err

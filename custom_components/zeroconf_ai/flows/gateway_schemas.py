@@ -56,6 +56,7 @@ CONF_REQUESTS_PER_MINUTE = "requests_per_minute"
 CONF_TOKENS_PER_MINUTE = "tokens_per_minute"
 CONF_PARALLEL = "parallel"
 CONF_MONTHLY_BUDGET = "monthly_budget"
+CONF_LABELS = "labels"
 """An amount of money; without it there is no budget."""
 NEW = "new"
 """The option for a new item in a list."""
@@ -134,13 +135,17 @@ def virtual_model_schema(targets: Iterable[str], *, new: bool, removable: bool) 
     return vol.Schema(fields)
 
 
-def key_schema(users: Mapping[str, str], models: Iterable[str], scopes: Iterable[str], *, new: bool) -> vol.Schema:
-    """The form for an API key; `users` maps ids to names."""
+def key_schema(
+    users: Mapping[str, str], models: Iterable[str], scopes: Iterable[str], labels: Iterable[str], *, new: bool
+) -> vol.Schema:
+    """The form for an API key; `users` maps ids to names, `labels` are those of other keys."""
     owners = [SelectOptionDict(value=key, label=name) for key, name in users.items()]
     patterns = SelectSelectorConfig(options=list(models), multiple=True, custom_value=True, mode=SelectSelectorMode.DROPDOWN)
     endpoints = SelectSelectorConfig(options=list(scopes), multiple=True, mode=SelectSelectorMode.DROPDOWN)
+    labelled = SelectSelectorConfig(options=list(labels), multiple=True, custom_value=True, mode=SelectSelectorMode.DROPDOWN)
     fields: dict[vol.Marker, Any] = {
         vol.Required(CONF_NAME): TextSelector(),
+        vol.Optional(CONF_LABELS): SelectSelector(labelled),
         vol.Optional(CONF_OWNER): SelectSelector(SelectSelectorConfig(options=owners, mode=SelectSelectorMode.DROPDOWN)),
         vol.Optional(CONF_MODEL_PATTERNS): SelectSelector(patterns),
         vol.Optional(CONF_ENDPOINTS): SelectSelector(endpoints),

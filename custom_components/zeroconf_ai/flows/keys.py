@@ -12,8 +12,10 @@ from ..const import CONF_ENABLED
 from ..core.accounting.budget import Budget, Scope, budget_id
 from ..core.accounting.keys.client_key import ClientKey
 from ..core.accounting.keys.key_store import KeyStore
+from ..core.accounting.keys.labels import checked_labels
 from ..core.accounting.periods import Period
 from ..core.accounting.storage.database import DatabaseError
+from ..core.protocol.errors import InvalidRequestError
 from ..core.protocol.values import NANO
 from ..core.server.endpoints import ROUTES
 from ..gateway.policy import virtual_models_of
@@ -23,6 +25,7 @@ from .gateway_schemas import (
     CONF_ENDPOINTS,
     CONF_EXPIRES,
     CONF_ID,
+    CONF_LABELS,
     CONF_MODEL_PATTERNS,
     CONF_MONTHLY_BUDGET,
     CONF_OVERLAP,
@@ -41,6 +44,7 @@ from .provider_schemas import NO_FIELDS
 from .snippets import gateway_url, snippets
 
 EXPIRED = "expired"
+LABELS_INVALID = "labels_invalid"
 NAME_NEEDED = "name_needed"
 _HOUR = 3600.0
 _NOTHING = "–"
@@ -143,6 +147,7 @@ class KeysFlow(OptionsMenuFlow):
             CONF_PARALLEL: key.parallel,
             CONF_MONTHLY_BUDGET: None if (budget := self._monthly_budget(key.id)) is None else budget.amount / NANO,
             CONF_ENABLED: key.enabled,
+            CONF_LABELS: list(key.labels),
         }
         shown = {name: value for name, value in stored.items() if value is not None} if user_input is None else user_input
         return await self._ask("key_edit", errors, shown, {"name": key.name})
@@ -193,7 +198,8 @@ class KeysFlow(OptionsMenuFlow):
         names = virtual_models_of(self.config_entry.options)
         models = dict.fromkeys([*names, *known_models(self.hass)])
         scopes = sorted({route.scope for route in ROUTES if route.scope})
-        schema = key_schema(await self._users(), models, scopes, new=step_id == "key_new")
+        labels = sorted({label for key in self._keys for label in key.labels})
+        schema = key_schema(await self._users(), models, scopes, labels, new=step_id == "key_new")
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(schema, values),
@@ -234,7 +240,12 @@ def _read(user_input: Mapping[str, Any], before: float | None = None) -> tuple[s
         expires = dt_util.as_utc(parsed).timestamp()
         if expires <= dt_util.utcnow().timestamp() and (before is None or int(before) != int(expires)):
             raise ValueError(EXPIRED)
+    try:
+        labels = checked_labels(user_input.get(CONF_LABELS, ()))
+    except InvalidRequestError:
+        raise ValueError(LABELS_INVALID) from None
     return name, {
+        "labels": labels,
         "user_id": user_input.get(CONF_OWNER),
         "models": tuple(user_input.get(CONF_MODEL_PATTERNS, ())),
         "endpoints": tuple(user_input.get(CONF_ENDPOINTS, ())),

@@ -32,6 +32,7 @@ def async_setup(hass: HomeAssistant) -> None:
         vol.Required("type"): "zeroconf_ai/usage",
         vol.Optional("start"): cv.date,
         vol.Optional("end"): cv.date,
+        vol.Optional("label"): _ID,
         vol.Optional("group_by", default=["day"]): vol.All([vol.In(_GROUPS)], vol.Length(max=4)),
     }
 )
@@ -42,7 +43,8 @@ async def usage(hass: HomeAssistant, connection: Connection, message: dict[str, 
     store = store_of(hass)
     start, end = message.get("start"), message.get("end")
     names, own = await names_of(hass), own_user(connection)
-    return await report_by(store.ledger, names, start, end, message["group_by"], user_id=own)
+    label = message.get("label")
+    return await report_by(store.ledger, names, start, end, message["group_by"], user_id=own, label=label)
 
 
 @websocket_command(
@@ -55,6 +57,7 @@ async def usage(hass: HomeAssistant, connection: Connection, message: dict[str, 
         vol.Optional("backend_id"): _ID,
         vol.Optional("key_id"): _ID,
         vol.Optional("user_id"): _ID,
+        vol.Optional("label"): _ID,
         vol.Optional("address"): _ID,
         vol.Optional("source"): _ID,
         vol.Optional("outcome"): vol.All(vol.In([outcome.value for outcome in Outcome]), vol.Coerce(Outcome)),

@@ -60,7 +60,7 @@ export interface Live {
   last_failover: { when: number; backend: string; to: string; reason: string } | null;
 }
 
-export type UsageGroup = "day" | "hour" | "model" | "backend" | "key" | "user" | "source" | "address";
+export type UsageGroup = "day" | "hour" | "model" | "backend" | "key" | "user" | "source" | "label" | "address";
 
 export interface UsageRow {
   requests: number;
@@ -99,6 +99,8 @@ export interface RequestRecord {
   who: string;
   key_id: string | null;
   user_id: string | null;
+  /** The labels that the key has today. */
+  labels: string[];
   address: string | null;
   requested_model: string;
   model: string | null;
@@ -137,6 +139,7 @@ export interface RequestFilter {
   model?: string;
   backend_id?: string;
   key_id?: string;
+  label?: string;
   address?: string;
   source?: string;
   outcome?: RequestRecord["outcome"];

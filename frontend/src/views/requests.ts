@@ -95,6 +95,14 @@ export class Requests extends View {
               this.pick({ request_id: (event.target as HTMLInputElement).value.trim() || undefined })}
           />
         </label>
+        <label
+          >${texts("requests.label")}
+          <input
+            type="search"
+            maxlength="50"
+            @change=${(event: Event) => this.pick({ label: (event.target as HTMLInputElement).value.trim() || undefined })}
+          />
+        </label>
         <button @click=${() => this.load({ ...this.filter })}>${texts("requests.refresh")}</button>
       </div>
       ${this.errorLine()}
@@ -165,6 +173,7 @@ export class Requests extends View {
       ["requests.requested_model", record.requested_model],
       ["requests.source", texts(`sources.${record.source}`)],
       ["requests.address", record.address],
+      ["requests.labels", record.labels.join(", ") || null],
       ["requests.provider_health", record.provider_health && texts(`states.${record.provider_health}`)],
       ["requests.attempts", record.attempts],
       ["requests.error_code", record.error_code],

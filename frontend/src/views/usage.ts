@@ -4,7 +4,7 @@ import type { UsageGroup, UsageReport, UsageRow } from "../api/types.js";
 import { count, isoDay, money } from "../format.js";
 import { View } from "./view.js";
 
-const GROUPS: UsageGroup[] = ["model", "backend", "key", "user", "source", "address"];
+const GROUPS: UsageGroup[] = ["model", "backend", "key", "user", "source", "label", "address"];
 const NAMES: Partial<Record<UsageGroup, string>> = { backend: "backend_name", key: "key_name", user: "user_name" };
 type Range = "day" | "week" | "month" | "custom";
 type Sort = "name" | "requests" | "tokens" | "cost";
@@ -139,6 +139,7 @@ export class Usage extends View {
             </tr>
           </tfoot>
         </table>
+        ${this.group === "label" ? html`<p class="quiet">${texts("usage.labels_overlap")}</p>` : nothing}
         ${table.complete ? nothing : html`<p class="quiet">${texts("usage.incomplete")}</p>`}
       </div>`;
   }
@@ -169,7 +170,7 @@ export class Usage extends View {
     const { group } = this;
     const named = text(row[NAMES[group] ?? group]) || text(row[group]);
     if (group === "source" && named) return this.texts(`sources.${named}`);
-    return named || this.texts("usage.unknown");
+    return named || this.texts(group === "label" ? "usage.no_label" : "usage.unknown");
   }
 
   private select(range: Range): void {

@@ -40,7 +40,7 @@ async def fill(address: Path | str, make: Make) -> str:
         return known
     store = await AccountingStore.open(address)
     for number in range(KEYS):
-        await store.keys.create(f"key {number}")
+        await store.keys.create(f"key {number}", labels=("Kitchen",))
     await store.budgets.set(Scope.HOUSEHOLD, None, 10_000, Period.MONTH, action=Action.REFUSE)
     admission = await store.admission_control.admit(metered(worst_costs={"cloud": SPENT}))
     first = next(iter(store.keys))

@@ -50,6 +50,7 @@ async def test_database_damaged_is_rescued_and_blocks_metered_backends(
     assert store.loss.rescued.budgets == 1
     assert store.loss.rescued.usage == 1
     assert KEYS - 40 <= len(store.keys) == store.loss.rescued.keys
+    assert sum(key.labels == ("Kitchen",) for key in store.keys) >= KEYS - 80
     assert store.budgets.state("household:month").spent == SPENT
     assert store.totals.household.total.costs == {"USD": SPENT}
     assert await is_closed(store)

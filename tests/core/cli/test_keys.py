@@ -85,6 +85,23 @@ def test_keys_permissions_are_stored_and_listed(tmp_path: Path) -> None:
         assert cell in table
 
 
+def test_keys_labels_are_stored_listed_added_and_removed(tmp_path: Path) -> None:
+    made = json.loads(keys(tmp_path, "create", "Tablet", "--label", "Kitchen", "--label", "[b]app", "--json").stdout)
+    keys(tmp_path, "create", "Phone")
+    assert made["labels"] == ["Kitchen", "[b]app"]
+    assert "Kitchen, [b]app" in keys(tmp_path, "list").stdout
+    assert [key["name"] for key in json.loads(keys(tmp_path, "list", "--label", "Kitchen", "--json").stdout)] == ["Tablet"]
+    assert "No API key has the label 'Bath'" in keys(tmp_path, "list", "--label", "Bath").stderr
+    changed = json.loads(keys(tmp_path, "update", "Tablet", "--label", "Bath", "--json").stdout)
+    assert changed["labels"] == ["Bath", "Kitchen", "[b]app"]
+    assert json.loads(keys(tmp_path, "update", "Tablet", "--parallel", "2", "--json").stdout)["labels"] == changed["labels"]
+    assert json.loads(keys(tmp_path, "update", "Tablet", "--no-labels", "--label", "Attic", "--json").stdout)["labels"] == [
+        "Attic"
+    ]
+    many = [argument for number in range(10) for argument in ("--label", str(number))]
+    assert "at most 10 labels" in refused(keys(tmp_path, "update", "Tablet", *many))
+
+
 def test_keys_are_changed_by_name_id_or_prefix(tmp_path: Path) -> None:
     made = json.loads(keys(tmp_path, "create", "Phone", "--json").stdout)
     assert keys(tmp_path, "disable", "Phone").stdout == f'"Phone" ({made["prefix"]}…) is disabled\n'
@@ -116,6 +133,7 @@ def test_keys_ambiguous_name_is_refused(tmp_path: Path) -> None:
         (("create", "x", "--expires", "soon"), "is not a duration"),
         (("create", "x", "--expires", "20-20"), "is not a date"),
         (("create", "x", "--endpoint", "everything"), "everything"),
+        (("create", "x", "--label", "a,b"), "no comma"),
         (("rotate", "x", "--overlap", "1 year"), "is not a duration"),
     ],
 )

@@ -59,6 +59,25 @@ def test_usage_json_and_csv_are_printed(state: Path) -> None:
     assert [(row["model"], row["cost_USD"]) for row in rows] == [("'=m1", "1.500000001"), ("[b]m2", "1.500000001")]
 
 
+def test_usage_by_label_counts_a_request_once_in_the_total(state: Path) -> None:
+    database = state / "zeroconf-ai" / "gateway.db"
+
+    async def fill() -> None:
+        store = await AccountingStore.open(database, zone=UTC)
+        key, _ = await store.keys.create("Tablet", labels=("App", "Kitchen"))
+        store.ledger.record(Generation("labelled", NOON, "http", "chat", "auto", Outcome.OK, key_id=key.id))
+        await store.close()
+
+    asyncio.run(fill())
+    told = json.loads(usage(state, *RANGE, "--group-by", "label", "--format", "json").stdout)
+    assert [(row["label"], row["requests"]) for row in told["data"]] == [("", 2), ("App", 1), ("Kitchen", 1)]
+    assert told["total"]["requests"] == 3
+    table = [line.split()[:2] for line in usage(state, *RANGE, "--group-by", "label").stdout.splitlines()]
+    assert ["Total", "3"] in table
+    told = json.loads(usage(state, *RANGE, "--group-by", "source", "--label", "App", "--format", "json").stdout)
+    assert [row["requests"] for row in told["data"]] == [1]
+
+
 def test_usage_default_is_this_month_by_day(state: Path) -> None:
     told = json.loads(usage(state, "--format", "json").stdout)
     today = datetime.now(UTC).date()

@@ -74,6 +74,27 @@ async def test_usage_of_a_caller_contains_only_its_own(store: AccountingStore) -
     assert found["admin"] == {"One": 1, "Two": 1, "": 2}
 
 
+async def test_usage_by_label_counts_each_request_once_in_the_total(store: AccountingStore) -> None:
+    both, secret = await store.keys.create("Both", labels=("App", "Kitchen"))
+    other, _ = await store.keys.create("Other", labels=("Kitchen",))
+    for key in (both, both, other):
+        used(store, key_id=key.id)
+    admin = HomeUser("a", "Admin", admin=True)
+    async with kept(
+        store, home_user=lambda request: admin if "Admin" in request.headers.get("Authorization", "") else None
+    ) as gateway:
+        _, told, _ = await gateway.get(f"usage?{RANGE}&group_by=label", headers=bearer("Admin"))
+        assert {row["label"]: row["requests"] for row in told["data"]} == {"App": 2, "Kitchen": 3}
+        assert told["total"]["requests"] == 3
+        _, told, _ = await gateway.get(f"usage?{RANGE}&group_by=key&label=App", headers=bearer("Admin"))
+        assert [row["key"] for row in told["data"]] == [both.id]
+        _, told, _ = await gateway.get(f"usage?{RANGE}&group_by=label&label=Kitchen", headers=bearer(secret))
+        assert ({row["label"]: row["requests"] for row in told["data"]}, told["total"]["requests"]) == (
+            {"App": 2, "Kitchen": 2},
+            2,
+        )
+
+
 async def test_usage_without_keys_contains_only_anonymous_requests(store: AccountingStore) -> None:
     key, _ = await store.keys.create("One")
     used(store, key_id=key.id)

@@ -19,6 +19,7 @@ from .conversations.conversation_store import ConversationStore
 from .conversations.exchanges import ExchangeStore
 from .conversations.image_store import ImageStore
 from .conversations.sessions import SessionTable
+from .keys import labels
 from .keys.key_store import KeyStore
 from .limits.rate_limits import limits_of
 from .periods import local_zone
@@ -227,6 +228,7 @@ class AccountingStore:
         if self._keep_rollups is not None:
             first = day_of(now - self._keep_rollups, self.totals.zone)
             await self._database.write(lambda connection: rollups.prune(connection, first))
+        await self._database.write(labels.prune)
         await self._database.write(sessions.prune)
         await self.budgets.tidy()
         await self._repeat(self._database.shrink)
@@ -251,6 +253,7 @@ class AccountingStore:
             rollups.forget(connection, key_id=key_id, user_id=user_id)
             for subject in subjects:
                 audit.forget(connection, subject)
+                labels.forget(connection, subject)
                 # These names contain the id. The order is that of admissions, so that no two transactions wait for each other.
                 for name in (reservations.c.budget_id, accounts.c.budget_id, buckets.c.name):
                     connection.execute(delete(name.table).where(name.contains(subject, autoescape=True)))
@@ -264,17 +267,25 @@ class AccountingStore:
         await self.flush()
 
     async def export(
-        self, file: Path, start: date, end: date, *, group_by: Sequence[Group] | None = None, written: Format = Format.CSV
+        self,
+        file: Path,
+        start: date,
+        end: date,
+        *,
+        group_by: Sequence[Group] | None = None,
+        label: str | None = None,
+        written: Format = Format.CSV,
     ) -> int:
         """Export the usage from `start` to `end`, inclusive, to a file; returns the number of rows.
 
-        With `group_by`, one row per group; without, one per stored request. Raises DatabaseError, OSError.
+        With `group_by`, one row per group, of keys with a `label` only if it is set; without, one per stored request. Raises
+        DatabaseError, OSError.
         """
         if group_by is None:
             moments = [datetime.combine(day, datetime.min.time(), self.totals.zone) for day in (start, end + timedelta(days=1))]
             pages = self.ledger.pages(moments[0].timestamp(), moments[1].timestamp())
             return await export.write(file, COLUMNS, pages, written)
-        uses = export.usage_cells(await self.ledger.usage(start, end, group_by))
+        uses = export.usage_cells(await self.ledger.usage(start, end, group_by, label=label))
         columns = list(uses[0]) if uses else export.usage_columns(group_by)
         return await export.write(file, columns, _single_page(uses), written)
 

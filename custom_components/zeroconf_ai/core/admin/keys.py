@@ -52,6 +52,7 @@ def describe_key(key: ClientKey) -> dict[str, Any]:
         "expires": iso_time(key.expires),
         "last_used": iso_time(key.last_used),
         "former_until": iso_time(key.former_until),
+        "labels": list(key.labels),
     }
 
 

@@ -40,6 +40,8 @@ class RequestRecord(TypedDict):
     who: str
     key_id: str | None
     user_id: str | None
+    labels: list[str]
+    """The labels that the key has today."""
     address: str | None
     requested_model: str
     model: str | None
@@ -112,6 +114,7 @@ def _record(row: dict[str, Any], names: Names) -> RequestRecord:
         "who": names.of(key_id=row["key_id"], user_id=row["user_id"], fallback=row["caller"], address=row["address"]),
         "key_id": row["key_id"],
         "user_id": row["user_id"],
+        "labels": list(names.labels(row["key_id"])),
         "address": row["address"],
         "requested_model": row["requested_model"],
         "model": row["model"],

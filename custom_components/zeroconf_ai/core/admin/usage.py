@@ -49,8 +49,11 @@ async def report_by(
     group_by: Sequence[str],
     *,
     user_id: str | None = None,
+    label: str | None = None,
 ) -> UsageReport:
     """The usage of a range of days (default: this month) by groups of one of the two kinds.
+
+    `label` restricts it to the keys with this label.
 
     Raises InvalidRequestError for an invalid range or invalid groups, DatabaseError.
     """
@@ -66,10 +69,10 @@ async def report_by(
         except ValueError:
             known = ", ".join((*Group, *RecentGroup))
             raise InvalidRequestError(f"Group by one or more of: {known}.", param="group_by") from None
-        return await usage_report(ledger, names, start, end, groups, user_id=user_id)
+        return await usage_report(ledger, names, start, end, groups, user_id=user_id, label=label)
     if len(recent) < len(names_of_groups):
         raise InvalidRequestError("Hours and addresses cannot be combined with other groups.", param="group_by")
-    return await recent_usage_report(ledger, start, end, recent, user_id=user_id)
+    return await recent_usage_report(ledger, start, end, recent, user_id=user_id, label=label)
 
 
 async def usage_report(
@@ -81,10 +84,12 @@ async def usage_report(
     *,
     key_id: str | None = None,
     user_id: str | None = None,
+    label: str | None = None,
 ) -> UsageReport:
     """The usage from `start` to `end`, inclusive, by up to all dimensions. Raises DatabaseError."""
-    uses = await ledger.usage(start, end, group_by, key_id=key_id, user_id=user_id, limit=ROW_LIMIT + 1)
-    total = export.total(uses[:ROW_LIMIT])
+    uses, total = await ledger.usage_and_total(
+        start, end, group_by, key_id=key_id, user_id=user_id, label=label, limit=ROW_LIMIT + 1
+    )
     rows = [export.usage_row(use) for use in uses[:ROW_LIMIT]]
     for row in rows:
         _add_names(row, names)
@@ -107,11 +112,12 @@ async def recent_usage_report(
     *,
     key_id: str | None = None,
     user_id: str | None = None,
+    label: str | None = None,
 ) -> UsageReport:
     """The usage by hour, by address or by both, as far back as records are kept. Raises DatabaseError."""
     zone = ledger.totals.zone
     moments = [datetime.combine(day, time(), zone).timestamp() for day in (start, end + timedelta(days=1))]
-    wanted = RecordFilter(moments[0], moments[1], key_id=key_id, user_id=user_id)
+    wanted = RecordFilter(moments[0], moments[1], key_id=key_id, user_id=user_id, label=label)
     by_hour, by_address = RecentGroup.HOUR in group_by, RecentGroup.ADDRESS in group_by
     found = await ledger.sums(wanted, by_hour=by_hour, by_address=by_address)
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}

@@ -19,9 +19,11 @@ from rich.text import Text
 from ..accounting.budget import Scope, parse_amount
 from ..accounting.keys.client_key import ADMIN, ClientKey
 from ..accounting.keys.key_store import LARGEST_RATE, SCOPES, KeyStore
+from ..accounting.keys.labels import checked_labels
 from ..accounting.periods import Period
 from ..accounting.storage.database import DatabaseError, parse_url
 from ..accounting.store import AccountingStore
+from ..protocol.errors import InvalidRequestError
 from . import state
 
 _PIPE_WIDTH = 240
@@ -91,6 +93,22 @@ def _limit_options[F: Callable[..., Any]](function: F) -> F:
     return function
 
 
+def _labels(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Raises click.BadParameter for invalid labels."""
+    try:
+        return checked_labels(values)
+    except InvalidRequestError as err:
+        raise click.BadParameter(err.message) from None
+
+
+_label_option = click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    callback=_labels,
+    metavar="TEXT",
+    help="A room, a device or an app, to group and filter usage by. Repeatable.",
+)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _url_option = click.option(
     "--url", default="http://localhost:8000/v1", show_default=True, help="The gateway's URL in the printed example."
@@ -123,6 +141,7 @@ def command() -> None:
 @click.option(
     "--expires", callback=_moment, metavar="WHEN", help="Expire after a duration (`30d`), or at a date.  [default: never]"
 )
+@_label_option
 @_limit_options
 @_url_option
 @database_option
@@ -143,13 +162,22 @@ def create(
 @command.command("update")
 @_key_argument
 @_limit_options
+@_label_option
 @click.option("--no-limits", is_flag=True, help="Remove all limits and budgets that are not set by this command.")
+@click.option("--no-labels", is_flag=True, help="Remove all labels that are not set by this command.")
 @database_option
 @_json_option
 def update(
-    key: str, database: str | None, as_json: bool, budgets: tuple[tuple[int, Period], ...], no_limits: bool, **rates: int | None
+    key: str,
+    database: str | None,
+    as_json: bool,
+    budgets: tuple[tuple[int, Period], ...],
+    no_limits: bool,
+    labels: tuple[str, ...],
+    no_labels: bool,
+    **rates: int | None,
 ) -> None:
-    """Change limits and budgets of KEY. Options that are not given keep their values."""
+    """Change labels, limits and budgets of KEY. Options that are not given keep their values; labels are added."""
 
     async def do(store: AccountingStore) -> None:
         found = _find(store.keys, key)
@@ -159,7 +187,12 @@ def update(
                 if budget.period not in periods:
                     await store.budgets.remove(budget.id, actor="command")
         changes: dict[str, Any] = {name: rate for name, rate in rates.items() if no_limits or rate is not None}
-        found = await store.keys.update(found.id, actor="command", **changes)
+        if labels or no_labels:
+            changes["labels"] = labels if no_labels else (*found.labels, *labels)
+        try:
+            found = await store.keys.update(found.id, actor="command", **changes)
+        except InvalidRequestError as err:
+            raise click.ClickException(err.message) from None
         await _set_budgets(store, found, budgets)
         _show(found, f'"{found.name}" ({found.prefix}…) is changed', as_json=as_json)
 
@@ -172,17 +205,21 @@ async def _set_budgets(store: AccountingStore, key: ClientKey, budgets: Iterable
 
 
 @command.command("list")
+@click.option("--label", metavar="TEXT", help="List only API keys with this label.")
 @database_option
 @_json_option
-def list_keys(database: str | None, as_json: bool) -> None:
+def list_keys(label: str | None, database: str | None, as_json: bool) -> None:
     """List the API keys, without their secrets."""
 
     async def do(keys: KeyStore) -> None:
+        found = [key for key in keys if label is None or label in key.labels]
         if as_json:
-            click.echo(orjson.dumps([key_json(key) for key in keys], option=orjson.OPT_INDENT_2))
-        elif len(keys):
+            click.echo(orjson.dumps([key_json(key) for key in found], option=orjson.OPT_INDENT_2))
+        elif found:
             console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
-            console.print(_table(list(keys)))
+            console.print(_table(found))
+        elif len(keys):
+            click.echo(f"No API key has the label {label!r}.", err=True)
         else:
             click.echo("There is no API key yet. Create one: zeroconf-ai keys create NAME", err=True)
 
@@ -352,18 +389,19 @@ def key_json(key: ClientKey) -> dict[str, Any]:
         "requests_per_minute": key.requests_per_minute,
         "tokens_per_minute": key.tokens_per_minute,
         "parallel": key.parallel,
+        "labels": list(key.labels),
     }
 
 
 def _table(keys: list[ClientKey]) -> Table:
     table = Table(box=SIMPLE_HEAD)
-    for heading in ("Name", "Secret", "Owner", "Allowed", "State", "Expires", "Last used", "ID"):
+    for heading in ("Name", "Secret", "Owner", "Labels", "Allowed", "State", "Expires", "Last used", "ID"):
         table.add_column(heading, overflow="fold")
     for key in keys:
         allowed = ", ".join((*key.models, *key.endpoints)) or "everything"
         owner = key.device or key.user_id or ""
         times = (_minute(key.expires) or "never", _minute(key.last_used) or "never")
-        cells = (key.name, f"{key.prefix}…", owner, allowed, _state(key), *times, key.id)
+        cells = (key.name, f"{key.prefix}…", owner, ", ".join(key.labels), allowed, _state(key), *times, key.id)
         table.add_row(*map(Text, cells))  # as text: a name may look like markup
     return table
 

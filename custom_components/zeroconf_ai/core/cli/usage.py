@@ -44,27 +44,30 @@ def _date(_ctx: click.Context, _param: click.Parameter, value: str | None) -> da
     show_default=True,
     help="Show one row per value of this. Repeatable.",
 )
+@click.option("--label", metavar="LABEL", help="Show only the usage of API keys with this label.")
 @click.option("--format", "written", type=click.Choice(_FORMATS), default="table", show_default=True)
 @database_option
-def command(start: date | None, end: date | None, groups: tuple[str, ...], written: str, database: str | None) -> None:
+def command(
+    start: date | None, end: date | None, groups: tuple[str, ...], label: str | None, written: str, database: str | None
+) -> None:
     """Show usage and cost from the database of a gateway, which may be running."""
     group_by = [Group(name) for name in dict.fromkeys(groups)]
     try:
         where = database or str(state.database_file())
         _check(where)
-        start, end, uses = asyncio.run(_read(where, start, end, group_by))
+        start, end, uses, total = asyncio.run(_read(where, start, end, group_by, label))
     except DatabaseError as err:
         raise click.ClickException(str(err)) from None
     if written == "csv":
         cells = export.usage_cells(uses)
         click.echo(export.csv_text(list(cells[0]) if cells else export.usage_columns(group_by), cells), nl=False)
     elif written == "json":
-        rows = {"data": [export.usage_row(use) for use in uses], "total": export.usage_row(export.total(uses))}
+        rows = {"data": [export.usage_row(use) for use in uses], "total": export.usage_row(total)}
         body = {"from": start.isoformat(), "to": end.isoformat(), **rows}
         click.echo(orjson.dumps(body, option=orjson.OPT_INDENT_2))
     elif uses:
         console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
-        console.print(_table(group_by, uses))
+        console.print(_table(group_by, uses, total))
     else:
         click.echo(f"There is no usage from {start} to {end}.", err=True)
 
@@ -76,22 +79,27 @@ def _check(where: str) -> None:
         raise click.ClickException(f"There is no database at {url.database}. Set another --database.")
 
 
-async def _read(where: str, start: date | None, end: date | None, group_by: Sequence[Group]) -> tuple[date, date, list[UsageRow]]:
-    """The first and last day, and the usage between them. Raises DatabaseError; click.UsageError if the range is reversed."""
+async def _read(
+    where: str, start: date | None, end: date | None, group_by: Sequence[Group], label: str | None
+) -> tuple[date, date, list[UsageRow], UsageRow]:
+    """The first and last day, the usage between them, and its total.
+
+    Raises DatabaseError; click.UsageError if the range is reversed.
+    """
     store = await AccountingStore.open(where, set_damaged_aside=False)
     try:
         today = store.totals.date
         first, last = start or (end or today).replace(day=1), end or today
         if last < first:
             raise click.UsageError(f"{last} is before {first}: --from must not be after --to.")
-        return first, last, await store.ledger.usage(first, last, group_by)
+        return first, last, *await store.ledger.usage_and_total(first, last, group_by, label=label)
     finally:
         await store.close()
 
 
-def _table(group_by: Sequence[Group], uses: list[UsageRow]) -> Table:
+def _table(group_by: Sequence[Group], uses: list[UsageRow], total: UsageRow) -> Table:
     table = Table(box=SIMPLE_HEAD, show_footer=len(uses) > 1)
-    totals = _cells(export.total(uses))
+    totals = _cells(total)
     for group in group_by:
         table.add_column(group.value.capitalize(), "Total" if group is group_by[0] else "", overflow="fold")
     for heading, footer in zip(("Requests", "Errors", "Prompt", "Cached", "Completion", "Cost"), totals, strict=True):

@@ -39,6 +39,10 @@ class ClientKey:
     tokens_per_minute: int | None = None
     parallel: int | None = None
     """The maximum number of concurrent requests."""
+    labels: tuple[str, ...] = ()
+    """Free text such as a room, a device or an app, sorted; usage is grouped by it."""
+    disabled_by: str | None = None
+    """Who disabled the key, as in the audit log; None for an enabled key. Users enable only what they disabled themselves."""
 
     @property
     def admin(self) -> bool:

@@ -22,6 +22,7 @@ from ..storage.database import Database, DatabaseError
 from ..storage.write_queue import QueuedWriter, Write, WriteQueue
 from . import statements
 from .client_key import ClientKey
+from .labels import checked_labels
 
 SECRET_LIMIT = 256
 """Characters; longer secrets are rejected without hashing."""
@@ -38,7 +39,9 @@ _RANDOM_LENGTH = 32
 _LAST_USED_SECONDS = 60.0
 """The minimum interval between two writes of a key's last use."""
 _RATES = ("requests_per_minute", "tokens_per_minute", "parallel")
-_CHANGEABLE = frozenset({"name", "user_id", "device", "models", "endpoints", "background", "enabled", "expires", *_RATES})
+_CHANGEABLE = frozenset(
+    {"name", "user_id", "device", "models", "endpoints", "background", "enabled", "expires", "labels", *_RATES}
+)
 
 
 def new_secret() -> str:
@@ -139,11 +142,13 @@ class KeyStore(QueuedWriter):
         requests_per_minute: int | None = None,
         tokens_per_minute: int | None = None,
         parallel: int | None = None,
+        labels: tuple[str, ...] = (),
         actor: str = "",
     ) -> tuple[ClientKey, str]:
         """Create a key; returns it with its secret, which is not stored and cannot be shown again.
 
-        `actor` goes into the audit log. Raises ValueError for a limit below 1, DatabaseError.
+        `actor` goes into the audit log. Raises ValueError for a limit below 1, InvalidRequestError for invalid labels,
+        DatabaseError.
         """
         secret = new_secret()
         key = await self.adopt(
@@ -159,6 +164,7 @@ class KeyStore(QueuedWriter):
             requests_per_minute=requests_per_minute,
             tokens_per_minute=tokens_per_minute,
             parallel=parallel,
+            labels=labels,
             actor=actor,
         )
         return key, secret
@@ -178,11 +184,12 @@ class KeyStore(QueuedWriter):
         requests_per_minute: int | None = None,
         tokens_per_minute: int | None = None,
         parallel: int | None = None,
+        labels: tuple[str, ...] = (),
         actor: str = "",
     ) -> ClientKey:
         """Create a key for the hash of an existing secret; returns the existing key if the hash is known.
 
-        Raises ValueError for a limit below 1, DatabaseError.
+        Raises ValueError for a limit below 1, InvalidRequestError for invalid labels, DatabaseError.
         """
         async with self._changing:
             if (known := self._by_digest.get(digest)) is not None:
@@ -201,6 +208,7 @@ class KeyStore(QueuedWriter):
                 requests_per_minute=_checked_rate(requests_per_minute),
                 tokens_per_minute=_checked_rate(tokens_per_minute),
                 parallel=_checked_rate(parallel),
+                labels=checked_labels(labels),
             )
             await self._write(
                 lambda connection: statements.add(connection, key, digest), _audit_event(actor, "key.create", key.id)
@@ -211,9 +219,10 @@ class KeyStore(QueuedWriter):
         return key
 
     async def update(self, key_id: str, *, actor: str = "", **changes: Any) -> ClientKey:
-        """Change a key's name, user_id, device, models, endpoints, background, enabled, expires or limits.
+        """Change a key's name, user_id, device, models, endpoints, background, enabled, expires, labels or limits.
 
-        Raises KeyError for an unknown key, TypeError for other fields, ValueError for a limit below 1, DatabaseError.
+        Raises KeyError for an unknown key, TypeError for other fields, ValueError for a limit below 1, InvalidRequestError for
+        invalid labels, DatabaseError.
         """
         if unknown := changes.keys() - _CHANGEABLE:
             raise TypeError(f"These fields of a key cannot be changed: {', '.join(sorted(unknown))}")
@@ -221,7 +230,11 @@ class KeyStore(QueuedWriter):
         changes |= {name: _checked_rate(changes[name]) for name in _RATES if name in changes}
         if "name" in changes:
             changes["name"] = clean(changes["name"], _NAME_LIMIT)
+        if "labels" in changes:
+            changes["labels"] = checked_labels(changes["labels"])
         async with self._changing:
+            if changes.get("enabled", self._keys[key_id].enabled) is not self._keys[key_id].enabled:
+                changes["disabled_by"] = None if changes["enabled"] else actor
             replace(self._keys[key_id], **changes)
             act = _audit_event(actor, "key.update", key_id)
             await self._write(lambda connection: statements.change(connection, key_id, changes), act)

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from ..storage.tables import counters, keys
+from . import labels
 from .client_key import ClientKey
 
 _COUNTER = "keys"
@@ -37,25 +38,35 @@ def load(connection: Connection, *, other_than: int) -> Loaded | None:
         return None
     rows: list[Mapping[str, Any]] = []
     by_digest: dict[bytes, tuple[str, float | None]] = {}
+    labels_of = labels.read(connection)
     for row in connection.execute(select(keys).order_by(keys.c.created, keys.c.id)).mappings():
         values = dict(row)
         current, former = values.pop("digest"), values.pop("former_digest")
         if former is not None:
             by_digest[bytes(former)] = (row["id"], row["former_until"])
         by_digest[bytes(current)] = (row["id"], None)
-        rows.append(values | {name: tuple(values[name]) for name in ("models", "endpoints")})
+        lists = {name: tuple(values[name]) for name in ("models", "endpoints")}
+        rows.append(values | lists | {"labels": labels_of.get(row["id"], ())})
     return Loaded(version, rows, by_digest)
 
 
 def add(connection: Connection, key: ClientKey, digest: bytes) -> None:
     """Insert a new key."""
-    connection.execute(insert(keys).values(**_values(asdict(key)), digest=digest))
+    values = asdict(key)
+    labels.write(connection, key.id, values.pop("labels"))
+    connection.execute(insert(keys).values(**_values(values), digest=digest))
 
 
 def change(connection: Connection, key_id: str, changes: Mapping[str, Any]) -> None:
     """Update columns of a key. Raises KeyError if it was revoked."""
-    if changes and not connection.execute(update(keys).where(keys.c.id == key_id).values(**_values(changes))).rowcount:
+    values = dict(changes)
+    changed = values.pop("labels", None)
+    if values and not connection.execute(update(keys).where(keys.c.id == key_id).values(**_values(values))).rowcount:
         raise KeyError(key_id)
+    if changed is not None:
+        if connection.execute(select(keys.c.id).where(keys.c.id == key_id)).first() is None:
+            raise KeyError(key_id)
+        labels.write(connection, key_id, changed)
 
 
 def rotate(connection: Connection, key_id: str, digest: bytes, prefix: str, former_until: float | None) -> bytes:

@@ -105,7 +105,17 @@ keys = Table(
     Column("requests_per_minute", BigInteger),
     Column("tokens_per_minute", BigInteger),
     Column("parallel", BigInteger),
+    Column("disabled_by", Text),
 )
+
+key_labels = Table(
+    "key_labels",
+    metadata,
+    Column("key_id", String(32), primary_key=True),
+    Column("label", Text, primary_key=True),
+    Index(None, "label"),
+)
+"""Kept after a key is revoked, as long as its usage is."""
 
 counters = Table(
     "counters",

@@ -14,7 +14,7 @@ from ..storage.database import Database
 from ..storage.statements import CURRENCY_LIMIT, bounded, bounded_or_none, clamp_int64, delete_oldest, delete_some
 from ..storage.tables import generations
 from ..storage.write_queue import QueuedWriter, Write, WriteQueue
-from . import record_search, rollups
+from . import export, record_search, rollups
 from .generation import FailedAttempt, Generation, Outcome, Recorder, Viewer
 from .record_search import PAGE_LIMIT, Cursor, RecordFilter
 from .rollups import Group, Rollups, UsageRow
@@ -94,15 +94,37 @@ class Ledger(Recorder, QueuedWriter):
         *,
         key_id: str | None = None,
         user_id: str | None = None,
+        label: str | None = None,
         limit: int | None = None,
     ) -> list[UsageRow]:
         """The usage on the days from `start` to `end`, inclusive (`rollups.read`). Raises DatabaseError."""
         await self._write_queue.flush()
         return await self._database.read(
             lambda connection: rollups.read(
-                connection, group_by=group_by, start=start, end=end, key_id=key_id, user_id=user_id, limit=limit
+                connection, group_by=group_by, start=start, end=end, key_id=key_id, user_id=user_id, label=label, limit=limit
             )
         )
+
+    async def usage_and_total(
+        self,
+        start: date,
+        end: date,
+        group_by: Sequence[Group] = (),
+        *,
+        key_id: str | None = None,
+        user_id: str | None = None,
+        label: str | None = None,
+        limit: int | None = None,
+    ) -> tuple[list[UsageRow], UsageRow]:
+        """`usage`, and the total of its groups, in which requests with several labels count once. Raises DatabaseError."""
+        read = partial(rollups.read, start=start, end=end, key_id=key_id, user_id=user_id, label=label)
+        await self._write_queue.flush()
+
+        def work(connection: Connection) -> tuple[list[UsageRow], UsageRow]:
+            uses = read(connection, group_by=group_by, limit=limit)
+            return uses, export.total(read(connection) if Group.LABEL in group_by else uses)
+
+        return await self._database.read(work)
 
     async def pages(self, start: float, end: float) -> AsyncIterator[list[dict[str, Any]]]:
         """Yield the records from `start` up to `end` as pages of rows with `COLUMNS`, oldest first. Raises DatabaseError."""

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Float, Select, cast, func, lit
 from ..storage.statements import bounded
 from ..storage.tables import generations
 from .generation import MEASURED, Outcome
+from .rollups import has_label
 from .summary import TOKEN_CLASSES
 
 PAGE_LIMIT = 200
@@ -23,7 +24,7 @@ _COLUMNS = generations.c
 class RecordFilter:
     """What records are searched; None: any. `start` and `end`: `time.time()` of the arrival, the end excluded.
 
-    "" as key or user: requests without one.
+    "" as key, user or label: requests without one.
     """
 
     start: float | None = None
@@ -35,6 +36,8 @@ class RecordFilter:
     backend_id: str | None = None
     key_id: str | None = None
     user_id: str | None = None
+    label: str | None = None
+    """A label of the key."""
     address: str | None = None
     source: str | None = None
     outcome: Outcome | None = None
@@ -62,6 +65,8 @@ class RecordFilter:
         for column, value in ((_COLUMNS.key_id, self.key_id), (_COLUMNS.user_id, self.user_id)):
             if value is not None:
                 found.append(column == bounded(value) if value else column.is_(None))
+        if self.label is not None:
+            found.append(has_label(_COLUMNS.key_id, self.label))
         if self.outcome is not None:
             found.append(_COLUMNS.outcome == self.outcome.value)
         return found

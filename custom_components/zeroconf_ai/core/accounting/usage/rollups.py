@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Date, Select, Table, delete, func, literal, or_, select
 
 from ..storage.statements import CURRENCY_LIMIT, add_up, add_up_from, bounded
-from ..storage.tables import key_months, key_rollups, rollups
+from ..storage.tables import key_labels, key_months, key_rollups, rollups
 from .generation import Generation
 from .summary import NUMBERS, Aggregate, day_of, month_end
 
@@ -34,6 +34,8 @@ class Group(StrEnum):
     KEY = "key"
     USER = "user"
     SOURCE = "source"
+    LABEL = "label"
+    """A label of the key. Requests of a key with several labels count in each of them, and once in totals."""
 
 
 _COLUMNS = {
@@ -49,7 +51,7 @@ _STORED = (*NUMBERS, "cost", "energy_cost")
 _FRACTIONS = ("duration", "first_token", "energy")
 _BY_PLACE: Callable[..., Aggregate] = Aggregate
 _SUMMED = (*_FRACTIONS, "cost", "energy_cost", *(name for name in NUMBERS if name not in _FRACTIONS))
-_PERSONAL = frozenset({Group.KEY, Group.USER})
+_PERSONAL = frozenset({Group.KEY, Group.USER, Group.LABEL})
 _COARSE = ("day", "source", "model", "backend_id", "currency")
 _FINE = (*_COARSE, "key_id", "user_id")
 _MONTHLY = ("month", "key_id", "currency", "user_id")
@@ -143,20 +145,23 @@ def read(
     end: date | None = None,
     key_id: str | None = None,
     user_id: str | None = None,
+    label: str | None = None,
     limit: int | None = None,
 ) -> list[UsageRow]:
     """The usage from `start` to `end`, inclusive: one `UsageRow` per group, sorted by group.
 
-    `key_id` and `user_id` filter; "" selects requests without one. Reading ends soon after `limit` groups.
+    `key_id`, `user_id` and `label` filter; "" selects requests without one. Reading ends soon after `limit` groups.
     """
     table = rollups
-    if key_id is not None or user_id is not None or not _PERSONAL.isdisjoint(group_by):
+    if any(value is not None for value in (key_id, user_id, label)) or not _PERSONAL.isdisjoint(group_by):
         monthly = _PERSONAL.issuperset(group_by) and _whole_months(connection, start, end)
         table = key_months if monthly else key_rollups
     found = _query(table, group_by)
     for column, value in (("key_id", key_id), ("user_id", user_id)):
         if value is not None:
             found = found.where(table.c[column] == value)
+    if label is not None:
+        found = found.where(has_label(table.c.key_id, label))
     if table is key_months:
         day, start, end = table.c.month, start and start.replace(day=1), end and end.replace(day=1)
     else:
@@ -178,10 +183,17 @@ def read(
             use = uses[group] = UsageRow(dict(zip(group_by, group, strict=True)), {}, aggregate)
         else:
             use.aggregate.merge(aggregate)
-        for name, label in zip(labelled, row[names_at:sums_at], strict=True):
-            if label:
-                use.labels[name] = label
+        for name, latest in zip(labelled, row[names_at:sums_at], strict=True):
+            if latest:
+                use.labels[name] = latest
     return list(uses.values())
+
+
+def has_label(key_id: ColumnElement[Any], label: str) -> ColumnElement[bool]:
+    """Whether the key with the id has a label; with "" as the label: whether it has none, or the request has no key."""
+    if label:
+        return key_id.in_(select(key_labels.c.key_id).where(key_labels.c.label == bounded(label)))
+    return or_(key_id.is_(None), key_id.not_in(select(key_labels.c.key_id)))
 
 
 def prune(connection: Connection, until: date) -> None:
@@ -239,9 +251,13 @@ def _merge(rows: _Rows, key: tuple[Any, ...], aggregate: Aggregate, names: dict[
 
 def _query(table: Table, group_by: Sequence[Group]) -> Select[Any]:
     """The query: group columns, latest names, and the arguments of `_sums`."""
-    groups = [table.c[_COLUMNS[group]] for group in group_by]
+    groups: list[ColumnElement[Any]] = [
+        func.coalesce(key_labels.c.label, "") if group is Group.LABEL else table.c[_COLUMNS[group]] for group in group_by
+    ]
     labels = [func.max(table.c[column]) for group, column in _LABELS.items() if group in group_by]
     found = select(*groups, *labels, table.c.currency, *(func.sum(table.c[name]) for name in _SUMMED))
+    if Group.LABEL in group_by:
+        found = found.select_from(table.outerjoin(key_labels, key_labels.c.key_id == table.c.key_id))
     return found.group_by(*groups, table.c.currency).order_by(*groups, table.c.currency)
 
 

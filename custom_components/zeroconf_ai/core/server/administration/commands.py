@@ -71,13 +71,14 @@ type Command = Callable[[Context], Awaitable[Any]]
 async def _usage(context: Context) -> Any:
     start, end = day(context.body, "start"), day(context.body, "end")
     groups = texts(context.body, "group_by", 4) or ["day"]
-    return await report_by(context.accounting.ledger, context.names, start, end, groups)
+    label = optional_text(context.body, "label")
+    return await report_by(context.accounting.ledger, context.names, start, end, groups, label=label)
 
 
 async def _requests(context: Context) -> Any:
     body = context.body
     wanted: dict[str, Any] = {name: found for name in ("start", "end") if (found := optional_number(body, name)) is not None}
-    for name in ("request_id", "model", "backend_id", "key_id", "user_id", "address", "source"):
+    for name in ("request_id", "model", "backend_id", "key_id", "user_id", "label", "address", "source"):
         if (named := optional_text(body, name)) is not None:
             wanted[name] = named
     if "outcome" in body:

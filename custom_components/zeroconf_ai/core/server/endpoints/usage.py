@@ -1,4 +1,4 @@
-"""`GET /v1/usage`: usage by day, model, backend, key, user or source. Administrators see all usage, others their own."""
+"""`GET /v1/usage`: usage by day, model, backend, key, user, source or label. Administrators see all usage, others their own."""
 
 from datetime import date
 import re
@@ -35,7 +35,9 @@ async def usage(gateway: Gateway, context: RequestContext) -> web.Response:
         raise InvalidRequestError("'from' must not be after 'to'.", param="to")
     group_by = _groups([name for value in query.getall("group_by", ["day"]) for name in value.split(",")])
     limit = _limit(query.get("limit"), group_by)
-    uses = await gateway.ledger.usage(start, end, group_by, **_visible_to(context.caller), limit=MAX_ROWS + 1)
+    uses, total = await gateway.ledger.usage_and_total(
+        start, end, group_by, **_visible_to(context.caller), label=query.get("label"), limit=MAX_ROWS + 1
+    )
     if len(uses) > MAX_ROWS:
         raise InvalidRequestError(
             f"The result has more than {MAX_ROWS} rows. Request fewer days or fewer groups.", param="group_by"
@@ -46,10 +48,12 @@ async def usage(gateway: Gateway, context: RequestContext) -> web.Response:
         text = export.csv_text(list(cells[0]) if cells else export.usage_columns(group_by), cells)
         named = {**context.headers, "Content-Disposition": f'attachment; filename="usage-{start}-{end}.csv"'}
         return web.Response(text=text, headers=named, content_type="text/csv", charset="utf-8")
-    return context.json(_body(gateway, start, end, group_by, uses))
+    return context.json(_body(gateway, start, end, group_by, uses, total))
 
 
-def _body(gateway: Gateway, start: date, end: date, group_by: list[Group], uses: list[UsageRow]) -> dict[str, Any]:
+def _body(
+    gateway: Gateway, start: date, end: date, group_by: list[Group], uses: list[UsageRow], total: UsageRow
+) -> dict[str, Any]:
     assert gateway.ledger is not None
     return {
         "object": "list",
@@ -58,7 +62,7 @@ def _body(gateway: Gateway, start: date, end: date, group_by: list[Group], uses:
         "time_zone": str(gateway.ledger.totals.zone),
         "group_by": [group.value for group in group_by],
         "data": [export.usage_row(use) for use in uses],
-        "total": export.usage_row(export.total(uses)),
+        "total": export.usage_row(total),
     }
 
 
