@@ -71,6 +71,9 @@ async def test_key_action_created_key_is_returned_once_and_works(
         "expires": expires.isoformat(),
         "last_used": None,
         "former_until": None,
+        "requests_per_minute": None,
+        "tokens_per_minute": None,
+        "parallel": None,
         "labels": ["Kitchen"],
     }
     client = await hass_client_no_auth()

@@ -16,7 +16,9 @@ from custom_components.zeroconf_ai.core.accounting.periods import Period
 from custom_components.zeroconf_ai.core.accounting.storage.database import DatabaseError
 from custom_components.zeroconf_ai.core.protocol.values import NANO
 from custom_components.zeroconf_ai.diagnostics import async_get_config_entry_diagnostics
+from custom_components.zeroconf_ai.gateway.own_keys import own_keys_of
 from custom_components.zeroconf_ai.usage.database import CONF_DATABASE_URL, DATABASE_FILE
+from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_USER
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 
@@ -153,6 +155,23 @@ async def test_key_form_sets_offers_and_removes_labels(hass: HomeAssistant, entr
     assert result["errors"] == {"base": "labels_invalid"}
     await submit(hass, result, fields)
     assert only_key(entry).labels == ()
+
+
+async def test_own_keys_form_stores_what_users_may_do(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    administrator = await hass.auth.async_create_user("Anna", group_ids=[GROUP_ID_ADMIN])
+    user = await hass.auth.async_create_user("Bo", group_ids=[GROUP_ID_USER])
+    result = await begin(hass, entry, "own_keys")
+    assert result["data_schema"]({}) == {"limit": 0, "background": False}
+    offered = result["data_schema"].schema["blocked"].config["options"]
+    assert user.id in {option["value"] for option in offered}
+    assert administrator.id not in {option["value"] for option in offered}
+    given = {"limit": 2, "models": ["test-*"], "background": False, "parallel": 1, "monthly_budget": 2.5, "blocked": [user.id]}
+    result = await submit(hass, result, given)
+    assert (result["type"], result["step_id"]) == (FlowResultType.MENU, "init")
+    policy = own_keys_of(hass)
+    assert (policy.limit, policy.models, policy.parallel, policy.monthly_budget) == (2, ("test-*",), 1, 2_500_000_000)
+    assert policy.blocked == {user.id}
+    assert given.items() <= suggested(await begin(hass, entry, "own_keys")).items()
 
 
 async def test_alert_form_stores_targets_and_refuses_an_insecure_webhook(hass: HomeAssistant, entry: MockConfigEntry) -> None:

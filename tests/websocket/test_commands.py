@@ -22,7 +22,7 @@ HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
 FOR_ADMINISTRATORS: list[dict[str, Any]] = [
     {"type": "zeroconf_ai/live"},
     {"type": "zeroconf_ai/keys/create", "name": "Laptop"},
-    {"type": "zeroconf_ai/keys/enable", "key_id": "x", "enabled": False},
+    {"type": "zeroconf_ai/keys/update", "key_id": "x", "name": "Laptop"},
     {"type": "zeroconf_ai/budgets"},
     {"type": "zeroconf_ai/budgets/set", "scope": "household", "amount": 5},
     {"type": "zeroconf_ai/budgets/reset", "scope": "household"},
@@ -43,6 +43,9 @@ FOR_USERS: list[dict[str, Any]] = [
     {"type": "zeroconf_ai/usage"},
     {"type": "zeroconf_ai/requests"},
     {"type": "zeroconf_ai/keys"},
+    {"type": "zeroconf_ai/keys/create_own", "name": "Laptop"},
+    {"type": "zeroconf_ai/keys/update_own", "key_id": "x", "name": "Laptop"},
+    {"type": "zeroconf_ai/keys/enable", "key_id": "x", "enabled": False},
     {"type": "zeroconf_ai/keys/rotate", "key_id": "x"},
     {"type": "zeroconf_ai/keys/revoke", "key_id": "x"},
 ]

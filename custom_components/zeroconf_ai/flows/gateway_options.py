@@ -31,6 +31,7 @@ from .exchange_rates import ExchangeRatesFlow
 from .gateway_schemas import CONF_YAML, IMPORT, settings_schema
 from .keys import KeysFlow
 from .model_aliases import ModelAliasesFlow
+from .own_keys import OwnKeysFlow
 
 ORIGIN_INVALID = "origin_invalid"
 ADVERTISE_WITHOUT_KEY = "advertise_without_key"
@@ -42,7 +43,7 @@ _RULES = (CONF_STRATEGY, CONF_CLOUD_FALLBACK, CONF_RETRY_METERED_TIMEOUTS)
 """Options that are attributes of a routing policy."""
 
 
-class GatewayOptionsFlow(KeysFlow, BudgetsFlow, ExchangeRatesFlow, AccountingFlow, ModelAliasesFlow):
+class GatewayOptionsFlow(KeysFlow, OwnKeysFlow, BudgetsFlow, ExchangeRatesFlow, AccountingFlow, ModelAliasesFlow):
     """Changes apply immediately, except to running requests."""
 
     async def async_step_settings(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

@@ -9,12 +9,12 @@ from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.util import dt as dt_util
 
 from ..const import CONF_ENABLED
-from ..core.accounting.budget import Budget, Scope, budget_id
 from ..core.accounting.keys.client_key import ClientKey
 from ..core.accounting.keys.key_store import KeyStore
 from ..core.accounting.keys.labels import checked_labels
-from ..core.accounting.periods import Period
 from ..core.accounting.storage.database import DatabaseError
+from ..core.accounting.store import AccountingStore
+from ..core.admin.keys import monthly_budget, set_monthly_budget
 from ..core.protocol.errors import InvalidRequestError
 from ..core.protocol.values import NANO
 from ..core.server.endpoints import ROUTES
@@ -59,13 +59,18 @@ class KeysFlow(OptionsMenuFlow):
     """The secret that is shown; kept until its form is closed."""
 
     @property
-    def _keys(self) -> KeyStore:
-        """The API keys. Raises AbortFlow while the gateway is not loaded."""
+    def _store(self) -> AccountingStore:
+        """The accounting store. Raises AbortFlow while the gateway is not loaded."""
         entry = self.config_entry
         if entry.state is not ConfigEntryState.LOADED:
             raise AbortFlow("entry_not_loaded")
-        keys: KeyStore = entry.runtime_data.store.keys
-        return keys
+        store: AccountingStore = entry.runtime_data.store
+        return store
+
+    @property
+    def _keys(self) -> KeyStore:
+        """The API keys. Raises AbortFlow while the gateway is not loaded."""
+        return self._store.keys
 
     @property
     def _key(self) -> ClientKey:
@@ -108,7 +113,7 @@ class KeysFlow(OptionsMenuFlow):
             try:
                 name, limits = _read(user_input)
                 key, self._secret = await keys.create(name, **limits)
-                await self._set_budget(key.id, user_input)
+                await set_monthly_budget(self._store, key.id, user_input.get(CONF_MONTHLY_BUDGET))
             except ValueError as err:
                 errors = {"base": str(err)}
             except DatabaseError as err:
@@ -126,7 +131,7 @@ class KeysFlow(OptionsMenuFlow):
             try:
                 name, limits = _read(user_input, before=key.expires)
                 await self._keys.update(key.id, name=name, enabled=user_input[CONF_ENABLED], **limits)
-                await self._set_budget(key.id, user_input)
+                await set_monthly_budget(self._store, key.id, user_input.get(CONF_MONTHLY_BUDGET))
             except ValueError as err:
                 errors = {"base": str(err)}
             except KeyError:
@@ -145,7 +150,7 @@ class KeysFlow(OptionsMenuFlow):
             CONF_REQUESTS_PER_MINUTE: key.requests_per_minute,
             CONF_TOKENS_PER_MINUTE: key.tokens_per_minute,
             CONF_PARALLEL: key.parallel,
-            CONF_MONTHLY_BUDGET: None if (budget := self._monthly_budget(key.id)) is None else budget.amount / NANO,
+            CONF_MONTHLY_BUDGET: None if (budget := monthly_budget(self._store, key.id)) is None else budget.amount / NANO,
             CONF_ENABLED: key.enabled,
             CONF_LABELS: list(key.labels),
         }
@@ -206,22 +211,6 @@ class KeysFlow(OptionsMenuFlow):
             errors=errors,
             description_placeholders=placeholders,
         )
-
-    def _monthly_budget(self, key_id: str) -> Budget | None:
-        """The monthly budget of the API key."""
-        budgets = self.config_entry.runtime_data.store.budgets
-        found: Budget | None = budgets.get(budget_id(Scope.KEY, key_id, Period.MONTH))
-        return found
-
-    async def _set_budget(self, key_id: str, user_input: Mapping[str, Any]) -> None:
-        """Set the monthly budget of the API key; its action when exceeded is kept. Raises DatabaseError."""
-        known, amount = self._monthly_budget(key_id), user_input.get(CONF_MONTHLY_BUDGET)
-        budgets = self.config_entry.runtime_data.store.budgets
-        if amount is None:
-            if known is not None:
-                await budgets.remove(known.id)
-        elif known is None or known.amount != round(amount * NANO):
-            await budgets.set(Scope.KEY, key_id, round(amount * NANO), Period.MONTH)
 
     async def _users(self) -> dict[str, str]:
         """The users that can own an API key: id → name."""

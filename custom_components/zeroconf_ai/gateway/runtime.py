@@ -59,6 +59,7 @@ from .audio import HomeAudio
 from .coordinators import BackendCoordinators, GatewayCoordinator
 from .exchange import ExchangeFeed
 from .members import GatewayMembers
+from .own_keys import CONF_BLOCKED, CONF_OWN_KEYS, is_blocked
 from .policy import policy_of
 from .separate_port import SeparatePort
 from .views import HomeUsers, came_by_cloud, is_active_user
@@ -200,6 +201,7 @@ class GatewayRuntime:
             proxies=[str(network) for network in self._hass.http.trusted_proxies],
             home_user=self._home_users,
             active_user=partial(is_active_user, self._hass),
+            blocked_user=partial(is_blocked, self._hass, frozenset(options.get(CONF_OWN_KEYS, {}).get(CONF_BLOCKED, ()))),
             device_name=self._device_names,
             remote=partial(came_by_cloud, self._hass),
         )

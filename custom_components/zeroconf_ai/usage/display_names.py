@@ -13,6 +13,7 @@ from ..core.admin.names import Names, budget_owner as owner_of
 from ..core.protocol.values import clean
 from ..data import DATA, gateway_entry
 
+_MOST_ADMINISTRATORS = 5
 _FRESH_SECONDS = 60.0
 """How long the mapping of addresses to devices is cached."""
 
@@ -35,6 +36,13 @@ async def user_names(hass: HomeAssistant) -> dict[str, str]:
     """The names of Home Assistant's users, by id."""
     users = await hass.auth.async_get_users()
     return {user.id: user.name or user.id for user in users if user.is_active and not user.system_generated}
+
+
+async def administrator_names(hass: HomeAssistant) -> list[str]:
+    """The names of up to five administrators, the owner of the home first."""
+    users = await hass.auth.async_get_users()
+    found = [user for user in users if user.is_active and user.is_admin and not user.system_generated and user.name]
+    return [user.name or "" for user in sorted(found, key=lambda user: not user.is_owner)[:_MOST_ADMINISTRATORS]]
 
 
 class DeviceNames:

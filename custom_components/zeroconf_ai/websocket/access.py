@@ -5,13 +5,18 @@ from functools import wraps
 from typing import Any
 
 from homeassistant.components.websocket_api.connection import ActiveConnection
-from homeassistant.components.websocket_api.const import ERR_INVALID_FORMAT, ERR_NOT_FOUND, AsyncWebSocketCommandHandler
+from homeassistant.components.websocket_api.const import (
+    ERR_INVALID_FORMAT,
+    ERR_NOT_FOUND,
+    ERR_UNAUTHORIZED,
+    AsyncWebSocketCommandHandler,
+)
 from homeassistant.core import HomeAssistant, callback
 
 from ..core.accounting.storage.database import DatabaseError
 from ..core.accounting.store import AccountingStore
 from ..core.admin.names import Names
-from ..core.protocol.errors import ApiError, NotFoundError
+from ..core.protocol.errors import ApiError, NotFoundError, PermissionDeniedError
 from ..gateway.runtime import GatewayRuntime, gateway_runtime
 from ..usage.display_names import user_names
 from ..usage.shared_store import SHARED_STORE
@@ -41,6 +46,8 @@ def answered(command: Command) -> AsyncWebSocketCommandHandler:
             connection.send_error(message["id"], err.code, str(err))
         except NotFoundError as err:
             connection.send_error(message["id"], ERR_NOT_FOUND, err.message)
+        except PermissionDeniedError as err:
+            connection.send_error(message["id"], err.code or ERR_UNAUTHORIZED, err.message)
         except ApiError as err:
             connection.send_error(message["id"], ERR_INVALID_FORMAT, err.message)
         except DatabaseError as err:

@@ -13,17 +13,35 @@ from homeassistant.helpers import config_validation as cv
 from ..const import LARGEST_BUDGET
 from ..core.accounting.budget import Action, Scope, budget_id
 from ..core.accounting.keys.client_key import ClientKey
-from ..core.accounting.keys.key_store import DAY
+from ..core.accounting.keys.key_store import DAY, LARGEST_RATE, SCOPES
 from ..core.accounting.periods import Period
-from ..core.admin.keys import describe_budget, describe_key, describe_new_key, list_keys
+from ..core.admin.keys import check_expiry, describe_budget, describe_key, describe_new_key, list_keys, set_monthly_budget
+from ..core.admin.own_keys import create_own_key, enable_own_key, own_keys
 from ..core.protocol.values import NANO
 from ..data import gateway_entry
 from ..flows.snippets import gateway_url
-from ..usage.display_names import budget_owner
+from ..gateway.own_keys import own_keys_of
+from ..usage.display_names import administrator_names, budget_owner
 from .access import CommandError, Connection, answered, gateway_of, names_of, own_user
 
+NO_KEY: Final = "There is no such API key."
 _NAME: Final = vol.All(cv.string, vol.Strip, vol.Length(1, 100))
 _KEY: Final[dict[str | vol.Marker, Any]] = {vol.Required("key_id"): cv.string}
+_PATTERNS: Final = vol.All([_NAME], vol.Length(max=100))
+_LABELS: Final = vol.All([cv.string], vol.Length(max=100))
+_RATE: Final = vol.Maybe(vol.All(int, vol.Range(1, LARGEST_RATE)))
+_FIELDS: Final[dict[str | vol.Marker, Any]] = {
+    vol.Optional("user_id"): vol.Maybe(cv.string),
+    vol.Optional("labels"): _LABELS,
+    vol.Optional("models"): _PATTERNS,
+    vol.Optional("endpoints"): vol.All([vol.In(SCOPES)], vol.Length(max=len(SCOPES))),
+    vol.Optional("background"): bool,
+    vol.Optional("expires"): vol.Maybe(vol.Coerce(float)),
+    vol.Optional("requests_per_minute"): _RATE,
+    vol.Optional("tokens_per_minute"): _RATE,
+    vol.Optional("parallel"): _RATE,
+    vol.Optional("monthly_budget"): vol.Maybe(vol.All(vol.Coerce(float), vol.Range(0, LARGEST_BUDGET))),
+}
 _BUDGET: Final[dict[str | vol.Marker, Any]] = {
     vol.Required("scope"): vol.Coerce(Scope),
     vol.Optional("subject", default=""): vol.All(cv.string, vol.Length(max=64)),
@@ -34,7 +52,9 @@ _BUDGET: Final[dict[str | vol.Marker, Any]] = {
 @callback
 def async_setup(hass: HomeAssistant) -> None:
     """Register the commands."""
-    for command in (keys, create_key, enable_key, rotate_key, revoke_key, budgets, set_budget, reset_budget, remove_budget):
+    for command in (keys, create_key, create_key_of_user, update_key, update_key_of_user, enable_key, rotate_key, revoke_key):
+        async_register_command(hass, command)
+    for command in (budgets, set_budget, reset_budget, remove_budget):
         async_register_command(hass, command)
 
 
@@ -42,47 +62,78 @@ def async_setup(hass: HomeAssistant) -> None:
 @async_response
 @answered
 async def keys(hass: HomeAssistant, connection: Connection, _: dict[str, Any]) -> Any:
-    """All API keys with their usage, without their secrets; those of the user if he is no administrator."""
-    found = list_keys(gateway_of(hass).store, await names_of(hass), own_user(connection))
-    return {"keys": found, "base_url": _base_url(hass)}
-
-
-@websocket_command(
-    {
-        vol.Required("type"): "zeroconf_ai/keys/create",
-        vol.Required("name"): _NAME,
-        vol.Optional("user_id"): cv.string,
-        vol.Optional("models", default=[]): vol.All([_NAME], vol.Length(max=100)),
-        vol.Optional("background", default=False): bool,
+    """All API keys with their usage, without their secrets. Others than administrators get their own, and what they may do."""
+    store, own = gateway_of(hass).store, own_user(connection)
+    return {
+        "keys": list_keys(store, await names_of(hass), own),
+        "base_url": _base_url(hass),
+        "own": None if own is None else own_keys(store, own_keys_of(hass), own, await administrator_names(hass)),
     }
-)
+
+
+@websocket_command({vol.Required("type"): "zeroconf_ai/keys/create", vol.Required("name"): _NAME, **_FIELDS})
 @require_admin
 @async_response
 @answered
 async def create_key(hass: HomeAssistant, connection: Connection, message: dict[str, Any]) -> Any:
     """Create an API key. Its secret is returned only here, with examples."""
-    user_id = message.get("user_id")
-    if user_id is not None and await hass.auth.async_get_user(user_id) is None:
-        raise CommandError(ERR_NOT_FOUND, "There is no such user.")
-    key, secret = await gateway_of(hass).store.keys.create(
-        message["name"],
-        user_id=user_id,
-        models=tuple(message["models"]),
-        background=message["background"],
-        actor=connection.user.id,
-    )
+    store, fields = gateway_of(hass).store, await _fields(hass, message)
+    key, secret = await store.keys.create(message["name"], **fields, actor=connection.user.id)
+    await _set_budget(hass, connection, key, message)
     return describe_new_key(key, secret, _base_url(hass))
 
 
-@websocket_command({vol.Required("type"): "zeroconf_ai/keys/enable", **_KEY, vol.Required("enabled"): bool})
+@websocket_command(
+    {vol.Required("type"): "zeroconf_ai/keys/create_own", vol.Required("name"): _NAME, vol.Optional("labels"): _LABELS}
+)
+@async_response
+@answered
+async def create_key_of_user(hass: HomeAssistant, connection: Connection, message: dict[str, Any]) -> Any:
+    """Create an API key of the user himself, with the limits that the owner has set for users' own keys."""
+    store, labels = gateway_of(hass).store, message.get("labels", ())
+    key, secret = await create_own_key(store, own_keys_of(hass), connection.user.id, message["name"], labels)
+    return describe_new_key(key, secret, _base_url(hass))
+
+
+@websocket_command({vol.Required("type"): "zeroconf_ai/keys/update", **_KEY, vol.Optional("name"): _NAME, **_FIELDS})
 @require_admin
 @async_response
 @answered
+async def update_key(hass: HomeAssistant, connection: Connection, message: dict[str, Any]) -> Any:
+    """Change an API key. What is left out does not change; null removes an owner, an expiry, a limit or the budget."""
+    key, fields = _key(hass, connection, message), await _fields(hass, message)
+    if "name" in message:
+        fields["name"] = message["name"]
+    found = await _update(hass, connection, key, fields)
+    await _set_budget(hass, connection, key, message)
+    return describe_key(found)
+
+
+@websocket_command(
+    {
+        vol.Required("type"): "zeroconf_ai/keys/update_own",
+        **_KEY,
+        vol.Optional("name"): _NAME,
+        vol.Optional("labels"): _LABELS,
+    }
+)
+@async_response
+@answered
+async def update_key_of_user(hass: HomeAssistant, connection: Connection, message: dict[str, Any]) -> Any:
+    """Rename and label an API key of the user himself."""
+    changes: dict[str, Any] = {name: message[name] for name in ("name", "labels") if name in message}
+    return describe_key(await _update(hass, connection, _key(hass, connection, message), changes))
+
+
+@websocket_command({vol.Required("type"): "zeroconf_ai/keys/enable", **_KEY, vol.Required("enabled"): bool})
+@async_response
+@answered
 async def enable_key(hass: HomeAssistant, connection: Connection, message: dict[str, Any]) -> Any:
-    """Disable an API key, or enable it again."""
-    store = gateway_of(hass).store.keys
+    """Disable an API key, or enable it again. Its user may enable it if he disabled it himself."""
     key = _key(hass, connection, message)
-    return describe_key(await store.update(key.id, enabled=message["enabled"], actor=connection.user.id))
+    if own_user(connection) is None:
+        return describe_key(await _update(hass, connection, key, {"enabled": message["enabled"]}))
+    return describe_key(await enable_own_key(gateway_of(hass).store, own_keys_of(hass), key, enabled=message["enabled"]))
 
 
 @websocket_command({vol.Required("type"): "zeroconf_ai/keys/rotate", **_KEY})
@@ -165,8 +216,30 @@ def _key(hass: HomeAssistant, connection: Connection, message: dict[str, Any]) -
     key = gateway_of(hass).store.keys.get(message["key_id"])
     own = own_user(connection)
     if key is None or (own is not None and key.user_id != own):
-        raise CommandError(ERR_NOT_FOUND, "There is no such API key.")
+        raise CommandError(ERR_NOT_FOUND, NO_KEY)
     return key
+
+
+async def _fields(hass: HomeAssistant, message: dict[str, Any]) -> dict[str, Any]:
+    """The stored fields of a key in a message. Raises CommandError for an unknown user, InvalidRequestError for a past expiry."""
+    found = {name: message[name] for name in map(str, _FIELDS) if name in message and name != "monthly_budget"}
+    if (user_id := found.get("user_id")) is not None and await hass.auth.async_get_user(user_id) is None:
+        raise CommandError(ERR_NOT_FOUND, "There is no such user.")
+    check_expiry(found.get("expires"))
+    return found
+
+
+async def _update(hass: HomeAssistant, connection: Connection, key: ClientKey, changes: dict[str, Any]) -> ClientKey:
+    """Raises CommandError if the key was revoked meanwhile."""
+    try:
+        return await gateway_of(hass).store.keys.update(key.id, **changes, actor=connection.user.id)
+    except KeyError:
+        raise CommandError(ERR_NOT_FOUND, NO_KEY) from None
+
+
+async def _set_budget(hass: HomeAssistant, connection: Connection, key: ClientKey, message: dict[str, Any]) -> None:
+    if "monthly_budget" in message:
+        await set_monthly_budget(gateway_of(hass).store, key.id, message["monthly_budget"], actor=connection.user.id)
 
 
 def _budget(hass: HomeAssistant, message: dict[str, Any]) -> str:

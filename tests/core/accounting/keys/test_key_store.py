@@ -14,7 +14,7 @@ import pytest
 
 from zeroconf_ai.accounting.keys import statements
 from zeroconf_ai.accounting.keys.client_key import ClientKey
-from zeroconf_ai.accounting.keys.key_store import KeyStore, new_secret
+from zeroconf_ai.accounting.keys.key_store import KeyLimitError, KeyStore, new_secret
 from zeroconf_ai.accounting.storage import sqlite
 from zeroconf_ai.accounting.storage.database import Database, DatabaseError
 from zeroconf_ai.accounting.store import AccountingStore
@@ -288,3 +288,19 @@ async def test_key_listeners_are_notified_until_they_stop(store: AccountingStore
     stop()
     await store.keys.create("Tablet")
     assert told == [1, 0]
+
+
+async def test_keys_of_a_user_created_by_two_processes_at_once_do_not_exceed_the_number(
+    store: AccountingStore, fresh_database: FreshDatabase
+) -> None:
+    other = await AccountingStore.open(fresh_database.url)
+    creating = [
+        keys.create(f"{number}", user_id="u1", most_of_user=3) for number in range(4) for keys in (store.keys, other.keys)
+    ]
+    results = await asyncio.gather(*creating, store.keys.create("Other", user_id="u2", most_of_user=1), return_exceptions=True)
+    failed = [result for result in results if isinstance(result, BaseException)]
+    assert [type(error) for error in failed] == [KeyLimitError] * 5
+    assert str(failed[0]) == "You have 3 API keys, and may have no more. Revoke one first."
+    await other.close()
+    assert fresh_database.run("SELECT user_id, count(*) FROM keys GROUP BY user_id ORDER BY user_id") == [("u1", 3), ("u2", 1)]
+    assert fresh_database.run("SELECT count(*) FROM audit WHERE act = 'key.create'") == [(4,)]

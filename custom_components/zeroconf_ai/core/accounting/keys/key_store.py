@@ -13,7 +13,7 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from ...protocol import key_proof
-from ...protocol.errors import AuthenticationError
+from ...protocol.errors import AuthenticationError, PermissionDeniedError
 from ...protocol.values import clean
 from .. import audit
 from ..admission import RateLimits
@@ -42,6 +42,16 @@ _RATES = ("requests_per_minute", "tokens_per_minute", "parallel")
 _CHANGEABLE = frozenset(
     {"name", "user_id", "device", "models", "endpoints", "background", "enabled", "expires", "labels", *_RATES}
 )
+
+
+class KeyLimitError(PermissionDeniedError):
+    """A user has as many API keys as the owner allows."""
+
+    default_code = "too_many_keys"
+
+    def __init__(self, limit: int) -> None:
+        """`limit` is how many keys the user may have."""
+        super().__init__(f"You have {limit} API key{'s' if limit != 1 else ''}, and may have no more. Revoke one first.")
 
 
 def new_secret() -> str:
@@ -143,12 +153,13 @@ class KeyStore(QueuedWriter):
         tokens_per_minute: int | None = None,
         parallel: int | None = None,
         labels: tuple[str, ...] = (),
+        most_of_user: int | None = None,
         actor: str = "",
     ) -> tuple[ClientKey, str]:
         """Create a key; returns it with its secret, which is not stored and cannot be shown again.
 
-        `actor` goes into the audit log. Raises ValueError for a limit below 1, InvalidRequestError for invalid labels,
-        DatabaseError.
+        `most_of_user` is how many keys the user may have, also if several processes create them at once. `actor` goes into the
+        audit log. Raises ValueError for a limit below 1, InvalidRequestError for invalid labels, KeyLimitError, DatabaseError.
         """
         secret = new_secret()
         key = await self.adopt(
@@ -165,6 +176,7 @@ class KeyStore(QueuedWriter):
             tokens_per_minute=tokens_per_minute,
             parallel=parallel,
             labels=labels,
+            most_of_user=most_of_user,
             actor=actor,
         )
         return key, secret
@@ -185,11 +197,12 @@ class KeyStore(QueuedWriter):
         tokens_per_minute: int | None = None,
         parallel: int | None = None,
         labels: tuple[str, ...] = (),
+        most_of_user: int | None = None,
         actor: str = "",
     ) -> ClientKey:
         """Create a key for the hash of an existing secret; returns the existing key if the hash is known.
 
-        Raises ValueError for a limit below 1, InvalidRequestError for invalid labels, DatabaseError.
+        Raises as `create` does.
         """
         async with self._changing:
             if (known := self._by_digest.get(digest)) is not None:
@@ -210,9 +223,14 @@ class KeyStore(QueuedWriter):
                 parallel=_checked_rate(parallel),
                 labels=checked_labels(labels),
             )
-            await self._write(
-                lambda connection: statements.add(connection, key, digest), _audit_event(actor, "key.create", key.id)
-            )
+
+            def add(connection: Connection) -> None:
+                # In the transaction that adds the key: `_write` lets one process after the other do so.
+                if most_of_user is not None and statements.count_of_user(connection, user_id) >= most_of_user:
+                    raise KeyLimitError(most_of_user)
+                statements.add(connection, key, digest)
+
+            await self._write(add, _audit_event(actor, "key.create", key.id))
             self._keys[key.id] = key
             self._by_digest[digest] = (key.id, None)
         self._notify_listeners()

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from ..storage.tables import counters, keys
 from . import labels
@@ -55,6 +55,11 @@ def add(connection: Connection, key: ClientKey, digest: bytes) -> None:
     values = asdict(key)
     labels.write(connection, key.id, values.pop("labels"))
     connection.execute(insert(keys).values(**_values(values), digest=digest))
+
+
+def count_of_user(connection: Connection, user_id: str | None) -> int:
+    """How many keys a user has."""
+    return int(connection.execute(select(func.count()).select_from(keys).where(keys.c.user_id == user_id)).scalar_one())
 
 
 def change(connection: Connection, key_id: str, changes: Mapping[str, Any]) -> None:

@@ -75,6 +75,7 @@ class Guard(Access):
         proxies: Iterable[str] = (),
         home_user: Callable[[web.Request], HomeUser | None] | None = None,
         active_user: Callable[[str], Awaitable[bool]] | None = None,
+        blocked_user: Callable[[str], Awaitable[bool]] | None = None,
         remote: Callable[[web.Request], bool] | None = None,
         device_name: Callable[[str], str | None] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -85,7 +86,8 @@ class Guard(Access):
         origins of web pages (`https://chat.example.net`, or `*`); `proxies` (CIDR) are trusted to set `X-Forwarded-For`;
         `remote` returns whether a request comes from outside the home although its address is local; `device_name` returns the
         name of a device by its address; `active_user` returns whether the user with an id is still active, because a key is
-        invalid without its user. Raises ValueError for an invalid network or origin.
+        invalid without its user; `blocked_user` returns whether the owner has blocked the user with an id. Raises ValueError for
+        an invalid network or origin.
         """
         self._keys = keys
         self._open = mode is Auth.NONE
@@ -96,6 +98,7 @@ class Guard(Access):
         self._proxies = tuple(ip_network(text, strict=False) for text in proxies)
         self._home_user = home_user
         self._active_user = active_user
+        self._blocked_user = blocked_user
         self._remote = remote
         self._device_name = device_name
         self._throttle = AuthThrottle(clock)
@@ -112,6 +115,9 @@ class Guard(Access):
             if not await self._active_user(caller.user_id):
                 message = "The user of this key is deactivated or deleted in Home Assistant. Use another key."
                 raise PermissionDeniedError(message, code="key_disabled")
+        if caller.user_id is not None and self._blocked_user is not None and await self._blocked_user(caller.user_id):
+            message = "An administrator of Home Assistant has blocked this user. Ask an administrator."
+            raise PermissionDeniedError(message, code="user_blocked")
         return caller
 
     def _identify(self, request: web.Request, scope: str) -> Caller:
