@@ -12,6 +12,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.zeroconf_ai.core.accounting.admission import RateLimits
 from custom_components.zeroconf_ai.core.accounting.budget import Action, Budget, Scope
 from custom_components.zeroconf_ai.core.accounting.budgets.budget_store import BudgetStore
+from custom_components.zeroconf_ai.core.accounting.conversations.conversation import Owner
 from custom_components.zeroconf_ai.core.accounting.periods import Period
 from custom_components.zeroconf_ai.core.accounting.storage.database import DatabaseError
 from custom_components.zeroconf_ai.core.protocol.values import NANO
@@ -218,6 +219,25 @@ async def test_database_form_tests_another_database_first(hass: HomeAssistant, e
     await hass.async_block_till_done()
     assert CONF_DATABASE_URL not in entry.options
     assert only_key(entry).name == "First key"
+
+
+async def test_database_form_sets_how_long_conversations_are_kept(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    owner = Owner(user_id="anna")
+    kept = {"keep_days": 7, "keep_bodies": False}
+    for days, left in ((None, 1), (365, 1), (2, 0)):
+        fields = kept if days is None else kept | {"keep_chats_days": days}
+        await submit(hass, await begin(hass, entry, "database"), fields)
+        await hass.async_block_till_done()
+        store = runtime_of(entry).store
+        assert entry.options["keep_chats_days"] == (days or 90)
+        made = await store.conversations.create(owner, source="page")
+        await store._database.write(
+            lambda connection: connection.exec_driver_sql("UPDATE conversations SET last_used = last_used - 3 * 86400")
+        )
+        await store.tidy()
+        assert len((await store.conversations.conversations(owner)).items) == left
+        if left:
+            await store.conversations.delete(owner, made.id)
 
 
 async def test_entry_removed_deletes_default_database_files_and_keeps_a_configured_one(

@@ -31,7 +31,15 @@ from ..usage.alerts import (
     DEFAULT_ALERT_FROM,
     is_webhook,
 )
-from ..usage.database import CONF_DATABASE_URL, CONF_KEEP_BODIES, CONF_KEEP_DAYS, DEFAULT_KEEP_DAYS, async_test_database
+from ..usage.database import (
+    CONF_DATABASE_URL,
+    CONF_KEEP_BODIES,
+    CONF_KEEP_CHATS_DAYS,
+    CONF_KEEP_DAYS,
+    DEFAULT_KEEP_CHATS_DAYS,
+    DEFAULT_KEEP_DAYS,
+    async_test_database,
+)
 from .options_menu import OptionsMenuFlow
 from .provider_schemas import whole
 
@@ -82,7 +90,7 @@ class AccountingFlow(OptionsMenuFlow):
                 errors, placeholders = {"base": DATABASE_INVALID}, {"reason": str(err)}
             else:
                 stored = {name: value for name, value in options.items() if name != CONF_DATABASE_URL}
-                kept = {name: user_input[name] for name in (CONF_KEEP_DAYS, CONF_KEEP_BODIES)}
+                kept = {name: user_input[name] for name in (CONF_KEEP_DAYS, CONF_KEEP_CHATS_DAYS, CONF_KEEP_BODIES)}
                 return await self._to_menu({**stored, **kept, **({CONF_DATABASE_URL: url} if url else {})})
         return self.async_show_form(
             step_id="database",
@@ -110,6 +118,7 @@ _DATABASE = vol.Schema(
     {
         vol.Optional(CONF_DATABASE_URL): _SECRET,
         vol.Required(CONF_KEEP_DAYS, default=DEFAULT_KEEP_DAYS): whole(1, _LONGEST_DAYS),
+        vol.Required(CONF_KEEP_CHATS_DAYS, default=DEFAULT_KEEP_CHATS_DAYS): whole(1, _LONGEST_DAYS),
         vol.Required(CONF_KEEP_BODIES, default=False): BooleanSelector(),
     }
 )

@@ -26,7 +26,10 @@ CONF_KEEP_DAYS = "keep_days"
 """The retention time of usage records; daily sums are kept."""
 CONF_KEEP_BODIES = "keep_bodies"
 """Whether prompts and answers are stored as long as the records."""
+CONF_KEEP_CHATS_DAYS = "keep_chats_days"
+"""For how many days after their last use the page's conversations are kept."""
 DEFAULT_KEEP_DAYS = 7
+DEFAULT_KEEP_CHATS_DAYS = 90
 
 _FILE = "file"
 """Identifies the file in the configuration folder, whatever its path."""
@@ -42,6 +45,7 @@ class StoreOptions:
     """None: the file in the configuration folder."""
     keep_days: int = DEFAULT_KEEP_DAYS
     keep_bodies: bool = False
+    keep_chats_days: int = DEFAULT_KEEP_CHATS_DAYS
 
     @classmethod
     def of(cls, hass: HomeAssistant) -> Self:
@@ -56,6 +60,7 @@ class StoreOptions:
             options.get(CONF_DATABASE_URL),
             options.get(CONF_KEEP_DAYS, DEFAULT_KEEP_DAYS),
             options.get(CONF_KEEP_BODIES, False),
+            options.get(CONF_KEEP_CHATS_DAYS, DEFAULT_KEEP_CHATS_DAYS),
         )
 
     @property
@@ -79,6 +84,7 @@ async def async_open_store(hass: HomeAssistant, options: StoreOptions) -> Accoun
         zone=dt_util.get_default_time_zone(),
         keep=options.keep_days * _DAY,
         keep_bodies=options.keep_bodies,
+        keep_chats=options.keep_chats_days * _DAY,
         image_folder=Path(hass.config.path(*IMAGE_FOLDER)),
         known_id=None if known is None else known.get(address),
         # Entries of older versions have no stored id, and have CONF_FIRST_KEY only until they are first loaded.

@@ -1,8 +1,9 @@
 """Access, limits and records of `serve` by its options."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
+import sqlite3
 import time
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from zeroconf_ai.accounting.admission import RateLimits
 from zeroconf_ai.accounting.budget import Scope
+from zeroconf_ai.accounting.conversations.conversation import Owner
 from zeroconf_ai.accounting.periods import Period
 from zeroconf_ai.accounting.storage.database import address_digest
 from zeroconf_ai.accounting.store import AccountingStore
@@ -66,6 +68,7 @@ def test_admission_networks_names_and_origins_are_used() -> None:
         (["--auth", "token"], "--auth token requires an API key"),
         (["--database", "gateway.db"], "--database requires --keys"),
         (["--keep-bodies"], "--keep-bodies requires --keys"),
+        (["--keep-chats-days", "5"], "--keep-chats-days requires --keys"),
         (["--user-tokens-per-minute", "5"], "Limits of addresses and users require --keys"),
         (["--address-requests-per-minute", "0"], "--address-requests-per-minute"),
         (["--allow-network", "home"], "'home' is not a network"),
@@ -114,6 +117,20 @@ async def test_admission_limits_and_stored_prompts_reach_the_store(tmp_path: Pat
             assert (store.limits.per_address, store.limits.per_user) == (RateLimits(5), RateLimits(6, 7))
             assert engine.exchanges is store.exchanges
             assert store.exchanges.keep is keeps
+
+
+@pytest.mark.parametrize(("days", "left"), [(None, 1), (91, 1), (5, 0)])
+async def test_admission_conversations_are_kept_as_long_as_chosen(tmp_path: Path, days: int | None, left: int) -> None:
+    admitted = Admission(keys=True, database=str(tmp_path / "gateway.db"), keep_chats_days=days)
+    async with AsyncExitStack() as stack:
+        store = await admitted.open_store(stack)
+        assert store is not None
+        owner = Owner("phone")
+        await store.conversations.create(owner, source="page")
+        with closing(sqlite3.connect(tmp_path / "gateway.db")) as connection, connection:
+            connection.execute("UPDATE conversations SET last_used = last_used - 89 * 86400")
+        await store.tidy()
+        assert len((await store.conversations.conversations(owner)).items) == left
 
 
 async def test_admission_without_keys_opens_no_store() -> None:

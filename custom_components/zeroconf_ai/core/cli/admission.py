@@ -14,7 +14,7 @@ from ..accounting.admission import RateLimits
 from ..accounting.keys.key_store import LARGEST_RATE
 from ..accounting.periods import local_zone
 from ..accounting.storage.database import DatabaseError, address_digest
-from ..accounting.store import AccountingStore
+from ..accounting.store import KEEP_CHATS_SECONDS, AccountingStore
 from ..accounting.usage.generation import Recorders
 from ..accounting.usage.totals import Totals
 from ..engine import Engine
@@ -25,6 +25,10 @@ from ..server.access.guard import PRIVATE_NETWORKS, Guard
 from ..server.metrics import Metrics
 from . import state
 from .keys import database_option
+
+_DAY = 86_400.0
+_CHATS_DAYS = round(KEEP_CHATS_SECONDS / _DAY)
+_MAX_DAYS = 3650
 
 
 class _Network(click.ParamType[str]):
@@ -101,6 +105,12 @@ def options[F: Callable[..., Any]](function: F) -> F:
                 for unit in ("requests", "tokens")
             ),
             click.option(
+                "--keep-chats-days",
+                type=click.IntRange(1, _MAX_DAYS),
+                metavar="N",
+                help=f"With --keys: keep the page's conversations for N days after their last use.  [default: {_CHATS_DAYS}]",
+            ),
+            click.option(
                 "--keep-bodies",
                 is_flag=True,
                 help="With --keys: store prompts and answers as long as the records. Without it, stored ones are deleted.",
@@ -127,6 +137,7 @@ class Admission:
     user_requests_per_minute: int | None = None
     user_tokens_per_minute: int | None = None
     keep_bodies: bool = False
+    keep_chats_days: int | None = None
 
     def __post_init__(self) -> None:
         """Reject options that cannot be combined."""
@@ -140,6 +151,8 @@ class Admission:
             raise click.UsageError("Limits of addresses and users require --keys (and --auth none).")
         if self.keep_bodies and not self.keys:
             raise click.UsageError("--keep-bodies requires --keys (and --auth none).")
+        if self.keep_chats_days is not None and not self.keys:
+            raise click.UsageError("--keep-chats-days requires --keys.")
 
     @property
     def per_address(self) -> RateLimits:
@@ -162,7 +175,8 @@ class Admission:
         """Open the accounting store; None without `--keys`. Raises click.ClickException if it cannot be opened."""
         if not self.keys:
             return None
-        store = await self._open(stack, keep_bodies=self.keep_bodies)
+        days = _CHATS_DAYS if self.keep_chats_days is None else self.keep_chats_days
+        store = await self._open(stack, keep_bodies=self.keep_bodies, keep_chats=days * _DAY)
         store.limits.per_address, store.limits.per_user = self.per_address, self.per_user
         if store.loss_unconfirmed:
             click.echo(_lost(store, self.database), err=True)
@@ -175,18 +189,19 @@ class Admission:
 
         Raises click.ClickException if the database cannot be opened.
         """
-        store = await self._open(stack, keep_bodies=None)
+        store = await self._open(stack, keep_bodies=None, keep_chats=None)
         if store.loss_unconfirmed:
             click.echo(_lost(store, self.database), err=True)
         stack.callback(await engine.attach(Accounting(admission_control=store.admission_control)))
 
-    async def _open(self, stack: AsyncExitStack, *, keep_bodies: bool | None) -> AccountingStore:
+    async def _open(self, stack: AsyncExitStack, *, keep_bodies: bool | None, keep_chats: float | None) -> AccountingStore:
         where = self.database or str(state.database_file())
         try:
             address = address_digest(where)
             store = await AccountingStore.open(
                 where,
                 keep_bodies=keep_bodies,
+                keep_chats=keep_chats,
                 server_image_folder=state.image_folder(),
                 known_id=state.known_databases().get(address),
             )
