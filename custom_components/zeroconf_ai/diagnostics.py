@@ -29,8 +29,8 @@ from .core.routing.pool.member import Member
 from .data import DATA, is_gateway, provider_entries
 from .gateway.runtime import GatewayConfigEntry
 from .provider.runtime import ProviderConfigEntry
-from .usage.alerts import CONF_WEBHOOK_URL
 from .usage.database import CONF_DATABASE_URL
+from .usage.notifiers import CONF_WEBHOOK_URL
 from .usage.shared_store import SHARED_STORE
 
 TO_REDACT = {

@@ -180,7 +180,16 @@ async def test_alert_form_stores_targets_and_refuses_an_insecure_webhook(hass: H
     before = dict(entry.options)
     result = await begin(hass, entry, "alerts")
     assert result["data_schema"].schema["notify_actions"].config["options"] == ["mobile_app_phone"]
-    wanted = {"notify_entities": ["notify.family"], "notify_actions": ["mobile_app_phone"], "alert_from": 90, "key_factor": 8}
+    assert suggested(result) == {}
+    kinds = result["data_schema"]({})["alert_kinds"]
+    assert kinds == ["budget_threshold", "budget_exceeded", "key_unusual_use"]
+    wanted = {
+        "notify_entities": ["notify.family"],
+        "notify_actions": ["mobile_app_phone"],
+        "alert_kinds": [*kinds, "provider_down"],
+        "alert_from": 90,
+        "key_factor": 8,
+    }
     result = await submit(hass, result, wanted | {"webhook_url": "http://hooks.example.net/x"})
     assert result["errors"] == {"webhook_url": "webhook_invalid"}
     result = await submit(hass, result, wanted | {"webhook_url": " https://hooks.example.net/x "})
@@ -191,7 +200,7 @@ async def test_alert_form_stores_targets_and_refuses_an_insecure_webhook(hass: H
     result = await begin(hass, entry, "alerts")
     assert suggested(result) == wanted | {"webhook_url": "https://hooks.example.net/x"}
     await submit(hass, result, {"alert_from": 80})
-    assert entry.options["alerts"] == {"alert_from": 80, "key_factor": 5}
+    assert entry.options["alerts"] == {"alert_kinds": kinds, "alert_from": 80, "key_factor": 5}
 
 
 async def test_database_form_tests_another_database_first(hass: HomeAssistant, entry: MockConfigEntry, tmp_path: Path) -> None:

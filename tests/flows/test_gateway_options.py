@@ -115,14 +115,19 @@ async def test_forms_return_to_the_menu_and_keep_what_others_saved(hass: HomeAss
     before = dict(gateway.options)
     menu = await submit(hass, await begin(hass, gateway, "settings"), SETTINGS)
     form = await submit(hass, menu, {"next_step_id": "alerts"})
-    menu = await submit(hass, form, {"alert_from": 90, "key_factor": 8})
+    menu = await submit(hass, form, {"alert_kinds": ["provider_down"], "alert_from": 90, "key_factor": 8})
     form = await submit(hass, menu, {"next_step_id": "settings"})
     assert suggested(form)[CONF_STRATEGY] == "local_first"
     menu = await submit(hass, form, SETTINGS | {CONF_STRATEGY: "cost"})
     form = await submit(hass, await submit(hass, menu, {"next_step_id": "models"}), {"id": "fast"})
     menu = await submit(hass, form, {"targets": ["auto"], "remove": False})
     assert (menu["type"], menu["step_id"]) == (FlowResultType.MENU, "init")
-    saved = {**before, **SETTINGS, CONF_STRATEGY: "cost", "alerts": {"alert_from": 90, "key_factor": 8}}
+    saved = {
+        **before,
+        **SETTINGS,
+        CONF_STRATEGY: "cost",
+        "alerts": {"alert_kinds": ["provider_down"], "alert_from": 90, "key_factor": 8},
+    }
     assert {name: value for name, value in gateway.options.items() if name != CONF_VIRTUAL_MODELS} == saved | {
         CONF_CORS_ORIGINS: []
     }

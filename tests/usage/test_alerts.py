@@ -17,9 +17,10 @@ from custom_components.zeroconf_ai.core.accounting.budget import Scope
 from custom_components.zeroconf_ai.core.accounting.keys.key_watch import LEAST_REQUESTS
 from custom_components.zeroconf_ai.core.accounting.periods import Period
 from custom_components.zeroconf_ai.core.accounting.storage.database import DatabaseError
+from custom_components.zeroconf_ai.core.alerts.alert import loss_alert, provider_alert
+from custom_components.zeroconf_ai.core.alerts.webhook import is_webhook
 from custom_components.zeroconf_ai.core.protocol.values import NANO
 from custom_components.zeroconf_ai.issues import BUDGET_EXCEEDED
-from custom_components.zeroconf_ai.usage.alerts import is_webhook
 from homeassistant.components import persistent_notification
 from homeassistant.components.repairs import RepairsFlowManager
 from homeassistant.core import HomeAssistant, ServiceCall
@@ -29,8 +30,9 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
 from ..repairs.test_repairs import mend, repairs
+from ..support.fakes.provider import FakeProvider
 from ..support.home_assistant.entries import set_up
-from ..support.home_assistant.gateway import gateway_with, runtime_of
+from ..support.home_assistant.gateway import box, gateway_with, runtime_of
 from ..support.home_assistant.states import state_of
 from ..support.home_assistant.usage import only_key, spend
 
@@ -137,14 +139,14 @@ async def test_alert_failure_is_logged_and_does_not_affect_others(
         await spend(hass, entry, 1.0)
         await done(hass)
     assert len(hook.got) == 1
-    for said in ("notify.phone: the phone is off", "notify.broken", "notify.nobody", "127.0.0.1 with status 403"):
+    for said in ("notify.phone: the phone is off", "notify.broken", "notify.nobody", "127.0.0.1: status 403"):
         assert said in caplog.text
     assert "secret" not in caplog.text
     caplog.clear()
     hass.config_entries.async_update_entry(entry, options={"alerts": {"webhook_url": "http://127.0.0.1:9/hook?token=secret"}})
     await runtime_of(entry).store.budgets.set(Scope.HOUSEHOLD, None, NANO, Period.DAY)
     await done(hass)
-    assert "could not be posted to 127.0.0.1" in caplog.text
+    assert "could not be sent by 127.0.0.1: no connection" in caplog.text
     assert "secret" not in caplog.text
 
 
@@ -316,3 +318,25 @@ async def test_unusual_use_turned_off_is_not_sent(hass: HomeAssistant, hook: Hoo
     entry = await set_up(hass, gateway_with(options={"alerts": {"webhook_url": hook.url, "key_factor": 0}}))
     await unusual(hass, entry)
     assert hook.got == []
+
+
+async def test_alert_of_a_provider_that_stops_answering_is_sent_where_it_is_wanted(
+    hass: HomeAssistant, hook: Hook, provider: FakeProvider
+) -> None:
+    alerts = {"webhook_url": hook.url, "alert_kinds": ["provider_down", "provider_up", "provider_discovered"]}
+    entry = await set_up(hass, gateway_with(box(provider), options={"alerts": alerts}))
+    alert = provider_alert([("a", "Box", None)], up=False)
+    assert runtime_of(entry).alerts.dispatcher.notify(alert)
+    await done(hass)
+    assert [facts["event"] for facts in hook.got] == ["provider_down"]
+    hass.config_entries.async_update_entry(entry, options={"alerts": alerts | {"alert_kinds": []}})
+    await done(hass)
+    assert not runtime_of(entry).alerts.dispatcher.notify(provider_alert([("b", "Box", None)], up=False))
+
+
+async def test_alert_of_lost_records_is_a_notification_without_notifiers(hass: HomeAssistant) -> None:
+    entry = await with_alerts(hass, alert_kinds=["records_lost"])
+    assert runtime_of(entry).alerts.dispatcher.notify(loss_alert())
+    await done(hass)
+    shown = persistent_notification._async_get_or_create_notifications(hass)
+    assert "lost or damaged" in shown["zeroconf_ai_records_lost"]["message"]

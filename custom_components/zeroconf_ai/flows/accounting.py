@@ -4,7 +4,7 @@ from typing import Any
 
 import voluptuous as vol
 
-from homeassistant.components.notify.const import DOMAIN as NOTIFY_DOMAIN, SERVICE_SEND_MESSAGE
+from homeassistant.components.notify.const import DOMAIN as NOTIFY_DOMAIN
 from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.selector import (
@@ -21,15 +21,15 @@ from homeassistant.helpers.selector import (
 
 from ..core.accounting.keys.key_watch import DEFAULT_FACTOR
 from ..core.accounting.storage.database import DatabaseError
+from ..core.alerts.alert import CHOICES, DEFAULT_KINDS
 from ..usage.alerts import (
     CONF_ALERT_FROM,
+    CONF_ALERT_KINDS,
     CONF_ALERTS,
     CONF_KEY_FACTOR,
-    CONF_NOTIFY_ACTIONS,
-    CONF_NOTIFY_ENTITIES,
-    CONF_WEBHOOK_URL,
     DEFAULT_ALERT_FROM,
-    is_webhook,
+    WEBHOOK_INVALID,
+    alert_settings,
 )
 from ..usage.database import (
     CONF_DATABASE_URL,
@@ -40,17 +40,20 @@ from ..usage.database import (
     DEFAULT_KEEP_DAYS,
     async_test_database,
 )
+from ..usage.notifiers import CONF_NOTIFY_ACTIONS, CONF_NOTIFY_ENTITIES, CONF_WEBHOOK_URL, notify_actions
 from .options_menu import OptionsMenuFlow
 from .provider_schemas import whole
 
-WEBHOOK_INVALID = "webhook_invalid"
 DATABASE_INVALID = "database_invalid"
 
 _URL = TextSelector(TextSelectorConfig(type=TextSelectorType.URL))
 _SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
 _NOTIFIERS = EntitySelector(EntitySelectorConfig(domain=NOTIFY_DOMAIN, multiple=True))
-_NO_TARGET = frozenset({SERVICE_SEND_MESSAGE, "notify"})
-"""Notify actions that need a target, which an alert does not have."""
+_KINDS = SelectSelector(
+    SelectSelectorConfig(
+        options=[kind.value for kind in CHOICES], multiple=True, mode=SelectSelectorMode.LIST, translation_key="alert_kind"
+    )
+)
 _LONGEST_DAYS = 3650
 
 
@@ -58,18 +61,14 @@ class AccountingFlow(OptionsMenuFlow):
     """The steps of alerts and of the database."""
 
     async def async_step_alerts(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Choose who is notified about budgets and API keys, and when."""
+        """Choose where alerts go, what they are about, and when they are sent."""
         errors: dict[str, str] = {}
         options = self.config_entry.options
         if user_input is not None:
-            url = user_input.get(CONF_WEBHOOK_URL, "").strip()
-            if url and not is_webhook(url):
+            try:
+                return await self._to_menu({**options, CONF_ALERTS: alert_settings(user_input)})
+            except ValueError:
                 errors = {CONF_WEBHOOK_URL: WEBHOOK_INVALID}
-            else:
-                alerts = {name: value for name, value in user_input.items() if name != CONF_WEBHOOK_URL}
-                if url:
-                    alerts[CONF_WEBHOOK_URL] = url
-                return await self._to_menu({**options, CONF_ALERTS: alerts})
         return self.async_show_form(
             step_id="alerts",
             data_schema=self.add_suggested_values_to_schema(_alerts(self.hass), user_input or options.get(CONF_ALERTS)),
@@ -101,13 +100,13 @@ class AccountingFlow(OptionsMenuFlow):
 
 
 def _alerts(hass: HomeAssistant) -> vol.Schema:
-    actions = sorted(name for name in hass.services.async_services_for_domain(NOTIFY_DOMAIN) if name not in _NO_TARGET)
-    names = SelectSelectorConfig(options=actions, multiple=True, custom_value=True, mode=SelectSelectorMode.DROPDOWN)
+    names = SelectSelectorConfig(options=notify_actions(hass), multiple=True, custom_value=True, mode=SelectSelectorMode.DROPDOWN)
     return vol.Schema(
         {
             vol.Optional(CONF_NOTIFY_ENTITIES): _NOTIFIERS,
             vol.Optional(CONF_NOTIFY_ACTIONS): SelectSelector(names),
             vol.Optional(CONF_WEBHOOK_URL): _URL,
+            vol.Required(CONF_ALERT_KINDS, default=[kind.value for kind in DEFAULT_KINDS]): _KINDS,
             vol.Required(CONF_ALERT_FROM, default=DEFAULT_ALERT_FROM): whole(1, 100),
             vol.Required(CONF_KEY_FACTOR, default=DEFAULT_FACTOR): whole(0, 1000),
         }

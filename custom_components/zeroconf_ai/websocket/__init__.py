@@ -4,17 +4,18 @@
 - `usage`: usage reports and records; other users see their own.
 - `keys`: API keys and budgets.
 - `finding`: the home-only switch, and finding and adding providers.
+- `alerts`: where alerts go, and what they are about.
 - `models`: model aliases with their chains, the routing strategy, and all models.
 - `routing`: priority and use of providers, health checks, and the plan of a request that is not sent.
 """
 
 from homeassistant.core import HomeAssistant, callback
 
-from . import finding, keys, live, models, routing, usage
+from . import alerts, finding, keys, live, models, routing, usage
 
 
 @callback
 def async_setup_commands(hass: HomeAssistant) -> None:
     """Register the commands."""
-    for module in (live, usage, keys, routing, finding, models):
+    for module in (live, usage, keys, routing, finding, models, alerts):
         module.async_setup(hass)
