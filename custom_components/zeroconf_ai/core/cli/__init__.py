@@ -15,6 +15,7 @@ _COMMANDS: Mapping[str, str] = {
     "discover": "List the providers on the network.",
     "keys": "Create, list and revoke API keys of clients.",
     "serve": "Serve models on the network.",
+    "service": "Run `serve` at every start of this machine.",
     "usage": "Show usage and cost by day, model, backend, API key, user or source.",
 }
 

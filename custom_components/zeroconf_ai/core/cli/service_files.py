@@ -1,0 +1,83 @@
+"""The files by which systemd and launchd run `zeroconf-ai serve`."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+import plistlib
+
+NAME = "zeroconf-ai"
+LABEL = "io.github.zeroconf-ai"
+"""The name of the launchd job."""
+STOP_SECONDS = 40
+"""How long running answers may take at a stop."""
+
+_UNIT = """\
+# Written by `zeroconf-ai service install`.
+[Unit]
+Description=ZeroConf AI: serves LLM providers on the local network
+Documentation=https://github.com/zeroconf-ai/zeroconf-ai
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+ExecStart={command}
+EnvironmentFile=-{environment}
+Restart=on-failure
+RestartSec=5
+TimeoutStopSec={stop}
+NoNewPrivileges=yes
+{more}
+[Install]
+WantedBy={target}
+"""
+_SYSTEM = """\
+DynamicUser=yes
+StateDirectory=zeroconf-ai
+Environment=XDG_STATE_HOME=/var/lib HOME=/var/lib/zeroconf-ai
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectKernelTunables=yes
+ProtectControlGroups=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+CapabilityBoundingSet=
+"""
+
+
+def systemd_unit(command: Sequence[str], environment: Path, *, system: bool) -> str:
+    """The unit that runs `command`, with the variables of the file `environment`.
+
+    A system unit has a user of its own that reaches nothing but its state in /var/lib/zeroconf-ai.
+    Raises ValueError if an argument has a line break or another control character.
+    """
+    return _UNIT.format(
+        command=" ".join(_quoted(argument) for argument in command),
+        environment=str(environment).replace("%", "%%"),
+        stop=STOP_SECONDS,
+        more=_SYSTEM if system else "",
+        target="multi-user.target" if system else "default.target",
+    )
+
+
+def launchd_job(command: Sequence[str], environment: Mapping[str, str], log: Path) -> bytes:
+    """The property list of a launchd agent that runs `command`."""
+    job = {
+        "Label": LABEL,
+        "ProgramArguments": list(command),
+        "EnvironmentVariables": dict(environment),
+        "RunAtLoad": True,
+        "KeepAlive": {"SuccessfulExit": False},
+        "ExitTimeOut": STOP_SECONDS,
+        "ProcessType": "Interactive",  # otherwise macOS slows its work down
+        "StandardErrorPath": str(log),
+        "StandardOutPath": str(log),
+    }
+    return plistlib.dumps(job)
+
+
+def _quoted(argument: str) -> str:
+    """An argument of ExecStart: systemd.service(5), "Command lines", and the specifiers of systemd.unit(5)."""
+    if not argument.isprintable():
+        raise ValueError(f"The option {argument!r} has a character that cannot be printed.")
+    escaped = argument.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{escaped}"'
