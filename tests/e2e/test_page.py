@@ -203,7 +203,6 @@ async def test_page_budget_is_set_and_shown_on_the_overview(site: GatewayHome) -
         await page.get_by_text(re.compile("of 5.00 spent")).wait_for()
         await open_tab(page, "Overview")
         await page.get_by_role("meter").wait_for()
-        await screenshot(page, IMAGES / "page-overview.png")
 
 
 async def test_page_of_a_user_has_his_own_tabs_and_keys(site: GatewayHome) -> None:

@@ -220,7 +220,7 @@ class Engine:
             running = self.running.begin(request, caller, created)
             if outer is None:
                 permit = await self.limiter.acquire(request.urgency, request_id=request.request_id, key_id=request.key_id)
-            reply = await self._route(request, outer or caller, bills, plan, failures, excluded, started)
+            reply = await self._route(request, outer or caller, bills, plan, failures, excluded, started, running)
             running.backend_id, running.model = self.last_answer = (reply.backend_id, reply.model)
             if admission is not None:
                 reply.headers = admission.headers
@@ -362,11 +362,12 @@ class Engine:
         failures: list[FailedAttempt],
         excluded: ApiError | None,
         started: float,
+        running: RunningRequest,
     ) -> Reply:
         """Route the request. Nested requests made meanwhile count for its caller and skip the queue."""
         token = _ON_BEHALF_OF.set(caller)
         try:
-            return await self._router.route(request, self.policy, bills, plan, failures, excluded, started)
+            return await self._router.route(request, self.policy, bills, plan, failures, excluded, started, running)
         finally:
             _ON_BEHALF_OF.reset(token)
 

@@ -47,6 +47,20 @@ async def test_live_running_request_names_caller_model_and_backend_without_conte
     assert state["last_answer"] == {"backend": "Attic", "model": "m"}
 
 
+async def test_live_request_without_an_answer_yet_names_the_backend_that_works_on_it(engine: Engine) -> None:
+    thought = asyncio.Event()
+    engine.add(StubBackend("attic", UpstreamError("There is no memory left.")))
+    engine.add(StubBackend("cellar", [thought, delta("Hello"), STOP]))
+    request = asyncio.create_task(complete(engine, chat(stream=True), Caller(Source.HTTP, "Laptop")))
+
+    def tried() -> list[tuple[str | None, str | None]]:
+        return [(one["backend_name"], one["model"]) for one in live(engine, None, NOBODY)["running"]]
+
+    await until(lambda: tried() == [("Cellar", "m")])
+    thought.set()
+    assert await request == "Hello"
+
+
 async def test_live_request_that_waits_for_its_permit_is_running_without_a_backend(engine: Engine) -> None:
     engine.limiter.limit = 1
     answered = asyncio.Event()

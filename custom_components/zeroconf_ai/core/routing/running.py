@@ -16,9 +16,9 @@ class RunningRequest:
     caller: Caller
     started: float = field(default_factory=time.time)
     backend_id: str | None = None
-    """The backend that answers; None while the request waits or is tried."""
+    """The backend that is tried or answers; None while the request waits."""
     model: str | None = None
-    """The model that answers."""
+    """The model that is tried or answers."""
 
 
 class RunningRequests:

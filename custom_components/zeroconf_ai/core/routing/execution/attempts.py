@@ -27,6 +27,7 @@ from ..policy import Policy
 from ..pool.circuit_breaker import BreakerState
 from ..pool.member import Member
 from ..pricing.billing import Bill, in_budgets
+from ..running import RunningRequest
 from ..selection.candidates import Candidate
 from .reply import Attempt
 
@@ -47,6 +48,8 @@ class RequestAttempts:
     """Every attempt that failed, repeated ones included."""
     started: float = 0.0
     """`time.perf_counter()` of its arrival, from which the times of failed attempts count."""
+    running: RunningRequest | None = None
+    """What is shown of it while it runs."""
     excluded: ApiError | None = None
     """Why admission excluded backends; None if it excluded none."""
     attempts: tuple[Attempt, ...] = ()

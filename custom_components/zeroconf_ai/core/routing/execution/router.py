@@ -38,6 +38,7 @@ from ..pool.pool import Pool
 from ..pricing.billing import Bill
 from ..pricing.bounds import Ceiling, bounded
 from ..pricing.costs import currency_of
+from ..running import RunningRequest
 from ..selection.candidates import Candidate, Candidates, candidates, resolve_model
 from ..selection.eligibility import Reason, Rejection
 from ..selection.routing_errors import equivalents, unknown_model
@@ -81,6 +82,7 @@ class Router:
         failures: list[FailedAttempt] | None = None,
         excluded: ApiError | None = None,
         started: float | None = None,
+        running: RunningRequest | None = None,
     ) -> Reply:
         """Return the reply of the first candidate that answers.
 
@@ -89,7 +91,7 @@ class Router:
         `bills` gets the bill of every attempt that a backend may charge for, even if it never answered. `plan` is that of
         the request's admission. `failures` gets every attempt that fails before an answer begins. `excluded` is why admission
         excluded backends (`Admission.refusal`): it is raised if none of the others can be reached. `started` is
-        `time.perf_counter()` of the request's arrival (default: now).
+        `time.perf_counter()` of the request's arrival (default: now). `running` gets the backend that is tried, and its model.
         """
         previous = self._sessions.find(request)
         routing = RequestAttempts(
@@ -101,6 +103,7 @@ class Router:
             [] if failures is None else failures,
             excluded=excluded,
             started=time.perf_counter() if started is None else started,
+            running=running,
         )
         await self._wait_for_its_own(routing)
         try:
@@ -211,6 +214,8 @@ class Router:
     async def _send(self, candidate: Candidate, routing: RequestAttempts, held: HeldPermit) -> Reply:
         member = candidate.member
         member.active += 1
+        if routing.running is not None:
+            routing.running.backend_id, routing.running.model = member.id, candidate.model
         self._pool.notify_load(member.id)
         answer: Answer | None = None
         bill: Bill | None = None
@@ -231,6 +236,8 @@ class Router:
             await reply.start()
         except BaseException as err:
             member.active -= 1
+            if routing.running is not None:
+                routing.running.backend_id = routing.running.model = None
             if isinstance(err, ApiError):
                 ended = time.perf_counter() - routing.started
                 routing.failures.append(
