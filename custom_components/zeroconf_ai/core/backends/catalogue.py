@@ -8,7 +8,7 @@ from ..protocol.errors import MethodNotAllowedError, NotFoundError
 from ..protocol.model_names import ByName, has_name
 from ..protocol.models import ModelInfo
 from ..protocol.prices import Prices
-from ..protocol.record import Capability, Cost
+from ..protocol.record import Capability, Cost, Placement
 from ..protocol.request import Kind, Request
 from ..protocol.status import Health, ProviderStatus
 from .base import Answer, Backend, BackendInfo
@@ -48,6 +48,10 @@ class BackendOverrides:
     """For all models; its capabilities apply to models without reported ones, and to the only model of a backend."""
     models: Mapping[str, ModelOverride] = field(default_factory=dict)
     """For single models, by model or alias."""
+    placement: Placement | None = None
+    """None: not configured."""
+    default_model: str | None = None
+    """The model, or alias, that goes before the others; None: not configured."""
 
 
 class Catalogue(Backend):
@@ -147,6 +151,7 @@ class Catalogue(Backend):
             info,
             priority=overrides.priority,
             cost=overrides.cost or info.cost,
+            placement=overrides.placement or info.placement,
             capabilities=info.capabilities if overrides.general.capabilities is None else overrides.general.capabilities,
             advertised_models=advertised,
         )
@@ -181,6 +186,7 @@ class Catalogue(Backend):
             max_output_tokens=found.max_output_tokens or model.max_output_tokens,
             capabilities=known if found.capabilities is None else found.capabilities,
             pricing=model.pricing if configured is None else configured.to_json(),
+            preferred=self._overrides.default_model is not None and has_name((self._overrides.default_model,), model.id),
         )
 
     def _override(self, name: str, target: str) -> ModelOverride:

@@ -7,11 +7,21 @@ from typing import Any, Self
 from ..backends.base import Timeouts
 from ..backends.catalogue import BackendOverrides, ModelOverride
 from ..protocol.prices import Prices
-from ..protocol.record import DEFAULT_PRIORITY, Capability, Cost
+from ..protocol.record import DEFAULT_PRIORITY, Capability, Cost, Placement
 from ..routing.policy import Terms
 from .backend_types import BackendType
 
 _TIMEOUT = "timeouts."
+_PLACEMENTS: Mapping[str, Placement] = {
+    **dict.fromkeys(("local", "lan", "home", "on-premise", "on-prem", "onprem", "self-hosted"), Placement.LOCAL),
+    **dict.fromkeys(("cloud", "remote", "internet", "external", "hosted"), Placement.CLOUD),
+}
+"""Words for a location that say where the models run."""
+
+
+def placement_of(location: str | None) -> Placement | None:
+    """Where requests go by the words of a location; None if it does not say."""
+    return None if location is None else _PLACEMENTS.get(location.strip().lower())
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,12 @@ class BackendConfig:
     health_interval: float | None = None
     is_default: bool = False
     """Whether it comes before all others: its priority is then 0."""
+    default_model: str | None = None
+    """The model that its id alone and `auto` mean; None: the first one that can do what a request needs."""
+    location: str | None = None
+    """Where the models run (`placement_of`); None: as usual for the type."""
+    gpu: str | None = None
+    """A description of the graphics card."""
 
     @classmethod
     def build(cls, values: Mapping[str, Any]) -> Self:
@@ -100,10 +116,17 @@ class BackendConfig:
     def backend_overrides(self) -> BackendOverrides:
         """The overrides for the backend's own information."""
         priced = any(rate.input or rate.output for rate in self.prices.values())
-        free = self.type.info(self.id, self.name).cost in (Cost.FREE, Cost.UNKNOWN)
+        usual = self.type.info(self.id, self.name).cost
+        cost, placement = self.cost, placement_of(self.location)
+        if cost is None and priced and usual in (Cost.FREE, Cost.UNKNOWN):
+            cost = Cost.METERED
+        elif cost is None and usual is Cost.UNKNOWN and placement is Placement.LOCAL:
+            cost = Cost.FREE
         return BackendOverrides(
             priority=0 if self.is_default else self.priority,
-            cost=Cost.METERED if self.cost is None and priced and free else self.cost,
+            cost=cost,
+            placement=placement,
+            default_model=self.default_model,
             allowed=self.models,
             aliases=self.aliases,
             prices=self.prices,

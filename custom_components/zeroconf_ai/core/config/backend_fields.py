@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from ..protocol.record import Capability, Cost
-from .connection_fields import Address, Headers, HealthPath, Identifier, KeyHeader, ProbeTimeout, Secret, TypeName
-from .fields import BackendField, Choice, Choices, Flag, Money, Seconds, Section, Text, Texts, Whole
-from .model_fields import Aliases, AllowedModels, ModelOverrides, ModelPrices, PricePer1k
+from .connection_fields import Address, Hardware, Headers, HealthCheckPath, HealthPath, Identifier, KeyHeader, Secret, TypeName
+from .fields import BackendField, Choice, Duration, Flag, Money, Seconds, Section, Text, Texts, Whole
+from .model_fields import Aliases, AllowedModels, Capabilities, ModelOverrides, ModelPrices, PricePer1k
 
 _MAX_TOKENS = 100_000_000
 _MAX_REQUESTS = 100_000
@@ -25,12 +25,13 @@ _CONNECTION = (
         stored="base_url",
         section=Section.CONNECTION,
         default="as usual for the type",
+        also=("url", "baseUrl", "base_url"),
     ),
     BackendField(
         "key_header",
         "authType",
         KeyHeader(),
-        "how the API key is sent: `bearer`, `x-api-key`, `header NAME`, or `none` for no API key",
+        "how the API key is sent: `bearer`, `api_key` (as usual for the type), `x-api-key`, `header NAME`, `none` (also `null`)",
         stored="key_header",
         default="as usual for the type",
     ),
@@ -41,6 +42,7 @@ _CONNECTION = (
         "API key, or `${VARIABLE}` for an environment variable. Protect a file that contains an API key",
         stored="api_key",
         section=Section.CONNECTION,
+        also=("apiKey", "api_key"),
     ),
     BackendField(
         "headers",
@@ -81,6 +83,14 @@ _ROUTING = (
         section=Section.ROUTING,
     ),
     BackendField("tags", "tags", Texts("list its tags, or delete the line"), "custom tags", stored="tags"),
+    BackendField(
+        "location",
+        "location",
+        Text(),
+        "where its models run: `local` or `cloud`; other texts describe the place only",
+        default="as usual for the type",
+    ),
+    BackendField("gpu", "gpu", Hardware(), "description of the graphics card: a text, `true`, or keys with values"),
 )
 _LIMITS = (
     BackendField(
@@ -136,7 +146,14 @@ _COSTS = (
         stored="prices",
         section=Section.COSTS,
     ),
-    BackendField("prices", "costPer1kTokens", PricePer1k(), 'one price per thousand tokens of any kind, instead of `"*"`'),
+    BackendField(
+        "prices",
+        "costPer1kTokens",
+        PricePer1k(),
+        'one price per thousand tokens of any kind, or `{input: …, output: …}`, instead of `"*"`',
+        also=("cost_per_1k_tokens",),
+        combined=True,
+    ),
     BackendField(
         "monthly_limit",
         "monthlyLimit",
@@ -146,6 +163,7 @@ _COSTS = (
         stored="monthly_limit",
         section=Section.COSTS,
         default="no limit",
+        also=("cost_limit", "costLimit"),
     ),
 )
 _PER_MODEL = (
@@ -156,6 +174,7 @@ _PER_MODEL = (
         "context window of all its models in tokens",
         stored="context_window",
         default="the server's value",
+        usual=(512, 10_000_000),
     ),
     BackendField(
         "max_output_tokens",
@@ -164,15 +183,18 @@ _PER_MODEL = (
         "maximum tokens of an answer, and the default if a request has no limit",
         stored="max_output_tokens",
         default="no limit",
+        also=("maxOutputTokens",),
+        usual=(16, 1_000_000),
     ),
     BackendField(
         "capabilities",
         "capabilities",
-        Choices(
+        Capabilities(
             Choice(Capability, "this capability is not known."), correction="list what its models can do, or delete the line"
         ),
         "capabilities of the only model, or of models for which the server does not report them: "
-        + ", ".join(f"`{capability.value}`" for capability in Capability),
+        + ", ".join(f"`{capability.value}`" for capability in Capability)
+        + "; as a list, or with true and false (`{vision: true, functionCalling: false, jsonMode: true}`)",
         stored="capabilities",
     ),
 )
@@ -191,10 +213,17 @@ _MODELS = (
         AllowedModels(_PER_MODEL),
         "the only models that are listed and served: IDs, or objects with `id`, `alias`, "
         + ", ".join(f"`{field.yaml}`" for field in _PER_MODEL)
-        + ", `prices`",
+        + ", `prices`, `costPer1kTokens`, `tags`, `isDefault`, `enabled`",
         stored="models",
         section=Section.DETAILS,
         default="all",
+    ),
+    BackendField(
+        "default_model",
+        "defaultModel",
+        Text(),
+        "the model that the provider's ID alone means, and `auto`",
+        default="the best one for the request",
     ),
     BackendField("overrides", None, ModelOverrides(_PER_MODEL), stored="overrides"),
     *_PER_MODEL,
@@ -244,13 +273,24 @@ _TIMES = (
         "seconds for a health probe",
         stored="probe_timeout",
     ),
-    BackendField("timeouts.probe", "health.timeout", ProbeTimeout(0.1), "another name of `timeouts.probe`"),
+    BackendField("timeouts.probe", "health.timeout", _TIMEOUT, "another name of `timeouts.probe`"),
+    BackendField(
+        "timeouts.probe", "healthCheckTimeout", Duration(0.1), "the same, also as `5s`; numbers from 1000 on are milliseconds"
+    ),
     BackendField(
         "health_interval",
         "health.interval",
         Seconds(1),
         "seconds between health probes",
         stored="health_interval",
+        default="30",
+        usual=(5, 600),
+    ),
+    BackendField(
+        "health_interval",
+        "healthCheckInterval",
+        Duration(1),
+        "another name of `health.interval`, also as `30s`; numbers from 1000 on are milliseconds",
         default="30",
     ),
     BackendField(
@@ -261,6 +301,13 @@ _TIMES = (
         stored="health_path",
         default="as usual for the type",
     ),
+    BackendField(
+        "health_path",
+        "healthCheckPath",
+        HealthCheckPath(),
+        "the same behind the endpoint as you write it: `/health` for `http://192.0.2.20:8000` is at the server's root",
+        default="as usual for the type",
+    ),
 )
 FIELDS: tuple[BackendField, ...] = (*_CONNECTION, *_ROUTING, *_LIMITS, *_COSTS, *_MODELS, *_TIMES)
 """In the order of forms and documentation, which is the order of reading too: `models` adds to `aliases` and `prices`."""
@@ -268,3 +315,5 @@ STORED: tuple[BackendField, ...] = tuple(field for field in FIELDS if field.stor
 """What a subentry stores."""
 YAML_FIELDS: Mapping[str, BackendField] = {field.yaml: field for field in FIELDS if field.yaml is not None}
 """By the key in a file."""
+NAMES: Mapping[str, str] = {name: field.yaml for field in FIELDS for name in field.names if field.yaml is not None}
+"""By each name of a key in a file, its first name."""

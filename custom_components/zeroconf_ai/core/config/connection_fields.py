@@ -4,15 +4,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 import re
 from typing import Any, override
+from urllib.parse import urlsplit
 
 from ..backends.headers import MAX_HEADERS, refused_header
 from .backend_types import BACKEND_TYPES, BackendType
 from .document import Value, suggestion
 from .draft import Draft, base_url
-from .fields import FieldKind, Seconds, Text
+from .fields import FieldKind, Text
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _HEALTH_PATH = re.compile(r"//?[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*")
+_NO_ID_CHARACTERS = re.compile(r"[^A-Za-z0-9_.-]+")
+LOCAL = "local"
+"""The type of any server with OpenAI's API that runs its models in the home."""
+TYPE_SYNONYMS: Mapping[str, str] = {
+    LOCAL: "openai_compatible",
+    "custom": "openai_compatible",
+    "openai-compatible": "openai_compatible",
+    "google": "gemini",
+    "llama.cpp": "llamacpp",
+    "llama-cpp": "llamacpp",
+    "llama_cpp": "llamacpp",
+    "lm-studio": "lmstudio",
+    "lm_studio": "lmstudio",
+    "localai": "openai_compatible",
+    "jan": "openai_compatible",
+}
+"""Other names of types in a file → their names in `BACKEND_TYPES`."""
 _FROM_ENVIRONMENT = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -33,7 +51,7 @@ class Identifier(FieldKind[str]):
 
 @dataclass(frozen=True, slots=True)
 class TypeName(FieldKind[BackendType]):
-    """The name of a backend type."""
+    """The name of a backend type, or a synonym."""
 
     @override
     def read(self, value: Value, draft: Draft) -> BackendType:
@@ -41,9 +59,14 @@ class TypeName(FieldKind[BackendType]):
 
     def parse(self, value: Value) -> BackendType:
         """The type, which a draft begins with. Raises ConfigError."""
-        if (word := value.text()) not in BACKEND_TYPES:
+        word = value.text()
+        if (name := TYPE_SYNONYMS.get(word.lower(), word)) not in BACKEND_TYPES:
             raise value.error(f"unknown type. {suggestion(word, BACKEND_TYPES)}")
-        return BACKEND_TYPES[word]
+        return BACKEND_TYPES[name]
+
+    @override
+    def schema(self) -> dict[str, Any]:
+        return {"enum": [*BACKEND_TYPES, *TYPE_SYNONYMS]}
 
     @override
     def encode(self, value: BackendType) -> str:
@@ -60,7 +83,12 @@ class Address(FieldKind[str]):
 
     @override
     def read(self, value: Value, draft: Draft) -> str:
-        return base_url(value.text(), draft.type, value.error, "endpoint")
+        draft.endpoint_path = urlsplit(text := value.text()).path.rstrip("/")
+        return base_url(text, draft.type, value.error, "endpoint")
+
+    @override
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "format": "uri"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +97,21 @@ class KeyHeader(FieldKind[str | None]):
 
     @override
     def read(self, value: Value, draft: Draft) -> str | None:
-        word, _, name = value.text().partition(" ")
-        wanted = {"bearer": "Authorization", "x-api-key": "x-api-key", "header": name.strip()}.get(word.lower())
+        word, _, name = ("none" if value.is_null else value.text()).partition(" ")
+        wanted = {
+            "bearer": "Authorization",
+            "api_key": draft.type.key_header,
+            "x-api-key": "x-api-key",
+            "header": name.strip(),
+        }.get(word.lower())
         if word.lower() == "none" and not name:
             draft.uses_key = False
             return None
+        draft.uses_key = True
         if wanted is None or (name and word.lower() != "header"):
-            raise value.error("authType must be none, bearer, x-api-key, or header with a name, such as `header X-Auth-Token`.")
+            raise value.error(
+                "authType must be none, bearer, api_key, x-api-key, or header with a name, such as `header X-Auth-Token`."
+            )
         if (why := refused_header(wanted, "x")) is not None:
             raise value.error(why)
         return None if wanted.lower() == draft.type.key_header.lower() else wanted
@@ -90,7 +126,7 @@ class Secret(FieldKind[str | None]):
         if not draft.uses_key:
             raise value.error("authType is none: delete authSecret, or change authType.")
         draft.key_fail = value.error
-        key, draft.missing_variable = _resolve(value, draft.environment)
+        key, draft.missing_variable = resolve_secret(value, draft.environment)
         return key
 
 
@@ -108,7 +144,7 @@ class Headers(FieldKind[Mapping[str, str]]):
             if (why := refused_header(name, "x")) is not None:
                 raise key.error(why)
             held.name = "a header"
-            secret, missing = _resolve(held, draft.environment)
+            secret, missing = resolve_secret(held, draft.environment)
             if secret is None:
                 raise held.error(f"the variable {missing} is not set. Set it in the environment.")
             if (why := refused_header(name, secret)) is not None:
@@ -117,6 +153,10 @@ class Headers(FieldKind[Mapping[str, str]]):
         if len(found) > MAX_HEADERS:
             raise value.error(f"headers must be at most {MAX_HEADERS}.")
         return found
+
+    @override
+    def schema(self) -> dict[str, Any]:
+        return {"type": "object", "additionalProperties": {"type": "string"}, "maxProperties": MAX_HEADERS}
 
     @override
     def encode(self, value: Mapping[str, str]) -> dict[str, str]:
@@ -139,17 +179,51 @@ class HealthPath(Text):
         return text
 
 
-class ProbeTimeout(Seconds):
-    """The timeout of the health probe, under its second name."""
+class HealthCheckPath(HealthPath):
+    """The path of the health probe behind the endpoint as it is written, without the path that is added to it."""
 
     @override
-    def read(self, value: Value, draft: Draft) -> float:
-        if "timeouts.probe" in draft.values:
-            raise value.error("timeout is what probe is in timeouts; keep one of them.")
-        return super().read(value, draft)
+    def read(self, value: Value, draft: Draft) -> str | None:  # type: ignore[override]
+        if not draft.type.has_health_path:
+            value.warn(f"a provider of type {draft.type.name} is asked for its health in its own way; the path is not used.")
+            return None
+        path = super().read(value, draft)
+        if path.startswith("//") or (draft.endpoint_path and not path.startswith(f"{draft.endpoint_path}/")):
+            return path
+        return f"/{path}"
 
 
-def _resolve(value: Value, environment: Mapping[str, str]) -> tuple[str | None, str | None]:
+@dataclass(frozen=True, slots=True)
+class Hardware(FieldKind[str | None]):
+    """A description of the graphics card: a text, true, a number of cards, or keys with values."""
+
+    @override
+    def read(self, value: Value, draft: Draft) -> str | None:
+        if value.has_keys:
+            return ", ".join(self._words(held) or key.text() for key, held in value.entries()) or None
+        if value.is_list:
+            return ", ".join(self._words(held) or "" for held in value.items()) or None
+        return self._words(value)
+
+    def _words(self, value: Value) -> str | None:
+        if value.kind == "bool":
+            return "GPU" if value.flag() else None
+        return f"{value.number(0, 1e6):g}" if value.kind in ("int", "float") else value.text()
+
+    @override
+    def schema(self) -> dict[str, Any]:
+        return {}
+
+
+def identifier_of(name: Value) -> str:
+    """The id of a provider that has only a name. Raises ConfigError if the name contains no letter and no digit."""
+    found = _NO_ID_CHARACTERS.sub("-", name.text()).strip("-_.")[:64]
+    if not found:
+        raise name.error("a provider needs `id:`, or a name with letters or digits.")
+    return found
+
+
+def resolve_secret(value: Value, environment: Mapping[str, str]) -> tuple[str | None, str | None]:
     """(secret, name of a missing environment variable) of a literal text or `${VARIABLE}`."""
     text = value.text()
     if (named := _FROM_ENVIRONMENT.fullmatch(text)) is None:

@@ -54,11 +54,12 @@ def flag(text: str) -> bool | None:
 class Value:
     """One value of a document and its position."""
 
-    def __init__(self, node: Any, source: str, name: str) -> None:
-        """`source` is the file name, `name` the value's name in errors."""
+    def __init__(self, node: Any, source: str, name: str, warnings: list[str] | None = None) -> None:
+        """`source` is the file name, `name` the value's name in errors, `warnings` the list of `warn`, shared by a document."""
         self._node = node
         self._source = source
         self.name = name
+        self.warnings: list[str] = [] if warnings is None else warnings
 
     @classmethod
     def parse(cls, text: str, source: str) -> Self:
@@ -77,7 +78,12 @@ class Value:
 
     def error(self, message: str) -> ConfigError:
         """Create an error at this position."""
-        return _error(self._node, self._source, message)
+        return self._error_at(self._node, message)
+
+    def warn(self, message: str) -> None:
+        """Add a warning with this position to the document's, once."""
+        if (text := self._positioned(self._node, message)) not in self.warnings:
+            self.warnings.append(text)
 
     def fields(self, known: Collection[str]) -> Mapping[str, Self]:
         """The values by key. Unknown and repeated keys are errors."""
@@ -90,12 +96,12 @@ class Value:
         for key_node, node in self._node.value:
             key = str(key_node.value) if type(key_node).__name__ == "ScalarNode" else "?"
             if known is not None and key not in known:
-                raise _error(key_node, self._source, f"{_shown(key)} is unknown. {suggestion(key, known)}")
+                raise self._error_at(key_node, f"{_shown(key)} is unknown. {suggestion(key, known)}")
             if key in found:
-                raise _error(key_node, self._source, f"{_shown(key).removeprefix('The key ')} is set twice; keep one of them.")
+                raise self._error_at(key_node, f"{_shown(key).removeprefix('The key ')} is set twice; keep one of them.")
             # A free-form key may be a misplaced value: errors do not repeat it.
-            named = type(self)(key_node, self._source, "a key" if known is None else key)
-            found[key] = named, type(self)(node, self._source, f"a value of {self.name}" if known is None else key)
+            named = self._child(key_node, "a key" if known is None else key)
+            found[key] = named, self._child(node, f"a value of {self.name}" if known is None else key)
         return list(found.values())
 
     @property
@@ -103,15 +109,36 @@ class Value:
         """Whether the value is a mapping."""
         return type(self._node).__name__ == "MappingNode"
 
+    def has(self, key: str, word: str | None = None) -> bool:
+        """Whether the value is a mapping with this key, and with this word as its value if one is given."""
+        return self.has_keys and any(
+            node.value == key and (word is None or held.value == word) for node, held in self._node.value
+        )
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the value is a list."""
+        return type(self._node).__name__ == "SequenceNode"
+
     @property
     def is_single(self) -> bool:
         """Whether the value is a scalar."""
         return type(self._node).__name__ == "ScalarNode"
 
+    @property
+    def is_null(self) -> bool:
+        """Whether the value is written as `null` or `~`. A key without a value is not: it was left unfinished."""
+        return self.is_single and self._scalar() == "null" and bool(self._node.value)
+
+    @property
+    def kind(self) -> str:
+        """The YAML type of a scalar: `str`, `int`, `float`, `bool`, `null`. Raises ConfigError for a list or mapping."""
+        return self._scalar()
+
     def items(self) -> list[Self]:
         """The entries of a list."""
         self._expect("SequenceNode")
-        return [type(self)(node, self._source, f"an entry of {self.name}") for node in self._node.value]
+        return [self._child(node, f"an entry of {self.name}") for node in self._node.value]
 
     def text(self) -> str:
         """The value as a non-empty text."""
@@ -155,6 +182,17 @@ class Value:
             raise self.error(f"{self.name} must be true or false.")
         return value
 
+    def _child(self, node: Any, name: str) -> Self:
+        """A value inside this one."""
+        return type(self)(node, self._source, name, self.warnings)
+
+    def _positioned(self, node: Any, message: str) -> str:
+        """The message behind the position of `node`."""
+        return f"{self._source}:{node.start_mark.line + 1}:{node.start_mark.column + 1}: {message}"
+
+    def _error_at(self, node: Any, message: str) -> ConfigError:
+        return ConfigError(self._positioned(node, message))
+
     def _scalar(self) -> str:
         """The YAML type of the scalar."""
         self._expect("ScalarNode")
@@ -166,8 +204,37 @@ class Value:
             raise self.error(f"{self.name} must be {_KINDS[kind]}, and is {_KINDS[found]}.")
 
 
-def _error(node: Any, source: str, message: str) -> ConfigError:
-    return ConfigError(f"{source}:{node.start_mark.line + 1}:{node.start_mark.column + 1}: {message}")
+class VariableValue(Value):
+    """The value of an environment variable, in YAML; errors state the variable's name."""
+
+    @classmethod
+    def of(cls, variable: str, text: str, warnings: list[str]) -> Self:
+        """Parse the value of a variable. Raises ConfigError for invalid YAML."""
+        try:
+            node = yaml.compose(text, Loader=_Loader)
+        except yaml.YAMLError:
+            raise ConfigError(f"{variable} in the environment is no valid YAML.") from None
+        return cls(yaml.ScalarNode(f"{_TAG}null", "") if node is None else node, variable, variable, warnings)
+
+    @override
+    def text(self) -> str:
+        """A variable is a text; what YAML would read in it does not matter."""
+        self._expect("ScalarNode")
+        if not (text := str(self._node.value).strip()):
+            raise self.error(f"{self.name} is empty.")
+        return text
+
+    @override
+    def items(self) -> list[Self]:
+        """A single value is a list with commas between its entries."""
+        if not self.is_single:
+            return super().items()
+        words = (word.strip() for word in self.text().split(","))
+        return [self._child(yaml.ScalarNode(f"{_TAG}str", word), self.name) for word in words if word]
+
+    @override
+    def _positioned(self, node: Any, message: str) -> str:
+        return f"the environment: {message}" if message.startswith(self._source) else f"{self._source}: {message}"
 
 
 def _shown(key: str) -> str:

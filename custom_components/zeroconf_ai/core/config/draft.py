@@ -30,6 +30,8 @@ class Draft:
     """Creates errors about the API key."""
     key_place: str = "authSecret, or "
     """Where else than in the provider's own variable its API key may be, for errors."""
+    endpoint_path: str = ""
+    """The path of the endpoint as it is written in the file."""
     missing_variable: str | None = None
     """The environment variable that the file names for the API key, if it is not set."""
 
@@ -65,7 +67,8 @@ class Draft:
     def _key(self, prefix: str) -> str | None:
         if not self.uses_key:
             return None
-        key: str | None = self.environment.get(f"{prefix}API_KEY") or self.values.get("key")
+        given = self.environment.get(f"{prefix}API_KEY") or self.environment.get(f"{prefix}AUTH_SECRET")
+        key: str | None = given or self.values.get("key")
         fail = self.key_fail or self.fail
         if key is None and self.missing_variable is not None:
             raise fail(f"the variable {self.missing_variable} is not set. Set it, or {prefix}API_KEY.")

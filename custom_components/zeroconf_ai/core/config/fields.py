@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+import math
 from operator import attrgetter
 import re
 from typing import Any, override
@@ -52,6 +53,15 @@ class FieldKind[T](StoredKind[T], ABC):
     def read(self, value: Value, draft: Draft) -> T:
         """The value of a setting in a file. Raises ConfigError. `draft` is the provider as far as it was read."""
 
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of the value in a file, for editors."""
+        return {"type": "string"}
+
+
+def snake(key: str) -> str:
+    """A key of a file in snake case."""
+    return re.sub(r"([A-Z])", lambda found: f"_{found[1].lower()}", key)
+
 
 def camel(name: str) -> str:
     """The key in a file of an attribute."""
@@ -88,6 +98,19 @@ class BackendField:
     """The default in words, for the documentation, if the value alone does not say it."""
     needed: bool = False
     """Whether every provider in a file and every subentry has it."""
+    also: tuple[str, ...] = ()
+    """Other names of the key in a file. The name in snake case is always one."""
+    combined: bool = False
+    """Whether a file may set it together with another key for the same attribute."""
+    usual: tuple[float, float] | None = None
+    """The bounds of usual values; others are valid, and reading them from a file adds a warning."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names of the key in a file, the first one first; empty if no file has it."""
+        if self.yaml is None:
+            return ()
+        return tuple(dict.fromkeys((self.yaml, *([] if "." in self.yaml else [snake(self.yaml)]), *self.also)))
 
     def of(self, config: BackendConfig) -> Any:
         """The value in a configuration."""
@@ -101,7 +124,11 @@ class BackendField:
         """The value in a file. Raises ConfigError; TypeError for a setting that no file may contain."""
         if not isinstance(self.kind, FieldKind):
             raise TypeError(f"files do not contain the setting {self.name}")
-        return self.kind.read(value, draft)
+        found = self.kind.read(value, draft)
+        if self.usual is not None and not self.usual[0] <= (number := value.number(-math.inf, math.inf)) <= self.usual[1]:
+            low, high = self.usual
+            value.warn(f"{value.name} is {number:g}, which is unusual (usual: {low:g} to {high:g}). Check it.")
+        return found
 
     def dump(self, config: BackendConfig) -> dict[str, Any]:
         """What a subentry stores of the value; nothing for the default of a setting that may be omitted."""
@@ -137,6 +164,10 @@ class Flag(FieldKind[bool]):
     def read(self, value: Value, draft: Draft) -> bool:
         return value.flag()
 
+    @override
+    def schema(self) -> dict[str, Any]:
+        return {"type": "boolean"}
+
 
 @dataclass(frozen=True, slots=True)
 class Whole(FieldKind[int]):
@@ -149,6 +180,10 @@ class Whole(FieldKind[int]):
     def read(self, value: Value, draft: Draft) -> int:
         return value.whole(self.low, self.high)
 
+    @override
+    def schema(self) -> dict[str, Any]:
+        return {"type": "integer", "minimum": self.low, "maximum": self.high}
+
 
 @dataclass(frozen=True, slots=True)
 class Seconds(FieldKind[float]):
@@ -160,6 +195,10 @@ class Seconds(FieldKind[float]):
     @override
     def read(self, value: Value, draft: Draft) -> float:
         return value.number(self.low, self.high)
+
+    @override
+    def schema(self) -> dict[str, Any]:
+        return {"type": "number", "minimum": self.low, "maximum": self.high}
 
     @override
     def decode(self, stored: Any) -> float:
@@ -177,12 +216,42 @@ class Money(FieldKind[int]):
         return round(value.number(0, self.high) * NANO)
 
     @override
+    def schema(self) -> dict[str, Any]:
+        return {"type": "number", "minimum": 0, "maximum": self.high}
+
+    @override
     def encode(self, value: int) -> float:
         return value / NANO
 
     @override
     def decode(self, stored: Any) -> int | None:
         return money(stored)
+
+
+_UNITS: Mapping[str, float] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"(\d{1,8}(?:\.\d{1,3})?) ?(ms|s|m|h)")
+_MILLISECONDS = 1000.0
+"""Numbers from this one on are milliseconds, as other programs write such settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duration(Seconds):
+    """A time with a unit (`30s`, `500ms`), or a number: seconds below 1000, milliseconds from there on."""
+
+    @override
+    def read(self, value: Value, draft: Draft) -> float:
+        if value.kind == "str" and (found := _DURATION.fullmatch(value.text())) is not None:
+            seconds = float(found[1]) * _UNITS[found[2]]
+        elif (seconds := value.number(0, 1e9)) >= _MILLISECONDS:
+            value.warn(f"{value.name} is read as {seconds:g} milliseconds. Write it with its unit, such as 30s.")
+            seconds /= _MILLISECONDS
+        if not self.low <= seconds <= self.high:
+            raise value.error(f"{value.name} must be a time from {self.low:g} s to {self.high:g} s.")
+        return seconds
+
+    @override
+    def schema(self) -> dict[str, Any]:
+        return {"type": ["number", "string"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +265,10 @@ class Choice[E: StrEnum](FieldKind[E]):
     @override
     def read(self, value: Value, draft: Draft) -> E:
         return self.parse(value)
+
+    @override
+    def schema(self) -> dict[str, Any]:
+        return {"enum": [word.value for word in self.words]}
 
     def parse(self, value: Value) -> E:
         """One word. Raises ConfigError."""
@@ -223,6 +296,10 @@ class Choices[E: StrEnum](FieldKind[frozenset[E]]):
         return found
 
     @override
+    def schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": self.choice.schema(), "minItems": 1}
+
+    @override
     def encode(self, value: frozenset[E]) -> list[str]:
         return sorted(value)
 
@@ -241,6 +318,10 @@ class Texts(FieldKind[frozenset[str]]):
     @override
     def read(self, value: Value, draft: Draft) -> frozenset[str]:
         return frozenset(value.texts(self.correction))
+
+    @override
+    def schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": {"type": "string"}, "minItems": 1}
 
     @override
     def encode(self, value: frozenset[str]) -> list[str]:

@@ -1,6 +1,6 @@
-"""The sections of a file besides its providers: `models:` (model aliases), `routing:` and `limits:`."""
+"""The sections of a file besides its providers: `models:` (model aliases), `routing:` and `limits:`; and routers of backends."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ..accounting.admission import RateLimits
@@ -10,11 +10,26 @@ from .document import Value, suggestion
 
 KEYS = ("models", "routing", "limits")
 """The keys read by this module."""
+ROUTER = "router-llm"
+"""The type of a backend in a file that stands for others: a model alias."""
+_ROUTER_KEYS = ("name", "id", "type", "routing_logic", "routingLogic", "fallback_chain", "fallbackChain", "enabled")
+_LOGICS: Mapping[str, Strategy] = {
+    "complexity_based": Strategy.COMPLEXITY,
+    "cost_based": Strategy.COST,
+    "cost_optimized": Strategy.COST,
+    "latency_based": Strategy.LATENCY,
+    "load_based": Strategy.LEAST_BUSY,
+    "priority_based": Strategy.PRIORITY,
+    **{strategy.value: strategy for strategy in Strategy},
+}
 _MAX_NAME_CHARACTERS = 256
 
 
-def read_policy(given: Mapping[str, Value]) -> Policy:
-    """Read the routing policy; omitted keys have their defaults. Raises ConfigError."""
+def read_policy(given: Mapping[str, Value], aliases: Iterable[tuple[Value, Value]], others: Mapping[str, ModelAlias]) -> Policy:
+    """Read the routing policy; omitted keys have their defaults. Raises ConfigError.
+
+    `aliases` are the entries of `models:` that are aliases; `others` are aliases from other sections, which `models:` overrides.
+    """
     found: dict[str, Any] = {}
     if "routing" in given:
         rules = given["routing"].fields(("strategy", "cloudFallback", "homeOnly", "retryMeteredTimeouts"))
@@ -22,9 +37,48 @@ def read_policy(given: Mapping[str, Value]) -> Policy:
         found |= {"cloud_fallback": rules["cloudFallback"].flag()} if "cloudFallback" in rules else {}
         found |= {"home_only": rules["homeOnly"].flag()} if "homeOnly" in rules else {}
         found |= {"retry_metered_timeouts": rules["retryMeteredTimeouts"].flag()} if "retryMeteredTimeouts" in rules else {}
-    if "models" in given:
-        found["virtual_models"] = {**DEFAULT_VIRTUAL_MODELS, **dict(map(_virtual_model, given["models"].entries()))}
+    if named := {**others, **dict(map(_virtual_model, aliases))}:
+        found["virtual_models"] = {**DEFAULT_VIRTUAL_MODELS, **named}
     return Policy(**found)
+
+
+def is_router(entry: Value) -> bool:
+    """Whether an entry of the backends is a router: a name for others."""
+    return entry.has("type", ROUTER)
+
+
+def read_router(entry: Value, name: Value | None, known: Collection[str]) -> tuple[str, ModelAlias] | None:
+    """Read a backend of the type `router-llm` as a model alias; None for a disabled one. Raises ConfigError.
+
+    `name` is its key if the backends are keyed by name; `known` are the ids and names of the other backends.
+    Its targets are ranked together by `routing_logic`; without it, they are tried in the order of `fallback_chain`.
+    """
+    given = {key: value for key, value in entry.fields(_ROUTER_KEYS).items() if not value.is_null}
+    named = given.get("name", given.get("id", name))
+    if named is None:
+        raise entry.error(f"a backend of type {ROUTER} needs `name:`, by which requests name it as their model.")
+    if len(text := named.text()) > _MAX_NAME_CHARACTERS:
+        raise named.error(f"a name must have at most {_MAX_NAME_CHARACTERS} characters.")
+    if "enabled" in given and not given["enabled"].flag():
+        return None
+    routing = given.get("routing_logic", given.get("routingLogic"))
+    chain = given.get("fallback_chain", given.get("fallbackChain"))
+    strategy = None
+    if routing is not None:
+        if (word := routing.text()) not in _LOGICS:
+            raise routing.error(f"this routing logic is not known. {suggestion(word, list(_LOGICS))}")
+        strategy = _LOGICS[word]
+    if chain is None:
+        return text, ModelAlias(strategy=strategy)
+    targets = _targets(chain)
+    for target in chain.items() if chain.is_list else [chain]:
+        if target.text() == text:
+            raise target.error("a router cannot contain itself; delete this entry.")
+        if (head := target.text().partition("/")[0]) not in known:
+            target.warn(
+                f"{target.name} is no backend of this file, so it is taken as the name of a model. {suggestion(head, known)}"
+            )
+    return text, ModelAlias(targets, strategy, together=strategy is not None)
 
 
 def read_limits(given: Mapping[str, Value]) -> Mapping[str, RateLimits]:

@@ -43,6 +43,8 @@ class ModelInfo:
     """Whether it is a gateway's model alias instead of a real model."""
     via: tuple[str, ...] = ()
     """Ids of the gateways through which it is reached, the nearest last. None of them may forward requests for it."""
+    preferred: bool = False
+    """Whether the owner made it the default model of its provider."""
 
     @property
     def for_chat(self) -> bool:
@@ -143,8 +145,10 @@ def models_to_json(models: Iterable[ModelInfo], *, provider: str) -> dict[str, A
 
 
 def by_preference(models: Iterable[ModelInfo]) -> list[ModelInfo]:
-    """Sort the models: those with tools first, then loaded ones, else in the provider's order."""
-    return sorted(models, key=lambda model: (not model.supports((Capability.TOOLS,)), model.warm is not True))
+    """Sort the models: the owner's default first, then those with tools, then loaded ones, else in the provider's order."""
+    return sorted(
+        models, key=lambda model: (not model.preferred, not model.supports((Capability.TOOLS,)), model.warm is not True)
+    )
 
 
 def best_model(models: Iterable[ModelInfo]) -> ModelInfo | None:

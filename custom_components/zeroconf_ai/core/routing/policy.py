@@ -29,6 +29,8 @@ class ModelAlias:
 
     targets: tuple[str, ...] = (AUTO,)
     strategy: Strategy | None = None
+    together: bool = False
+    """Whether the strategy ranks the targets together; their order decides only between equal ones."""
 
 
 DEFAULT_VIRTUAL_MODELS: Mapping[str, ModelAlias] = MappingProxyType(

@@ -152,3 +152,29 @@ def test_alias_of_another_gateway_is_not_used_for_auto_but_can_be_requested(pool
     assert pairs(candidates_of(pool, "auto", Policy())) == ["peer:m"]
     assert pairs(candidates_of(pool, "smart", Policy())) == ["peer:smart"]
     assert pairs(candidates_of(pool, "peer/auto", Policy())) == ["peer:m"]
+
+
+def test_chain_together_is_ranked_by_its_strategy_and_equal_targets_by_their_order(pool: Pool, add: Add) -> None:
+    add("cloud", models=["large"], placement=Placement.CLOUD, cost=Cost.METERED)
+    add("home", models=["small"])
+    add("other", models=["tiny"])
+    chain = ("home", "cloud", "other")
+
+    def asked(text: str, model: str) -> Request:
+        return Request.parse(Kind.CHAT, {"model": model, "messages": [{"role": "user", "content": text}]})
+
+    simple, hard = "turn on the light", "Prove step by step, and analyse the trade-offs in detail: ```python\nimport x```"
+    ruled = chains(router=ModelAlias(chain, Strategy.COMPLEXITY, together=True), outer=ModelAlias(("large", "router")))
+    assert pairs(candidates(pool, asked(simple, "router"), ruled)) == ["home:small", "other:tiny", "cloud:large"]
+    assert pairs(candidates(pool, asked(hard, "router"), ruled)) == ["cloud:large", "home:small", "other:tiny"]
+    ordered = chains(router=ModelAlias(chain, Strategy.COMPLEXITY))
+    assert pairs(candidates(pool, asked(hard, "router"), ordered)) == ["home:small", "cloud:large", "other:tiny"]
+    assert pairs(candidates(pool, asked(simple, "outer"), ruled)) == ["cloud:large", "home:small", "other:tiny"]
+
+
+@pytest.mark.parametrize("name", ["gpu", "GPU", "gpu:latest", "gpu/auto"])
+def test_provider_name_alone_is_its_default_model(pool: Pool, add: Add, name: str) -> None:
+    add("cloud", models=["large"], priority=1)
+    add("gpu", models=[ModelInfo("first"), ModelInfo("chosen", preferred=True)], priority=200)
+    assert pairs(candidates_of(pool, name, Policy())) == ["gpu:chosen"]
+    assert pairs(candidates_of(pool, "auto", Policy())) == ["cloud:large", "gpu:chosen"]

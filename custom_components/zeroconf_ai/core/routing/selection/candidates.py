@@ -67,9 +67,9 @@ def candidates(pool: Pool, request: Request, policy: Policy = _DEFAULT) -> Candi
     rejections: list[Rejection] = []
     left_out = list(asked.left_out)
     first_at_home: Key | None = None
-    for position, target in enumerate(asked.targets):
+    for position, place, target in _places(asked.targets):
         rejected_before = len(rejections)
-        found = list(_of_target(pool, target, request, rejections, position, turn, home_only=policy.home_only))
+        found = list(_of_target(pool, target, request, rejections, (position, place), turn, home_only=policy.home_only))
         for entry in found:
             entries.setdefault((entry.candidate.member.id, entry.candidate.model), entry)
         if not policy.cloud_fallback:
@@ -111,17 +111,29 @@ def resolve_model(candidate: Candidate, request: Request) -> Candidate:
     return Candidate(candidate.member, chosen)
 
 
+def _places(targets: Sequence[Target]) -> Iterator[tuple[int, int, Target]]:
+    """(position in the chain, place among those with the same position, target): the targets of a group share a position."""
+    position, place, former = -1, 0, None
+    for target in targets:
+        if former is None or target.group is None or target.group != former.group:
+            position, place = position + 1, 0
+        else:
+            place += 1
+        yield position, place, target
+        former = target
+
+
 def _of_target(
     pool: Pool,
     target: Target,
     request: Request,
     rejections: list[Rejection],
-    position: int,
+    at: tuple[int, int],
     turn: int,
     *,
     home_only: bool,
 ) -> Iterator[_Entry]:
-    """The candidates for one target; the reasons against the others are added to `rejections`."""
+    """The candidates for one target at its place; the reasons against the others are added to `rejections`."""
     any_model = target.model == AUTO
     rank = ranking(target.strategy, request, any_model=any_model)
     cheapest = target.strategy is Strategy.COST and request.kind is not Kind.EMBEDDINGS
@@ -137,7 +149,7 @@ def _of_target(
             rejections.append(Rejection(Reason.NOT_NOW, member.name, "its budget or rate limit is used up for now"))
         else:
             last = any_model and target.member is None and member.backend.info.agent
-            preference = (position, *rank(member, chosen))
+            preference = (at[0], *rank(member, chosen), at[1])
             sort_key = (*_tier(member, last=last), *preference, *among_equals(member, turn))
             yield _Entry(sort_key, preference, Candidate(member, chosen), not_now(member))
 

@@ -1,7 +1,7 @@
 """Resolves a requested name: a model, a model of one backend, or a model alias for a chain of them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...protocol.errors import UnavailableError
 from ...protocol.model_names import has_name, name_key, spellings
@@ -22,6 +22,8 @@ class Target:
     model: str
     strategy: Strategy
     member: Member | None = None
+    group: str | None = None
+    """The model alias whose strategy ranks this target together with the others of it; None: the order decides."""
 
     @property
     def text(self) -> str:
@@ -109,6 +111,21 @@ def _expand(
     path[name] = True
     virtual = virtual_model(name, policy)
     chosen = strategy or virtual.strategy
+    for found in _expand_targets(pool, name, virtual, chosen, policy, path, left_out):
+        yield replace(found, group=name) if virtual.together else found
+    path[name] = False
+
+
+def _expand_targets(
+    pool: Pool,
+    name: str,
+    virtual: ModelAlias,
+    chosen: Strategy | None,
+    policy: Policy,
+    path: dict[str, bool],
+    left_out: list[str],
+) -> Iterator[Target]:
+    """The targets of each target of an alias, in their order; `chosen` is the strategy for them."""
     for target in virtual.targets:
         if target != name and (target == AUTO or target in policy.virtual_models) and target not in path:
             yield from _expand(pool, target, chosen, policy, path, left_out)
@@ -119,7 +136,6 @@ def _expand(
                 left_out.append(f"{target}: it contains itself")
         else:
             yield from _known_targets(pool, target, chosen or policy.strategy) or (Target(target, chosen or policy.strategy),)
-    path[name] = False
 
 
 def _known_targets(pool: Pool, name: str, strategy: Strategy) -> tuple[Target, ...]:

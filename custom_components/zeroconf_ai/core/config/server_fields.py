@@ -1,0 +1,250 @@
+"""The sections of a file about the server itself: `server:` and `usage_tracking:`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..protocol.record import Auth
+from ..protocol.values import NANO
+from .connection_fields import resolve_secret
+from .document import Value, suggestion
+from .fields import camel
+
+KEYS = ("server", "usage_tracking", "usageTracking")
+"""The keys read by this module."""
+SERVER = ("hostname", "name", "host", "port", "priority", "auth_mode", "admin", "advertise", "saturn")
+USAGE = ("enabled", "storage", "url", "alerts", "influxdb", "smtp")
+_SQLITE, _POSTGRES, _INFLUXDB = "sqlite", "postgres", "influxdb"
+_STORAGES = {_SQLITE: _SQLITE, _POSTGRES: _POSTGRES, "postgresql": _POSTGRES, _INFLUXDB: _INFLUXDB}
+_MAX_NAME_BYTES = 63
+"""Of a DNS label (RFC 6763, 4.1.1)."""
+_MAX_CONTACT = 120
+"""Characters of the TXT key `admin`, so that the models have room."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """The settings of the server; None: not configured. Options of the command line go first."""
+
+    name: str | None = None
+    host: str | None = None
+    """The address to listen on."""
+    port: int | None = None
+    priority: int | None = None
+    auth: Auth | None = None
+    admin: str | None = None
+    """The contact that is advertised."""
+    advertise: bool | None = None
+    saturn: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InfluxSettings:
+    """An InfluxDB 2 server, or a later one with its API, that gets the usage."""
+
+    url: str
+    bucket: str
+    org: str = ""
+    token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CostAlert:
+    """A cost in a calendar month of which somebody is notified."""
+
+    value: int
+    """In nano-units."""
+    notify: tuple[str, ...] = ()
+    """Mail addresses and URLs."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageSettings:
+    """What is recorded of requests, and where; None: not configured."""
+
+    enabled: bool | None = None
+    database: str | None = field(default=None, repr=False)
+    """The file or URL of the database; it may contain a password."""
+    influx: InfluxSettings | None = None
+    alerts: tuple[CostAlert, ...] = ()
+
+
+def read_server(sections: Mapping[str, Value]) -> ServerSettings:
+    """Read `server:`. Raises ConfigError."""
+    if "server" not in sections:
+        return ServerSettings()
+    given = _given(sections["server"], SERVER)
+    host = name = None
+    if "hostname" in given:
+        host, name = (text, None) if _is_address(text := given["hostname"].text()) else (None, text)
+    if "host" in given:
+        host = given["host"].text()
+    if "name" in given:
+        name = given["name"].text()
+    if name is not None and len(name.encode()) > _MAX_NAME_BYTES:
+        raise given["name" if "name" in given else "hostname"].error(f"a name must have at most {_MAX_NAME_BYTES} bytes.")
+    port = given["port"].whole(1, 65535) if "port" in given else None
+    if port is not None and port < 1024:
+        given["port"].warn(f"port {port} is unusual: most systems reserve ports below 1024 for their administrator.")
+    return ServerSettings(
+        name,
+        host,
+        port,
+        given["priority"].whole(0, 65535) if "priority" in given else None,
+        _auth(given["auth_mode"]) if "auth_mode" in given else None,
+        _contact(given["admin"]) if "admin" in given else None,
+        given["advertise"].flag() if "advertise" in given else None,
+        given["saturn"].flag() if "saturn" in given else None,
+    )
+
+
+def read_usage(sections: Mapping[str, Value], environment: Mapping[str, str]) -> UsageSettings:
+    """Read `usage_tracking:`. Raises ConfigError."""
+    section = sections.get("usage_tracking", sections.get("usageTracking"))
+    if section is None:
+        return UsageSettings()
+    given = _given(section, USAGE)
+    storage = _SQLITE
+    if "storage" in given:
+        if (word := given["storage"].text()) not in _STORAGES:
+            raise given["storage"].error(f"this storage is not known. {suggestion(word, list(_STORAGES))}")
+        storage = _STORAGES[word]
+    database = _database(section, given, storage, environment)
+    influx = None
+    if storage == _INFLUXDB or "influxdb" in given:
+        influx = _influx(section, given.get("influxdb"), environment)
+    return UsageSettings(
+        given["enabled"].flag() if "enabled" in given else None,
+        database,
+        influx,
+        tuple(map(_alert, given["alerts"].items())) if "alerts" in given else (),
+    )
+
+
+def server_schema() -> dict[str, Any]:
+    """The JSON Schema of `server:`."""
+    text, flag, number = {"type": "string"}, {"type": "boolean"}, {"type": "integer", "minimum": 0, "maximum": 65535}
+    properties = dict.fromkeys(("hostname", "name", "host", "admin"), text)
+    return _object(
+        {
+            **properties,
+            "port": {**number, "minimum": 1},
+            "priority": number,
+            "auth_mode": {"enum": [Auth.NONE.value, Auth.TOKEN.value]},
+            "advertise": flag,
+            "saturn": flag,
+        }
+    )
+
+
+def usage_schema() -> dict[str, Any]:
+    """The JSON Schema of `usage_tracking:`."""
+    text = {"type": "string"}
+    notify = {"anyOf": [text, {"type": "array", "items": text}]}
+    alert = _object({"type": {"enum": ["cost_threshold"]}, "value": {"type": "number", "minimum": 0}, "notify": notify})
+    return _object(
+        {
+            "enabled": {"type": "boolean"},
+            "storage": {"enum": list(_STORAGES)},
+            "url": text,
+            "influxdb": _object(dict.fromkeys(("url", "org", "bucket", "token"), text)),
+            "alerts": {"type": "array", "items": alert},
+        }
+    )
+
+
+def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
+    both = {name: schema for key, schema in properties.items() for name in (key, camel(key))}
+    return {"type": "object", "properties": both, "additionalProperties": False}
+
+
+def _given(section: Value, keys: tuple[str, ...]) -> dict[str, Value]:
+    """The values by key in snake case; a key in camel case means the same, and null is no value. Raises ConfigError."""
+    names = {name: key for key in keys for name in (key, camel(key))}
+    found: dict[str, Value] = {}
+    for name, value in section.fields(names).items():
+        if names[name] in found:
+            raise value.error(f"{name} and {found[names[name]].name} mean the same; keep one of them.")
+        if not value.is_null:
+            found[names[name]] = value
+    return found
+
+
+def _is_address(text: str) -> bool:
+    """Whether a host name is an address to listen on instead of a name to show."""
+    try:
+        ip_address(text.strip("[]"))
+    except ValueError:
+        return text.lower() == "localhost"
+    return True
+
+
+def _auth(value: Value) -> Auth:
+    word = value.text().lower()
+    if word == Auth.MTLS:
+        raise value.error("auth_mode mtls is not available: clients cannot log in with certificates. Set auth_mode: token.")
+    if word not in (Auth.NONE, Auth.TOKEN):
+        raise value.error(f"auth_mode must be none or token. {suggestion(word, [Auth.NONE.value, Auth.TOKEN.value])}")
+    return Auth(word)
+
+
+def _contact(value: Value) -> str:
+    text = value.text()
+    if len(text) > _MAX_CONTACT or not text.isprintable():
+        raise value.error(f"admin must be a contact of at most {_MAX_CONTACT} printable characters, such as admin@example.net.")
+    return text
+
+
+def _database(section: Value, given: Mapping[str, Value], storage: str, environment: Mapping[str, str]) -> str | None:
+    """The database of the ledger; None: the command line's. InfluxDB gets a copy of the usage, and the ledger stays in SQL."""
+    url = None
+    if "url" in given:
+        url, missing = resolve_secret(given["url"], environment)
+        if url is None:
+            raise given["url"].error(f"the variable {missing} is not set. Set it in the environment.")
+    if storage == _POSTGRES:
+        url = url or environment.get("ZEROCONF_AI_DATABASE") or environment.get("DATABASE_URL")
+        if url is None or urlsplit(url).scheme not in ("postgres", "postgresql"):
+            where = given.get("storage", section)
+            raise where.error("storage postgres needs `url: postgresql://USER:PASSWORD@HOST/NAME`, or ZEROCONF_AI_DATABASE.")
+        return url
+    return url if storage == _SQLITE else None
+
+
+def _influx(section: Value, own: Value | None, environment: Mapping[str, str]) -> InfluxSettings:
+    """The InfluxDB server of the file, or of the variables that InfluxDB's own clients read. Raises ConfigError."""
+    given = {} if own is None else _given(own, ("url", "org", "bucket", "token"))
+    found: dict[str, str] = {}
+    for name in ("url", "org", "bucket", "token"):
+        if name in given:
+            text, missing = resolve_secret(given[name], environment)
+            if text is None:
+                raise given[name].error(f"the variable {missing} is not set. Set it in the environment.")
+            found[name] = text
+        elif text := environment.get(f"INFLUXDB_V2_{name.upper()}") or environment.get(f"INFLUXDB_{name.upper()}"):
+            found[name] = text
+    where = own or section
+    for name in ("url", "bucket"):
+        if name not in found:
+            raise where.error(f"storage influxdb needs `influxdb: {{{name}: …}}`, or INFLUXDB_{name.upper()} in the environment.")
+    parts = urlsplit(found["url"])
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        raise given.get("url", where).error("the URL of InfluxDB must be one such as http://192.0.2.30:8086.")
+    return InfluxSettings(found["url"].rstrip("/"), found["bucket"], found.get("org", ""), found.get("token"))
+
+
+def _alert(value: Value) -> CostAlert:
+    value.name = "an alert"
+    given = _given(value, ("type", "value", "notify"))
+    for needed in ("type", "value"):
+        if needed not in given:
+            raise value.error(f"an alert needs `{needed}:`.")
+    if (word := given["type"].text()) != "cost_threshold":
+        raise given["type"].error(f"this type of alert is not known. {suggestion(word, ['cost_threshold'])}")
+    notify: tuple[str, ...] = ()
+    if "notify" in given:
+        targets = given["notify"]
+        notify = (targets.text(),) if targets.is_single else targets.texts("name who is notified, or delete the line")
+    return CostAlert(round(given["value"].number(0, 999_999) * NANO), notify)
