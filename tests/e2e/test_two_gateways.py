@@ -49,7 +49,7 @@ async def relay(lan: Lan, tmp_path: Path, started: list[ManagedProcess]) -> Asyn
     """`zeroconf-ai serve --discovered`: it serves the discovered providers that require no key, and is advertised."""
     host = lan.host("relay")
     options = ("--name", "Relay", "--host", "0.0.0.0", "--port", "8600", "--id-file", str(tmp_path / "relay.id"))
-    command = ("env", f"XDG_STATE_HOME={tmp_path}", str(COMMAND), "serve", "--discovered", *options)
+    command = ("env", f"XDG_STATE_HOME={tmp_path}", str(COMMAND), "serve", "--discovered", "--open", *options)
     process = ManagedProcess("The relay", command, tmp_path / "relay.log", host=host)
     started.append(process)
     process.start()

@@ -28,7 +28,7 @@ MARGIN = 15.0
 
 def serve(host: Host, folder: Path, *options: str) -> ManagedProcess:
     """Start `zeroconf-ai serve` on a host."""
-    command = ("env", f"XDG_STATE_HOME={folder / host.name}", str(COMMAND), "serve", "--no-advertise")
+    command = ("env", f"XDG_STATE_HOME={folder / host.name}", str(COMMAND), "serve", "--no-advertise", "--auth", "none")
     listening = ("--host", host.ipv4, "--port", str(PORT))
     process = ManagedProcess(host.name, (*command, *listening, *options), folder / f"{host.name}.log", host=host)
     process.start()

@@ -40,13 +40,17 @@ def probe(**said: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "mode"),
     [
-        ([], Auth.NONE),
+        ([], Auth.TOKEN),
+        (["--open"], Auth.NONE),
+        (["--open", "--key", SECRET], Auth.NONE),
+        (["--auth", "none"], Auth.NONE),
         (["--key", SECRET], Auth.TOKEN),
         (["--keys"], Auth.TOKEN),
         (["--keys", "--database", "gateway.db"], Auth.TOKEN),
         (["--keys", "--auth", "none"], Auth.NONE),
         (["--key", SECRET, "--auth", "token"], Auth.TOKEN),
-        (["--key", ""], Auth.NONE),
+        (["--key", ""], Auth.TOKEN),
+        (["--auth", "token"], Auth.TOKEN),
     ],
 )
 def test_admission_key_is_required_if_set_unless_auth_is_none(arguments: list[str], mode: Auth) -> None:
@@ -59,17 +63,17 @@ def test_admission_key_is_required_if_set_unless_auth_is_none(arguments: list[st
 def test_admission_networks_names_and_origins_are_used() -> None:
     arguments = ["--allow-network", "192.168.1.7/24", "--allow-network", "fd00::/8", "--host-name", "ai.example.net"]
     done = CliRunner().invoke(probe, [*arguments, "--cors-origin", "https://chat.example.net"])
-    assert done.output.startswith("none ('192.168.1.0/24', 'fd00::/8') ('ai.example.net',) ('https://chat.example.net',)")
+    assert done.output.startswith("token ('192.168.1.0/24', 'fd00::/8') ('ai.example.net',) ('https://chat.example.net',)")
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--auth", "token"], "--auth token requires an API key"),
-        (["--database", "gateway.db"], "--database requires --keys"),
-        (["--keep-bodies"], "--keep-bodies requires --keys"),
-        (["--keep-chats-days", "5"], "--keep-chats-days requires --keys"),
-        (["--user-tokens-per-minute", "5"], "Limits of addresses and users require --keys"),
+        (["--auth", "token", "--open"], "--open means --auth none"),
+        (["--database", "gateway.db", "--open"], "--database requires --keys"),
+        (["--keep-bodies", "--key", SECRET], "--keep-bodies requires --keys"),
+        (["--user-tokens-per-minute", "5", "--auth", "none"], "Limits of addresses and users require --keys"),
+        (["--keep-chats-days", "5", "--key", SECRET], "--keep-chats-days requires --keys"),
         (["--address-requests-per-minute", "0"], "--address-requests-per-minute"),
         (["--allow-network", "home"], "'home' is not a network"),
         (["--cors-origin", "chat.example.net"], "not a web origin"),
@@ -81,7 +85,7 @@ def test_admission_conflicting_options_are_refused(arguments: list[str], words: 
     assert words in " ".join(done.output.split())
 
 
-async def test_admission_with_keys_records_each_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_admission_with_keys_records_each_request_and_makes_one_first_key(tmp_path: Path) -> None:
     admitted = Admission(keys=True, database=str(tmp_path / "gateway.db"))
     engine = Engine()
     async with AsyncExitStack() as stack:
@@ -91,7 +95,34 @@ async def test_admission_with_keys_records_each_request(tmp_path: Path, capsys: 
         assert isinstance(engine.recorder, Recorders)
         assert totals is store.totals
         assert admitted.guard(store).required
-    assert "There is no API key yet" in capsys.readouterr().err
+        secret = await admitted.make_first_key(store)
+        assert secret is not None
+        assert store.keys.verify(secret).name == admission.FIRST_KEY
+        assert await admitted.make_first_key(store) is None
+    await engine.close()
+
+
+@pytest.mark.parametrize("said", [{"open": True, "keys": True}, {"keys": True, "key": SECRET}])
+async def test_admission_makes_no_first_key_where_clients_need_none(tmp_path: Path, said: dict[str, Any]) -> None:
+    admitted = Admission(**said, database=str(tmp_path / "gateway.db"))
+    async with AsyncExitStack() as stack:
+        store = await admitted.open_store(stack)
+        assert store is not None
+        assert await admitted.make_first_key(store) is None
+        assert len(store.keys) == 0
+
+
+async def test_admission_without_tracking_keeps_keys_and_limits_and_records_nothing(tmp_path: Path) -> None:
+    admitted = Admission(tracking=False, database=str(tmp_path / "gateway.db"))
+    engine = Engine()
+    async with AsyncExitStack() as stack:
+        store = await admitted.open_store(stack)
+        assert store is not None
+        _, totals = await record_requests(stack, engine, store, records=admitted.records)
+        assert totals is not store.totals
+        assert engine.admission_control is store.admission_control
+        assert engine.conversations is not store.conversations
+        assert await admitted.make_first_key(store) is not None
     await engine.close()
 
 
@@ -136,14 +167,14 @@ async def test_admission_conversations_are_kept_as_long_as_chosen(tmp_path: Path
 async def test_admission_without_keys_opens_no_store() -> None:
     engine = Engine()
     async with AsyncExitStack() as stack:
-        store = await Admission().open_store(stack)
+        store = await Admission(open=True).open_store(stack)
         assert store is None
         _, totals = await record_requests(stack, engine, store)
         assert engine.recorder is not None
         engine.recorder.record(Generation("gen", time.time(), "http", "chat", "auto", Outcome.OK, usage=Usage(3, 2)))
         today = totals.household.today
         assert (today.requests, today.usage) == (1, Usage(3, 2))
-        assert not Admission().guard(store).required
+        assert not Admission(open=True).guard(store).required
     await engine.close()
 
 
@@ -177,9 +208,7 @@ async def test_lost_database_blocks_metered_backends_until_confirm_loss(
         assert "keys and budgets" in told
         assert "zeroconf-ai keys confirm-loss --database" in told
     assert "Metered backends answer again" in await asyncio.to_thread(confirm)
-    closed, told = await opened()
-    assert not closed
-    assert "There is no API key yet" in told
+    assert await opened() == (False, "")
 
 
 def remove(file: Path) -> None:

@@ -189,12 +189,6 @@ def test_serve_unknown_host_is_named(tmp_path: Path) -> None:
         )
 
 
-def test_serve_without_backends_is_a_usage_error(tmp_path: Path) -> None:
-    done = run(tmp_path, "serve")
-    assert done.returncode == 2
-    assert "pass --demo" in done.stderr
-
-
 def test_serve_invalid_priority_is_a_usage_error(tmp_path: Path) -> None:
     done = run(tmp_path, "serve", "--demo", "--priority", "70000")
     assert done.returncode == 2

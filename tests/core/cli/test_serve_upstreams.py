@@ -64,9 +64,12 @@ class Served:
 
 @asynccontextmanager
 async def gateway(
-    state: Path, *arguments: str, env: Mapping[str, str] | None = None, verbose: bool = True
+    state: Path, *arguments: str, env: Mapping[str, str] | None = None, verbose: bool = True, closed: bool = False
 ) -> AsyncIterator[Served]:
-    command = [*COMMAND, *(("-v",) if verbose else ()), "serve", "--host", "127.0.0.1", "--json", *arguments]
+    """A server without an API key, unless an option sets its access or `closed` leaves it to the default or the file."""
+    closed = closed or any(option in arguments for option in ("--key", "--keys", "--auth", "--open"))
+    options = [*(() if closed else ("--auth", "none")), *arguments]
+    command = [*COMMAND, *(("-v",) if verbose else ()), "serve", "--host", "127.0.0.1", "--json", *options]
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment(state, env)
     )

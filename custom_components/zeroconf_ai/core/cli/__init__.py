@@ -11,6 +11,7 @@ from .. import __version__
 
 _COMMANDS: Mapping[str, str] = {
     "chat": "Send a prompt to a provider on the network, or chat with it.",
+    "config": "Check, convert and describe the file of serve.",
     "database": "Show the version of the database's tables, or return to an earlier one.",
     "discover": "List the providers on the network.",
     "keys": "Create, list and revoke API keys of clients.",

@@ -29,6 +29,8 @@ from .keys import database_option
 _DAY = 86_400.0
 _CHATS_DAYS = round(KEEP_CHATS_SECONDS / _DAY)
 _MAX_DAYS = 3650
+FIRST_KEY = "First key"
+"""The name of the API key that is made for a new database."""
 
 
 class _Network(click.ParamType[str]):
@@ -64,12 +66,19 @@ def options[F: Callable[..., Any]](function: F) -> F:
     for option in reversed(
         (
             click.option("--key", envvar="ZEROCONF_AI_KEY", help="Require this API key. ZEROCONF_AI_KEY hides it from `ps`."),
-            click.option("--keys", is_flag=True, help="Require an API key of `zeroconf-ai keys`, and record every request."),
+            click.option(
+                "--keys",
+                is_flag=True,
+                help="Require an API key of `zeroconf-ai keys`, and record every request. The default without --key and --open.",
+            ),
             database_option,
             click.option(
                 "--auth",
                 type=click.Choice([Auth.TOKEN.value, Auth.NONE.value]),
-                help="With none, API keys are accepted but not required.  [default: token with --key or --keys, else none]",
+                help="With none, API keys are accepted but not required.  [default: token; none with --demo]",
+            ),
+            click.option(
+                "--open", is_flag=True, help="Require no API key: everybody on the allowed networks can use all models."
             ),
             click.option(
                 "--allow-network",
@@ -129,6 +138,7 @@ class Admission:
     keys: bool = False
     database: str | None = field(default=None, repr=False)
     auth: str | None = None
+    open: bool = False
     networks: tuple[str, ...] = ()
     host_names: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
@@ -138,21 +148,37 @@ class Admission:
     user_tokens_per_minute: int | None = None
     keep_bodies: bool = False
     keep_chats_days: int | None = None
+    demo: bool = False
+    """Whether only the built-in model is served, which costs nothing and reaches nothing: it needs no API key."""
+    file_auth: Auth | None = None
+    """The mode of the configuration file; options go first."""
+    tracking: bool | None = None
+    """Whether the configuration file records requests; None: with API keys of the database."""
 
     def __post_init__(self) -> None:
         """Reject options that cannot be combined."""
-        if self.auth == Auth.TOKEN and not (self.key or self.keys):
-            raise click.UsageError("--auth token requires an API key. Pass --key, or --keys (see `zeroconf-ai keys`).")
+        if self.open and self.auth == Auth.TOKEN:
+            raise click.UsageError("--open means --auth none. Remove --open, or --auth token.")
         context = click.get_current_context(silent=True)
         named = context is not None and context.get_parameter_source("database") is ParameterSource.COMMANDLINE
-        if named and not self.keys:
+        if named and not self.has_store:
             raise click.UsageError("--database requires --keys. Pass --keys, or remove --database.")
-        if (self.per_address or self.per_user) and not self.keys:
+        if (self.per_address or self.per_user) and not self.has_store:
             raise click.UsageError("Limits of addresses and users require --keys (and --auth none).")
-        if self.keep_bodies and not self.keys:
+        if self.keep_bodies and not self.has_store:
             raise click.UsageError("--keep-bodies requires --keys (and --auth none).")
-        if self.keep_chats_days is not None and not self.keys:
+        if self.keep_chats_days is not None and not self.has_store:
             raise click.UsageError("--keep-chats-days requires --keys.")
+
+    @property
+    def has_store(self) -> bool:
+        """Whether the database of API keys is used."""
+        return self.keys or bool(self.tracking) or (self.mode is Auth.TOKEN and not self.key)
+
+    @property
+    def records(self) -> bool:
+        """Whether requests are recorded in the database."""
+        return self.has_store and self.tracking is not False
 
     @property
     def per_address(self) -> RateLimits:
@@ -169,20 +195,32 @@ class Admission:
         """Whether clients must send an API key."""
         if self.auth is not None:
             return Auth(self.auth)
-        return Auth.TOKEN if self.key or self.keys else Auth.NONE
+        if self.open:
+            return Auth.NONE
+        if self.file_auth is not None:
+            return self.file_auth
+        return Auth.NONE if self.demo and not (self.key or self.keys) else Auth.TOKEN
 
     async def open_store(self, stack: AsyncExitStack) -> AccountingStore | None:
-        """Open the accounting store; None without `--keys`. Raises click.ClickException if it cannot be opened."""
-        if not self.keys:
+        """Open the accounting store; None if none is used. Raises click.ClickException if it cannot be opened."""
+        if not self.has_store:
             return None
         days = _CHATS_DAYS if self.keep_chats_days is None else self.keep_chats_days
         store = await self._open(stack, keep_bodies=self.keep_bodies, keep_chats=days * _DAY)
         store.limits.per_address, store.limits.per_user = self.per_address, self.per_user
         if store.loss_unconfirmed:
             click.echo(_lost(store, self.database), err=True)
-        elif not len(store.keys):
-            click.echo("There is no API key yet. Create one: zeroconf-ai keys create NAME", err=True)
         return store
+
+    async def make_first_key(self, store: AccountingStore | None) -> str | None:
+        """Create the first API key of a new database if clients need one, and return its secret; None otherwise.
+
+        A database that was lost gets none: its owner creates the keys again, and confirms the loss.
+        """
+        if store is None or self.mode is not Auth.TOKEN or self.key or len(store.keys) or store.loss_unconfirmed:
+            return None
+        _, secret = await store.keys.create(FIRST_KEY, actor="serve")
+        return secret
 
     async def enforce_limits(self, stack: AsyncExitStack, engine: Engine) -> None:
         """Enforce the limits of single backends without `--keys`. The database then stores only their monthly costs.
@@ -233,16 +271,19 @@ def _lost(store: AccountingStore, database: str | None) -> str:
     )
 
 
-async def record_requests(stack: AsyncExitStack, engine: Engine, store: AccountingStore | None) -> tuple[Metrics, Totals]:
-    """Record the engine's requests in the metrics and totals, and in the accounting store if there is one.
+async def record_requests(
+    stack: AsyncExitStack, engine: Engine, store: AccountingStore | None, *, records: bool = True
+) -> tuple[Metrics, Totals]:
+    """Record the engine's requests in the metrics and totals, and with `records` in the accounting store if there is one.
 
-    Without an accounting store, the totals are in memory and begin at 0.
+    Otherwise, the totals are in memory and begin at 0; limits and budgets of an accounting store hold all the same.
     """
     metrics = Metrics(engine.pool, engine.limiter)
     stack.callback(metrics.close)
-    if store is None:
+    if store is None or not records:
         totals = Totals(await asyncio.to_thread(local_zone))
-        stack.callback(await engine.attach(Accounting(Recorders(totals, metrics))))
+        control = None if store is None else store.admission_control
+        stack.callback(await engine.attach(Accounting(Recorders(totals, metrics), admission_control=control)))
         return metrics, totals
     stack.callback(await engine.attach(Accounting.of(store, metrics)))
     metrics.watch_budgets(lambda: [store.budgets.state(budget.id) for budget in store.budgets])

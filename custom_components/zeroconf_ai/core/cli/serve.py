@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 import errno
 from functools import partial
 from ipaddress import ip_address
@@ -31,9 +31,10 @@ from ..server.app import create_app, create_runner
 from ..server.gateway import Gateway
 from . import admission, process, state
 from .admission import Admission, record_requests
+from .first_key import first_key_text
 from .page import how_to_log_in, login_link, open_demo_store, page_address
 from .presence import Presence, reachable_at
-from .upstreams import Sources, Supply
+from .upstreams import AUTO, Sources, Supply, read_sources
 
 FIRST_PORT, LAST_PORT = 8000, 9000
 """PROTOCOL 1."""
@@ -52,6 +53,8 @@ class Options:
     priority: int
     delay: float
     as_json: bool
+    admin: str | None = None
+    """The contact that is advertised."""
     sources: Sources = field(default_factory=Sources)
     """The backends to serve; none: the built-in model."""
 
@@ -68,7 +71,8 @@ class Options:
     "upstreams",
     multiple=True,
     metavar="TYPE[=URL]",
-    help="Serve this backend, such as `ollama` or `vllm=http://localhost:8001/v1`. Repeatable.",
+    help="Serve this backend, such as `ollama` or `vllm=http://localhost:8001/v1`. Repeatable. `auto` stands for the inference "
+    "servers of this machine, and the clouds whose API keys are in the environment.  [default: auto]",
 )
 @click.option("--discovered", is_flag=True, help="Also serve discovered providers without an API key, after all others.")
 @click.option("--host", metavar="ADDRESS", help="Listen on this address only.  [default: all]")
@@ -83,14 +87,13 @@ class Options:
     help=f"The file that stores the provider's ID.  [default: {state.id_file()}]",
 )
 @click.option("--no-advertise", is_flag=True, help="Do not advertise the provider on the network.")
-@click.option("--saturn/--no-saturn", default=True, help="Also advertise the provider to Saturn clients.  [default: yes]")
+@click.option("--saturn/--no-saturn", default=None, help="Also advertise the provider to Saturn clients.  [default: yes]")
 @click.option(
     "--priority",
     type=click.IntRange(0, 65535),
-    default=DEFAULT_PRIORITY,
-    show_default=True,
-    help="The advertised priority. Clients prefer lower values.",
+    help=f"The advertised priority. Clients prefer lower values.  [default: {DEFAULT_PRIORITY}]",
 )
+@click.option("--admin", metavar="CONTACT", help="The advertised contact of the administrator, such as a mail address.")
 @click.option(
     "--delay",
     type=click.FloatRange(0.0, 10.0),
@@ -109,26 +112,51 @@ def command(
     name: str | None,
     id_file: Path | None,
     no_advertise: bool,
-    saturn: bool,
-    priority: int,
+    saturn: bool | None,
+    priority: int | None,
+    admin: str | None,
     delay: float,
     as_json: bool,
     **access: Any,
 ) -> None:
     """Serve models on the network until Ctrl-C: models of several backends at one address, or the built-in model."""
-    sources = Sources(config, upstreams, discovered)
-    if not demo and not sources:
-        raise click.UsageError("No backend is set. Set --upstream or --config, or pass --demo to try it.")
+    words = tuple(word for word in upstreams if word != AUTO)
+    auto = len(words) < len(upstreams) or not (demo or config or upstreams or discovered)
+    sources = Sources(config, words, discovered, auto)
     if demo and sources:
         raise click.UsageError("--demo cannot be combined with other backends. Remove --demo, or the other backends.")
-    called = name if name is not None else f"{'Demo' if demo else 'AI'} on {socket.gethostname().partition('.')[0]}"
-    admitted = Admission(**access)
-    options = Options(host, port, called, admitted, not no_advertise, saturn, priority, delay, as_json, sources)
+    read = read_sources(sources)
+    server, usage = read.server, read.usage
+    if usage.alerts or usage.influx is not None:
+        click.echo("Warning: alerts and InfluxDB in `usage_tracking:` are not used by this version.", err=True)
+    if usage.database is not None and access["database"] is None:
+        access["database"] = usage.database
+    admitted = Admission(**access, demo=demo, file_auth=server.auth, tracking=usage.enabled)
+    if auto and admitted.mode is Auth.NONE:
+        sources = replace(sources, share_clouds=False)
+    options = Options(
+        host or server.host,
+        port or server.port,
+        name or server.name or f"{'Demo' if demo else 'AI'} on {socket.gethostname().partition('.')[0]}",
+        admitted,
+        not no_advertise and server.advertise is not False,
+        _first(saturn, server.saturn, True),
+        _first(priority, server.priority, DEFAULT_PRIORITY),
+        delay,
+        as_json,
+        admin or server.admin,
+        sources,
+    )
     with state.identity(id_file or state.id_file()) as provider_id:
         try:
             process.run(_serve(options, provider_id))
         except KeyboardInterrupt:  # if the event loop supports no signal handlers (Windows)
             sys.exit(0)
+
+
+def _first[T](*values: T | None) -> T:
+    """The first value that is not None."""
+    return next(value for value in values if value is not None)
 
 
 async def _serve(options: Options, provider_id: str) -> None:
@@ -142,7 +170,8 @@ async def _serve(options: Options, provider_id: str) -> None:
         engine = Engine(own_id=provider_id)
         engine.home_only = state.home_only(provider_id)
         stack.push_async_callback(engine.close)
-        metrics, totals = await record_requests(stack, engine, store)
+        first_key = await options.admission.make_first_key(store)
+        metrics, totals = await record_requests(stack, engine, store, records=is_open_demo or options.admission.records)
         enforce_limits = partial(options.admission.enforce_limits, later, engine)
         supply = await _supply(stack, engine, options, store, enforce_limits)
         gateway = Gateway(
@@ -150,7 +179,7 @@ async def _serve(options: Options, provider_id: str) -> None:
             provider_id=provider_id,
             name=options.name,
             access=options.admission.guard(store),
-            ledger=store.ledger if store is not None else None,
+            ledger=store.ledger if store is not None and (is_open_demo or options.admission.records) else None,
             totals=totals,
             metrics=metrics,
             images=store.images if store is not None else None,
@@ -164,6 +193,7 @@ async def _serve(options: Options, provider_id: str) -> None:
         port = await _listen(runner, options)
         bound = [str(address[0]) for address in runner.addresses]
         if supply is not None:
+            supply.listens_on(port)
             everywhere = any(ip_address(text).is_unspecified for text in bound)
             await supply.discover(provider_id, () if everywhere else bound)
         record = describe_engine(_record(options, provider_id, port), engine)
@@ -189,12 +219,15 @@ async def _serve(options: Options, provider_id: str) -> None:
                 "auth": record.auth.value,
                 "advertised": presence is not None,
                 "page": page,
+                **({} if first_key is None else {"key": first_key}),
             }
             click.echo(orjson.dumps(ready))
         else:
             click.echo(f'serving {_models_text(record, options)} as "{gateway.name}" on {url}')
             if page is not None:
                 click.echo(f"page: {page} ({hint})")
+            if first_key is not None:
+                click.echo(first_key_text(first_key, url))
         await stopping.wait()
 
 
@@ -220,6 +253,8 @@ async def _supply(
         await engine.checker.check(engine.add(DemoBackend(info, word_seconds=options.delay)))
         return None
     supply = Supply(engine, options.sources, os.environ, enforce_limits, None if store is None else store.limits)
+    if options.admission.open and (shared := supply.metered()):
+        click.echo(f"Warning: everybody on the network can spend the money of {', '.join(shared)}. Remove --open.", err=True)
     stack.push_async_callback(supply.close)
     await supply.start()
     for member in engine.pool:
@@ -265,6 +300,7 @@ def _record(options: Options, provider_id: str, port: int) -> ServiceRecord:
         id=provider_id,
         auth=options.admission.mode,
         priority=options.priority,
+        admin=options.admin,
     )
 
 

@@ -1,17 +1,21 @@
 """The backends of `zeroconf-ai serve`: from the configuration file, the command line and the network."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 import logging
+import os
 from pathlib import Path
 import signal
+from urllib.parse import urlsplit
 
 import aiohttp
 import click
 
 from ..accounting.limits.rate_limits import RateLimiter
+from ..config.backend_config import BackendConfig
+from ..config.backend_types import BACKEND_TYPES
 from ..config.document import ConfigError
 from ..config.members import ConfiguredMembers
 from ..config.providers_file import Configuration, quick_config, read_config
@@ -19,7 +23,10 @@ from ..engine import Engine
 from ..lan.discovery import DiscoveryManager
 from ..lan.provider_cache import ProviderCache
 from ..lan.trust import TrustStore
+from ..presence import local_engines
 from ..presence.discovered_members import DiscoveredMembers
+from ..presence.local_engines import HOST, LocalEngines, backend_of
+from ..protocol.record import Cost
 from ..routing.pool.health_loop import HealthLoop
 from .network import open_zeroconf
 from .state import providers_file, trust_file
@@ -32,26 +39,58 @@ POLL_SECONDS = 2.0
 """Interval between checks of the configuration file for changes."""
 
 
+AUTO = "auto"
+"""The word of `--upstream` for all servers and clouds that are found."""
+CLOUDS = ("openai", "anthropic", "openrouter", "gemini")
+"""The clouds that are found by the environment variables with their API keys."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """The sources of backends."""
 
     config: Path | None = None
     quick: tuple[str, ...] = ()
+    """The values of `--upstream`, without `auto`."""
     discovered: bool = False
+    auto: bool = False
+    """Whether to use the inference servers of this machine, and the clouds whose keys are in the environment."""
+    share_clouds: bool = True
+    """Whether `auto` includes clouds: not if everybody on the network could use them."""
 
     def __bool__(self) -> bool:
         """Whether any source is set."""
-        return bool(self.config or self.quick or self.discovered)
+        return bool(self.config or self.quick or self.discovered or self.auto)
 
     def read(self, environment: Mapping[str, str]) -> Configuration:
         """The configured backends, and the rules of the file. Raises ConfigError."""
         named = quick_config(self.quick, environment)
-        if self.config is None:
-            return Configuration(named)
-        taken = [upstream.id for upstream in named]
-        read = read_config(_text(self.config), str(self.config), environment, taken)
-        return replace(read, upstreams=(*named, *read.upstreams))
+        read = Configuration()
+        if self.config is not None:
+            taken = [upstream.id for upstream in named]
+            read = read_config(read_text(self.config), str(self.config), environment, taken)
+        configured = (*named, *read.upstreams)
+        return replace(read, upstreams=(*configured, *self._clouds(configured, environment)))
+
+    def cloud_variables(self, environment: Mapping[str, str]) -> list[str]:
+        """The variables with keys of clouds that `auto` would use."""
+        names = [BACKEND_TYPES[name].key_variable for name in CLOUDS] if self.auto else []
+        return [name for name in names if environment.get(name)]
+
+    def _clouds(self, configured: Sequence[BackendConfig], environment: Mapping[str, str]) -> tuple[BackendConfig, ...]:
+        """The clouds with a key in the environment, except those that are configured already."""
+        known = {upstream.type.name for upstream in configured} | {upstream.id for upstream in configured}
+        found = set(self.cloud_variables(environment)) if self.share_clouds else set()
+        words = [name for name in CLOUDS if BACKEND_TYPES[name].key_variable in found and name not in known]
+        return quick_config(words, environment)
+
+
+def read_sources(sources: Sources) -> Configuration:
+    """Read the sources with the environment of this process. Raises click.ClickException."""
+    try:
+        return sources.read(os.environ)
+    except ConfigError as err:
+        raise click.ClickException(str(err)) from None
 
 
 class Supply:
@@ -82,12 +121,16 @@ class Supply:
             self._wanted = self._read()
         except ConfigError as err:
             raise click.ClickException(str(err)) from None
-        if not self._wanted.upstreams and not sources.discovered:
+        if not self._wanted.upstreams and not sources.discovered and not sources.auto:
             raise click.ClickException("No provider is enabled. Enable one in the configuration file.")
+        self._own_ports: frozenset[int] = frozenset()
         self._stack = AsyncExitStack()
         self._session: aiohttp.ClientSession | None = None
         self._upstreams: ConfiguredMembers | None = None
+        self._engines: LocalEngines | None = None
         self._reload_requested = asyncio.Event()
+        for warning in self._wanted.warnings:
+            click.echo(f"Warning: {warning}", err=True)
 
     async def start(self) -> None:
         """Add the backends and wait up to `START_SECONDS` for them to answer; then check them, and the file, regularly."""
@@ -99,7 +142,12 @@ class Supply:
         self._upstreams = ConfiguredMembers(self._engine, self._session)
         self._apply_rules()
         self._stack.push_async_callback(self._engine.close)
-        first = asyncio.create_task(self._upstreams.apply(self._wanted.upstreams), name="zeroconf_ai first check")
+        if self._sources.auto:
+            shared = [engine for engine in local_engines.ENGINES if self._sources.share_clouds or not engine.is_proxy]
+            self._engines = LocalEngines(self._session, shared)
+            await self._engines.look(self._own_ports)
+            self._report_found()
+        first = asyncio.create_task(self._upstreams.apply(self._all), name="zeroconf_ai first check")
         self._stack.push_async_callback(_end, first)
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(first), START_SECONDS)
@@ -109,6 +157,18 @@ class Supply:
         if self._sources.config is not None:
             following = asyncio.create_task(self._follow(self._sources.config), name="zeroconf_ai configuration")
             self._stack.push_async_callback(_end, following)
+        if self._engines is not None:
+            looking = asyncio.create_task(self._keep_looking(self._engines), name="zeroconf_ai local engines")
+            self._stack.push_async_callback(_end, looking)
+
+    def metered(self) -> list[str]:
+        """The names of the configured backends whose use costs money."""
+        wanted = ((upstream, upstream.type.info(upstream.id, upstream.name).cost) for upstream in self._wanted.upstreams)
+        return [upstream.name for upstream, usual in wanted if (upstream.backend_overrides.cost or usual) is Cost.METERED]
+
+    def listens_on(self, port: int) -> None:
+        """Say the port of this server itself, which is not looked at."""
+        self._own_ports |= {port}
 
     async def discover(self, own_id: str, interfaces: Sequence[str]) -> None:
         """Also add discovered providers. If multicast DNS is not available, a message is printed."""
@@ -130,6 +190,44 @@ class Supply:
     async def close(self) -> None:
         """Stop all tasks and close the engine."""
         await self._stack.aclose()
+
+    @property
+    def _all(self) -> tuple[BackendConfig, ...]:
+        """The configured backends, and the servers of this machine that are not among them."""
+        wanted = self._wanted.upstreams
+        if self._engines is None:
+            return wanted
+        ids, ports = {upstream.id for upstream in wanted}, {_local_port(upstream.endpoint) for upstream in wanted}
+        found = (engine for engine in self._engines.present if engine.port not in ports)
+        return (*wanted, *(replace(backend_of(engine), id=_free_id(engine.id, ids)) for engine in found))
+
+    async def _keep_looking(self, engines: LocalEngines) -> None:
+        """Serve the inference servers of this machine that are started later, and no longer those that are stopped."""
+        while True:
+            await asyncio.sleep(local_engines.LOOK_SECONDS)
+            before = set(engines.present)
+            if not await engines.look(self._own_ports) or self._upstreams is None:
+                continue
+            for engine in engines.present:
+                if engine not in before:
+                    click.echo(f"Found {engine.title} at {engine.url}", err=True)
+            for engine in before - set(engines.present):
+                click.echo(f"{engine.title} at {engine.url} has stopped and is not served any more", err=True)
+            await self._upstreams.apply(self._all)
+
+    def _report_found(self) -> None:
+        """Print what `auto` found, or what to do if it found nothing."""
+        engines = () if self._engines is None else self._engines.present
+        for engine in engines:
+            click.echo(f"Found {engine.title} at {engine.url}", err=True)
+        variables = self._sources.cloud_variables(self._environment)
+        for name in variables:
+            if self._sources.share_clouds:
+                click.echo(f"Found {name} in the environment", err=True)
+            else:
+                click.echo(f"{name} is not used: with --open, everybody on the network could spend its money", err=True)
+        if not engines and not self._wanted.upstreams:
+            click.echo(_nothing_found(), err=True)
 
     def _read(self) -> Configuration:
         """Read the sources. Raises ConfigError."""
@@ -181,13 +279,40 @@ class Supply:
         except (ConfigError, click.ClickException) as err:
             click.echo(f"Error: {err} The previous configuration stays in use.", err=True)
             return
+        for warning in wanted.warnings:
+            if warning not in self._wanted.warnings:
+                click.echo(f"Warning: {warning}", err=True)
+        if wanted.server != self._wanted.server or wanted.usage != self._wanted.usage:
+            click.echo("Changes of `server:` and `usage_tracking:` apply after a restart.", err=True)
         self._wanted = wanted
         _LOGGER.info("Configuration read again: %d providers", len(self._wanted.upstreams))
         self._apply_rules()
-        await self._upstreams.apply(self._wanted.upstreams)
+        await self._upstreams.apply(self._all)
 
 
-def _text(file: Path) -> str:
+def _nothing_found() -> str:
+    """What was looked for, and what to do."""
+    engines = ", ".join(f"{engine.title} (port {engine.port})" for engine in local_engines.ENGINES)
+    variables = ", ".join(BACKEND_TYPES[name].key_variable for name in CLOUDS)
+    return (
+        f"No AI was found on this machine. Looked for {engines}, and for {variables} in the environment.\n"
+        f"Start one of these programs: it is served within {local_engines.LOOK_SECONDS:g} seconds. For another port or machine, "
+        "restart with --upstream TYPE=URL, such as --upstream ollama=http://192.0.2.20:11434; to try it, with --demo."
+    )
+
+
+def _local_port(endpoint: str) -> int | None:
+    """The port of an endpoint on this machine; None for another machine."""
+    parts = urlsplit(endpoint)
+    return parts.port if parts.hostname in ("localhost", HOST, "::1") else None
+
+
+def _free_id(name: str, taken: Collection[str]) -> str:
+    """An id that is not taken: the name, or the name and `-local`."""
+    return name if name not in taken else f"{name}-local"
+
+
+def read_text(file: Path) -> str:
     """The file's text. Raises ConfigError if it cannot be read or is not UTF-8."""
     try:
         raw = file.read_bytes()

@@ -12,7 +12,7 @@ KEYS = ("models", "routing", "limits")
 """The keys read by this module."""
 ROUTER = "router-llm"
 """The type of a backend in a file that stands for others: a model alias."""
-_ROUTER_KEYS = ("name", "id", "type", "routing_logic", "routingLogic", "fallback_chain", "fallbackChain", "enabled")
+ROUTER_KEYS = ("name", "id", "type", "routing_logic", "routingLogic", "fallback_chain", "fallbackChain", "enabled")
 _LOGICS: Mapping[str, Strategy] = {
     "complexity_based": Strategy.COMPLEXITY,
     "cost_based": Strategy.COST,
@@ -53,7 +53,7 @@ def read_router(entry: Value, name: Value | None, known: Collection[str]) -> tup
     `name` is its key if the backends are keyed by name; `known` are the ids and names of the other backends.
     Its targets are ranked together by `routing_logic`; without it, they are tried in the order of `fallback_chain`.
     """
-    given = {key: value for key, value in entry.fields(_ROUTER_KEYS).items() if not value.is_null}
+    given = {key: value for key, value in entry.fields(ROUTER_KEYS).items() if not value.is_null}
     named = given.get("name", given.get("id", name))
     if named is None:
         raise entry.error(f"a backend of type {ROUTER} needs `name:`, by which requests name it as their model.")
@@ -104,12 +104,14 @@ def _virtual_model(entry: tuple[Value, Value]) -> tuple[str, ModelAlias]:
     value.name = "a virtual model"
     if not value.has_keys:
         return name, ModelAlias(_targets(value))
-    given = value.fields(("targets", "strategy"))
+    given = value.fields(("targets", "strategy", "together"))
     found: dict[str, Any] = {"targets": _targets(given["targets"])} if "targets" in given else {}
     if "strategy" in given:
         found["strategy"] = _strategy(given["strategy"])
     if not found:
         raise value.error("a virtual model needs `targets:`, `strategy:`, or both.")
+    if "together" in given:
+        found["together"] = given["together"].flag()
     return name, ModelAlias(**found)
 
 
@@ -121,3 +123,26 @@ def _strategy(value: Value) -> Strategy:
     if (word := value.text()) not in Strategy:
         raise value.error(f"this strategy is not known. {suggestion(word, [strategy.value for strategy in Strategy])}")
     return Strategy(word)
+
+
+def routing_schema() -> dict[str, Any]:
+    """The JSON Schema of `routing:`."""
+    flag = {"type": "boolean"}
+    strategy = {"enum": [strategy.value for strategy in Strategy]}
+    return {
+        "type": "object",
+        "properties": {"strategy": strategy, "cloudFallback": flag, "homeOnly": flag, "retryMeteredTimeouts": flag},
+        "additionalProperties": False,
+    }
+
+
+def limits_schema() -> dict[str, Any]:
+    """The JSON Schema of `limits:`."""
+    number = {"type": "integer", "minimum": 1, "maximum": LARGEST_RATE}
+    rates = {
+        "type": "object",
+        "properties": {"requestsPerMinute": number, "tokensPerMinute": number},
+        "minProperties": 1,
+        "additionalProperties": False,
+    }
+    return {"type": "object", "properties": {"perAddress": rates, "perUser": rates}, "additionalProperties": False}

@@ -172,6 +172,11 @@ def _given(section: Value, keys: tuple[str, ...]) -> dict[str, Value]:
     return found
 
 
+def _is_reference(text: str) -> bool:
+    """Whether a resolved value is still `${VARIABLE}`, as in a file that is converted without its environment."""
+    return text.startswith("${")
+
+
 def _is_address(text: str) -> bool:
     """Whether a host name is an address to listen on instead of a name to show."""
     try:
@@ -206,7 +211,7 @@ def _database(section: Value, given: Mapping[str, Value], storage: str, environm
             raise given["url"].error(f"the variable {missing} is not set. Set it in the environment.")
     if storage == _POSTGRES:
         url = url or environment.get("ZEROCONF_AI_DATABASE") or environment.get("DATABASE_URL")
-        if url is None or urlsplit(url).scheme not in ("postgres", "postgresql"):
+        if url is None or not (_is_reference(url) or urlsplit(url).scheme in ("postgres", "postgresql")):
             where = given.get("storage", section)
             raise where.error("storage postgres needs `url: postgresql://USER:PASSWORD@HOST/NAME`, or ZEROCONF_AI_DATABASE.")
         return url
@@ -230,7 +235,8 @@ def _influx(section: Value, own: Value | None, environment: Mapping[str, str]) -
         if name not in found:
             raise where.error(f"storage influxdb needs `influxdb: {{{name}: …}}`, or INFLUXDB_{name.upper()} in the environment.")
     parts = urlsplit(found["url"])
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+    valid = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
+    if not valid and not _is_reference(found["url"]):
         raise given.get("url", where).error("the URL of InfluxDB must be one such as http://192.0.2.30:8086.")
     return InfluxSettings(found["url"].rstrip("/"), found["bucket"], found.get("org", ""), found.get("token"))
 

@@ -1,0 +1,62 @@
+"""`zeroconf-ai config`: check the file of `serve`, convert it, and print its JSON Schema for editors."""
+
+from collections.abc import Mapping
+import os
+from pathlib import Path
+
+import click
+import orjson
+
+from ..config.converted import converted, placeholders
+from ..config.document import ConfigError
+from ..config.file_schema import file_schema
+from ..config.providers_file import Configuration, read_config
+from .upstreams import read_text
+
+_file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+
+
+@click.group("config")
+def command() -> None:
+    """Check, convert and describe the file of `zeroconf-ai serve --config`."""
+
+
+@command.command("check")
+@_file_argument
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: `providers`, `warnings`.")
+def check(file: Path, as_json: bool) -> None:
+    """Check FILE with the environment of this shell, and print what is wrong or unusual in it."""
+    found = _read(file, os.environ)
+    if as_json:
+        providers = [{"id": upstream.id, "type": upstream.type.name} for upstream in found.upstreams]
+        click.echo(orjson.dumps({"providers": providers, "warnings": list(found.warnings)}))
+        return
+    for warning in found.warnings:
+        click.echo(f"Warning: {warning}", err=True)
+    names = ", ".join(upstream.id for upstream in found.upstreams) or "none"
+    click.echo(f"{file} is valid. Enabled providers: {names}.")
+
+
+@command.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of the file, for editors."""
+    click.echo(orjson.dumps(file_schema(), option=orjson.OPT_INDENT_2))
+
+
+@command.command("convert")
+@_file_argument
+def convert(file: Path) -> None:
+    """Print FILE, in any of the accepted forms, in the form of this program's documentation. Secrets become variables."""
+    text, secrets = converted(_read(file, None))
+    click.echo(text, nl=False)
+    for variable in secrets:
+        click.echo(f"Set {variable} to the secret that the file contains.", err=True)
+
+
+def _read(file: Path, environment: Mapping[str, str] | None) -> Configuration:
+    """Read a file; without an environment, its variables contain their own names. Raises click.ClickException."""
+    try:
+        text = read_text(file)
+        return read_config(text, str(file), placeholders(text) if environment is None else environment)
+    except ConfigError as err:
+        raise click.ClickException(str(err)) from None
