@@ -15,11 +15,13 @@ from custom_components.zeroconf_ai.core.config.backend_types import BACKEND_TYPE
 from custom_components.zeroconf_ai.core.config.providers_file import read_config
 from custom_components.zeroconf_ai.core.protocol.prices import Prices
 from custom_components.zeroconf_ai.core.protocol.record import Capability, Cost
+from custom_components.zeroconf_ai.core.routing.policy import ModelAlias
 from custom_components.zeroconf_ai.flows.backend import TYPES
 from custom_components.zeroconf_ai.flows.backend_lines import read_lines, show_lines
 from custom_components.zeroconf_ai.flows.backend_schemas import connection_schema, details_schema, form_keys
 from custom_components.zeroconf_ai.flows.provider_schemas import SECTIONS, flatten
 from custom_components.zeroconf_ai.gateway.backend_storage import data_of, load_config
+from custom_components.zeroconf_ai.gateway.policy import stored_aliases, virtual_models_of
 from homeassistant.data_entry_flow import section
 
 from ..support.backend_settings import CASES, provider
@@ -191,3 +193,13 @@ def test_secrets_of_a_configuration_are_not_in_its_repr() -> None:
     )
     assert "canary" not in repr(config)
     assert {setting.name for setting in FIELDS if "canary" in str(setting.of(config))} == {"key", "headers"}
+
+
+def test_aliases_of_a_file_are_stored_and_those_of_earlier_versions_load() -> None:
+    text = (
+        "backends: [{name: r, type: router-llm, routing_logic: complexity_based, fallback_chain: [a]}, {name: a, type: ollama}]"
+    )
+    aliases = read_config(text, "p.yaml", {}).policy.virtual_models
+    stored = json.loads(json.dumps(stored_aliases(aliases)))
+    assert virtual_models_of({"virtual_models": stored}) == aliases
+    assert virtual_models_of({"virtual_models": {"old": {"targets": ["a"], "strategy": None}}}) == {"old": ModelAlias(("a",))}

@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..const import CONF_CLOUD_FALLBACK, CONF_RETRY_METERED_TIMEOUTS, CONF_STRATEGY, CONF_TARGETS, CONF_VIRTUAL_MODELS
+from ..const import (
+    CONF_CLOUD_FALLBACK,
+    CONF_RETRY_METERED_TIMEOUTS,
+    CONF_STRATEGY,
+    CONF_TARGETS,
+    CONF_TOGETHER,
+    CONF_VIRTUAL_MODELS,
+)
 from ..core.routing.policy import DEFAULT_VIRTUAL_MODELS, ModelAlias, Policy, Strategy
 
 
@@ -23,13 +30,20 @@ def virtual_models_of(options: Mapping[str, Any]) -> Mapping[str, ModelAlias]:
     stored = options.get(CONF_VIRTUAL_MODELS)
     if stored is None:
         return DEFAULT_VIRTUAL_MODELS
-    return {name: ModelAlias(tuple(data[CONF_TARGETS]), _strategy(data.get(CONF_STRATEGY))) for name, data in stored.items()}
+    return {
+        name: ModelAlias(tuple(data[CONF_TARGETS]), _strategy(data.get(CONF_STRATEGY)), data.get(CONF_TOGETHER, False))
+        for name, data in stored.items()
+    }
 
 
 def stored_aliases(aliases: Mapping[str, ModelAlias]) -> dict[str, dict[str, Any]]:
     """Model aliases as the option `CONF_VIRTUAL_MODELS`."""
     return {
-        name: {CONF_TARGETS: list(alias.targets), CONF_STRATEGY: alias.strategy and alias.strategy.value}
+        name: {
+            CONF_TARGETS: list(alias.targets),
+            CONF_STRATEGY: alias.strategy and alias.strategy.value,
+            **({CONF_TOGETHER: True} if alias.together else {}),
+        }
         for name, alias in aliases.items()
     }
 

@@ -38,6 +38,9 @@ def test_alias_is_added_changed_and_removed_without_changing_the_others() -> Non
     assert with_alias(ALIASES, "any", [], None)["any"].targets == ("auto",)
     assert with_alias(ALIASES, "auto", ["auto", "gpt"], None)["auto"].targets == ("auto", "gpt")
     assert without_alias(changed, "fast") == ALIASES
+    grouped = {**ALIASES, "router": ModelAlias(("gpt", "qwen"), Strategy.COMPLEXITY, together=True)}
+    assert with_alias(grouped, "router", ["qwen"], Strategy.COST)["router"] == ModelAlias(("qwen",), Strategy.COST, together=True)
+    assert with_alias(grouped, "router", ["qwen"], None)["router"] == ModelAlias(("qwen",))
 
 
 @pytest.mark.parametrize(

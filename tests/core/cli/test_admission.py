@@ -121,7 +121,7 @@ async def test_admission_without_tracking_keeps_keys_and_limits_and_records_noth
         _, totals = await record_requests(stack, engine, store, records=admitted.records)
         assert totals is not store.totals
         assert engine.admission_control is store.admission_control
-        assert engine.conversations is not store.conversations
+        assert engine.exchanges is not store.exchanges
         assert await admitted.make_first_key(store) is not None
     await engine.close()
 

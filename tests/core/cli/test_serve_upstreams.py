@@ -173,7 +173,7 @@ async def test_upstreams_invalid_file_is_reported_and_not_applied(tmp_path: Path
         file = write(tmp_path / "p.yaml", provider("cloud", cloud))
         async with gateway(tmp_path, *QUIET, "--config", str(file), env={"CLOUD_KEY": SECRET}, verbose=False) as served:
             assert served.process.stderr is not None
-            for broken in (f"providers:\n  - id: cloud\n    apiKey: {SECRET}\n", ""):
+            for broken in (f"providers:\n  - id: cloud\n    apKey: {SECRET}\n", ""):
                 file.write_text(broken)
                 served.process.send_signal(signal.SIGHUP)
                 told = (await asyncio.wait_for(served.process.stderr.readline(), AT_ONCE)).decode()

@@ -36,6 +36,8 @@ def with_alias(
 ) -> dict[str, ModelAlias]:
     """The aliases with one that is added or changed. Without targets it means any model. Raises AliasError.
 
+    An alias whose targets are ranked together stays one as long as it has a strategy.
+
     `new`: whether the name must not be in use.
     """
     name = name.strip()
@@ -48,7 +50,8 @@ def with_alias(
         raise AliasError("too_long", f"A chain has at most {TARGET_LIMIT} models, and a name {NAME_LIMIT} characters.")
     if name in chain and name != AUTO:
         raise AliasError("own_target", "A model alias cannot refer to itself.")
-    return {**aliases, name: ModelAlias(chain or (AUTO,), strategy)}
+    together = strategy is not None and name in aliases and aliases[name].together
+    return {**aliases, name: ModelAlias(chain or (AUTO,), strategy, together)}
 
 
 def without_alias(aliases: Aliases, name: str) -> dict[str, ModelAlias]:

@@ -88,9 +88,10 @@ _ROUTING = (
         "location",
         Text(),
         "where its models run: `local` or `cloud`; other texts describe the place only",
+        stored="location",
         default="as usual for the type",
     ),
-    BackendField("gpu", "gpu", Hardware(), "description of the graphics card: a text, `true`, or keys with values"),
+    BackendField("gpu", "gpu", Hardware(), "description of the graphics card: a text, `true`, or keys with values", stored="gpu"),
 )
 _LIMITS = (
     BackendField(
@@ -223,6 +224,7 @@ _MODELS = (
         "defaultModel",
         Text(),
         "the model that the provider's ID alone means, and `auto`",
+        stored="default_model",
         default="the best one for the request",
     ),
     BackendField("overrides", None, ModelOverrides(_PER_MODEL), stored="overrides"),
