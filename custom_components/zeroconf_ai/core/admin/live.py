@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import TypedDict, override
+from typing import Any, TypedDict, override
 
 from ..accounting.usage.generation import Generation, Recorder
 from ..accounting.usage.totals import Subject, Totals
@@ -135,18 +135,18 @@ def live(engine: Engine, totals: Totals | None, names: Names) -> Live:
     }
 
 
-class LiveFeed:
-    """Sends the live state after changes, at most once in `INTERVAL` seconds, from `start` to `close`.
+class LiveFeed[State]:
+    """Sends a state after changes of the pool, at most once in `INTERVAL` seconds, from `start` to `close`.
 
     `attach` before `start` makes it follow the recorded requests too.
     """
 
-    def __init__(self, engine: Engine, state: Callable[[], Live], send: Callable[[Live], None]) -> None:
+    def __init__(self, engine: Engine, state: Callable[[], State], send: Callable[[State], None]) -> None:
         """`state` returns what `send` gets."""
         self._engine = engine
         self._state = state
         self._send = send
-        self._sent: Live | None = None
+        self._sent: State | None = None
         self._last = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
         self._unsubscribe: list[Callable[[], None]] = []
@@ -188,7 +188,7 @@ class LiveFeed:
 class _Changes(Recorder):
     """Tells a feed of each recorded request."""
 
-    def __init__(self, feed: LiveFeed) -> None:
+    def __init__(self, feed: LiveFeed[Any]) -> None:
         self._feed = feed
 
     @override
@@ -201,6 +201,11 @@ def money_of(costs: Mapping[str, int]) -> dict[str, float]:
     return {currency: cost / NANO for currency, cost in sorted(costs.items())}
 
 
+def state_of(member: Member) -> str:
+    """The state of a provider as it is shown: see `LiveMember.state`."""
+    return "resting" if member.online and member.resting() else member.state.value
+
+
 def _member(member: Member, totals: Totals | None) -> LiveMember:
     info, used = member.backend.info, None if totals is None else totals.of(Subject.BACKEND, member.id)
     resting = member.online and member.resting()
@@ -210,7 +215,7 @@ def _member(member: Member, totals: Totals | None) -> LiveMember:
         "kind": "agent" if info.agent else "backend",
         "local": not leaves_home(member),
         "cost": info.cost.value,
-        "state": "resting" if resting else member.state.value,
+        "state": state_of(member),
         "known": member.known,
         "reason": member.last_reason if resting or not member.online else None,
         "enabled": member.enabled,

@@ -103,7 +103,6 @@ async def find_requests(
 
 def _record(row: dict[str, Any], names: Names) -> RequestRecord:
     latency, duration = row["first_token"], row["duration"]
-    writing = None if latency is None else duration - latency
     tokens, cost, prompt_cost = row["completion_tokens"], row["cost"], row["prompt_cost"]
     return {
         "id": row["id"],
@@ -144,7 +143,7 @@ def _record(row: dict[str, Any], names: Names) -> RequestRecord:
         "first_byte_ms": _milliseconds(row["first_byte"]),
         "latency_ms": _milliseconds(latency),
         "duration_ms": round(duration * 1000, 1),
-        "tokens_per_second": round(tokens / writing, 1) if writing and row["stream"] and tokens else None,
+        "tokens_per_second": speed_of(tokens, latency, duration) if row["stream"] else None,
     }
 
 
@@ -162,6 +161,12 @@ def _attempt(attempt: dict[str, Any]) -> AttemptRecord:
 
 def _milliseconds(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds * 1000, 1)
+
+
+def speed_of(tokens: int, first_token: float | None, duration: float) -> float | None:
+    """Tokens of a stream for each second from its first token to its end, both in seconds since the request; None if unknown."""
+    writing = None if first_token is None else duration - first_token
+    return round(tokens / writing, 1) if writing and tokens else None
 
 
 def _money(nano: int | None) -> float | None:

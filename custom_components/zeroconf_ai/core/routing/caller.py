@@ -14,6 +14,8 @@ class Source(StrEnum):
     ACTION = "action"
     HTTP = "http"
     CLI = "cli"
+    PAGE = "page"
+    """A person who chats on the page."""
 
 
 @dataclass(frozen=True, slots=True)
