@@ -3,7 +3,7 @@
 from functools import partial
 
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
-from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE, Platform
+from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE, EVENT_HOMEASSISTANT_STOP, Platform
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
@@ -33,6 +33,7 @@ from .provider.runtime import ProviderConfigEntry, ProviderRuntime
 from .usage.database import async_remove_files
 from .usage.shared_store import SHARED_STORE, SharedStore
 from .websocket import async_setup_commands
+from .websocket.chats import async_open_chats
 
 PLATFORMS = [
     Platform.AI_TASK,
@@ -56,6 +57,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     await async_load_home_only(hass)
     hass.data[SHARED_STORE] = store = SharedStore(hass, shared.engine)
     await async_close_metered_backends(hass)
+    chats = await async_open_chats(hass, shared.engine, store)
     async_setup_services(hass)
     async_setup_key_services(hass)
     async_setup_accounting_services(hass)
@@ -63,10 +65,14 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     await async_serve_page(hass)
     async_register_image_views(hass)
 
+    async def end_chats(_: Event) -> None:
+        await chats.close()
+
     async def close(_: Event) -> None:
         await shared.engine.close()
         await store.stop()
 
+    hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, end_chats)
     hass.bus.async_listen_once(EVENT_HOMEASSISTANT_CLOSE, close)
     return True
 

@@ -58,6 +58,14 @@ FOR_USERS: list[dict[str, Any]] = [
     {"type": "zeroconf_ai/keys/enable", "key_id": "x", "enabled": False},
     {"type": "zeroconf_ai/keys/rotate", "key_id": "x"},
     {"type": "zeroconf_ai/keys/revoke", "key_id": "x"},
+    {"type": "zeroconf_ai/chat/follow"},
+    {"type": "zeroconf_ai/chat/conversations"},
+    {"type": "zeroconf_ai/chat/create"},
+    {"type": "zeroconf_ai/chat/send", "conversation_id": "x", "text": "Hello"},
+    {"type": "zeroconf_ai/chat/retry", "conversation_id": "x"},
+    {"type": "zeroconf_ai/chat/stop", "conversation_id": "x"},
+    {"type": "zeroconf_ai/chat/rename", "conversation_id": "x", "title": "Mine"},
+    {"type": "zeroconf_ai/chat/delete", "conversation_id": "x"},
 ]
 
 

@@ -87,6 +87,10 @@ class ChatLoop:
     options: Mapping[str, Any]
     on_prompt: Callable[[Request], None]
     """Called with the first request of each turn before it is sent."""
+    on_reply: Callable[[Reply], None] | None = None
+    """Called when a backend answers, with each request of a turn."""
+    new_request_id: Callable[[], str] | None = None
+    """Returns the id of each request; None: its record gets a random one."""
     _refused: set[str] = field(default_factory=set)
     """Parameters that servers rejected."""
     _unopened: set[str] = field(default_factory=set)
@@ -189,13 +193,16 @@ class ChatLoop:
             if schema is not None:
                 sent |= self._structured(schema, task, messages)
             session = session_key(chat_log.conversation_id, sent, None)  # the conversation stays with one backend
-            request = Request.parse(Kind.CHAT, sent, pin=self.pin, session=session)
+            request_id = None if self.new_request_id is None else self.new_request_id()
+            request = Request.parse(Kind.CHAT, sent, pin=self.pin, session=session, request_id=request_id)
             if first:
                 self.on_prompt(request)
             message = Message()
             known = len(chat_log.content)
             try:
                 async with self.engine.run(request, self.caller) as reply:
+                    if self.on_reply is not None:
+                        self.on_reply(reply)
                     stream = self._deltas(chat_log, reply, message, progress, force_answer=force_answer)
                     async for _ in chat_log.async_add_delta_content_stream(self.entity_id, stream):
                         pass

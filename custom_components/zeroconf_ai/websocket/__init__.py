@@ -1,5 +1,6 @@
 """The WebSocket commands of the page `zeroconf_ai/…`, for administrators unless a command says otherwise.
 
+- `chat`: every user's own conversations.
 - `live`: the live state, as a subscription.
 - `usage`: usage reports and records; other users see their own.
 - `keys`: API keys and budgets.
@@ -11,11 +12,11 @@
 
 from homeassistant.core import HomeAssistant, callback
 
-from . import alerts, finding, keys, live, models, routing, usage
+from . import alerts, chat, finding, keys, live, models, routing, usage
 
 
 @callback
 def async_setup_commands(hass: HomeAssistant) -> None:
     """Register the commands."""
-    for module in (live, usage, keys, routing, finding, models, alerts):
+    for module in (live, usage, keys, routing, finding, models, alerts, chat):
         module.async_setup(hass)
