@@ -44,10 +44,12 @@ def create_app(
 
     async def drain(_: web.Application) -> None:
         if administration is not None:
-            administration.close()
+            await administration.close()
         if drain_seconds is not None:
             await gateway.drain(drain_seconds)
 
+    if administration is not None:
+        app.on_startup.append(lambda _: administration.open())
     app.on_shutdown.append(drain)
     return app
 

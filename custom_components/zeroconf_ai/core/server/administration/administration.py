@@ -1,6 +1,6 @@
 """`Administration`: answers every request below `/admin`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 import logging
 from pathlib import Path
@@ -13,6 +13,7 @@ from ...accounting.conversations.image_store import Origin
 from ...accounting.storage.database import DatabaseError
 from ...accounting.store import AccountingStore
 from ...admin.images import ShownImage
+from ...admin.live import Live, LiveFeed, live
 from ...admin.names import Names
 from ...protocol.errors import (
     ApiError,
@@ -30,6 +31,7 @@ from ..dispatch import RequestContext, begin, internal_error
 from ..endpoints.images import PATH as IMAGES_PATH, owner_of, store_upload
 from ..gateway import Gateway
 from ..vanished_clients import watch_client
+from .chat import chats_of, follow_chat
 from .commands import COMMANDS, Context
 from .fields import Body, text
 from .live_stream import stream
@@ -77,14 +79,22 @@ class Administration:
         self._gateway = gateway
         self._store = store
         self._program = program or Program()
+        self._chats = None if store is None else chats_of(gateway.engine, store)
         self.sessions = Sessions(None if store is None else store.keys, key)
         named = f"zai_session_{re.sub(r'[^0-9A-Za-z]', '', gateway.id)[:12]}"
         self._cookies = (f"__Host-{named}", named)
         """The cookie's name under TLS and without. The server's id is in it, because cookies are not separated by ports."""
 
-    def close(self) -> None:
-        """End all sessions."""
+    async def open(self) -> None:
+        """Begin to follow the conversations."""
+        if self._chats is not None:
+            await self._chats.open()
+
+    async def close(self) -> None:
+        """End all sessions, and the answers that are being written."""
         self.sessions.close()
+        if self._chats is not None:
+            await self._chats.close()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """The response to a request below `/admin`, also for every kind of error."""
@@ -108,12 +118,12 @@ class Administration:
         if not request.path.startswith(_API):
             return _file(request)
         command = request.path.removeprefix(_API)
-        if command in ("session", "live"):
+        if command in ("session", "live", "chat/follow"):
             _need(request, hdrs.METH_GET)
             session = self._session(request)
             if command == "session":
                 return context.json({"name": session.name, "records": self._store is not None})
-            return await self._live(context, session)
+            return await self._stream(context, session, command)
         if command == "chat/images":
             _need(request, hdrs.METH_POST)
             return context.json(await self._upload(context))
@@ -122,12 +132,23 @@ class Administration:
             return await self._command(context, command)
         raise NotFoundError(f"There is nothing at {request.path}.")
 
-    async def _live(self, context: RequestContext, session: Session) -> web.StreamResponse:
+    async def _stream(self, context: RequestContext, session: Session, command: str) -> web.StreamResponse:
         if "text/event-stream" not in context.http.headers.get(hdrs.ACCEPT, ""):
             raise InvalidRequestError("This is a stream: ask with 'Accept: text/event-stream'.")
-        names = Names(None if self._store is None else self._store.keys)
         headers = {**context.headers, **HEADERS}
-        return await stream(self._gateway, self._gateway.totals, names, session, context.http, headers)
+        if command == "chat/follow":
+            follow = follow_chat(self._chats, session, context.http)
+            return await stream(self._gateway, session, context.http, headers, follow)
+        names = Names(None if self._store is None else self._store.keys)
+        engine, totals = self._gateway.engine, self._gateway.totals
+
+        async def follow_live(send: Callable[[Live], None]) -> Callable[[], None]:
+            feed = LiveFeed(engine, lambda: live(engine, totals, names), send)
+            await feed.attach()
+            feed.start()
+            return feed.close
+
+        return await stream(self._gateway, session, context.http, headers, follow_live, newest_only=True)
 
     async def _command(self, context: RequestContext, command: str) -> web.StreamResponse:
         """Carry out a command, for which the browser has to name the page that sends it: this server's own."""
@@ -145,7 +166,7 @@ class Administration:
             if command == "logout":
                 return self._log_out(context)
             gateway = self._gateway
-            given = Context(gateway.engine, self._store, gateway.name, session, body, self._program)
+            given = Context(gateway.engine, self._store, gateway.name, session, body, self._program, self._chats)
             found = await COMMANDS[command](given)
         except DatabaseError as err:
             raise UnavailableError(str(err), code="database_failed") from err

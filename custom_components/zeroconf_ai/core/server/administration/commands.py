@@ -16,6 +16,7 @@ from ...accounting.store import AccountingStore
 from ...accounting.usage.generation import Outcome
 from ...accounting.usage.record_search import PAGE_LIMIT, RecordFilter
 from ...admin.callers import list_callers
+from ...admin.chat.chats import Chats
 from ...admin.discovery_check import check_discovery
 from ...admin.keys import describe_budget, describe_key, describe_new_key, list_keys
 from ...admin.models import list_models
@@ -27,6 +28,7 @@ from ...admin.why import why_pasted
 from ...engine import Engine
 from ...protocol.errors import InvalidRequestError, NotFoundError
 from ...protocol.values import NANO
+from .chat import CHAT_COMMANDS, ChatCommand, run_chat_command
 from .fields import Body, choice, day, flag, long_text, number, optional_number, optional_text, text, texts
 from .program import Program
 from .sessions import Session
@@ -46,6 +48,8 @@ class Context:
     session: Session
     body: Body
     program: Program
+    chats: Chats | None = None
+    """None without a database."""
 
     @property
     def accounting(self) -> AccountingStore:
@@ -171,6 +175,10 @@ async def _discovery_check(context: Context) -> Any:
     return await check_discovery(context.program.advertised())
 
 
+def _chat(command: ChatCommand) -> Command:
+    return lambda context: run_chat_command(command, context.chats, context.store, context.session, context.body)
+
+
 COMMANDS: Final[Mapping[str, Command]] = {
     "usage": _usage,
     "requests": _requests,
@@ -189,6 +197,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "why": _why,
     "callers": _callers,
     "models": _models,
+    **{name: _chat(command) for name, command in CHAT_COMMANDS.items()},
 }
 """The commands by name. Each returns what its answer contains; None: nothing."""
 
