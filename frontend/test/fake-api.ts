@@ -1,5 +1,6 @@
 import { LitElement } from "lit";
 import type { FindingApi } from "../src/api/finding.js";
+import type { ChatApi } from "../src/api/chat.js";
 import type { PageApi } from "../src/api/page-api.js";
 import type { Live, LiveMember, RequestRecord } from "../src/api/types.js";
 
@@ -92,6 +93,15 @@ export const fakeApi = (answers: Partial<PageApi>): PageApi =>
 
 /** What a test gives of finding and adding providers. */
 export const finding = (answers: Partial<FindingApi>): FindingApi => answers as FindingApi;
+
+/** Conversations without any, in which nothing happens, unless a test gives more. */
+export const fakeChat = (answers: Partial<ChatApi> = {}): ChatApi =>
+  ({
+    follow: () => () => undefined,
+    conversations: () => Promise.resolve({ conversations: [], next: null }),
+    entities: () => () => undefined,
+    ...answers,
+  }) as ChatApi;
 
 /** Texts that show their key and values. */
 export const texts = (key: string, values?: Record<string, string | number>): string =>

@@ -1,5 +1,6 @@
 import { subscribeLasting, type OnConnected } from "./live-connection.js";
 import { findingApi } from "./finding.js";
+import { HomeAssistantChat } from "./chat-home-assistant.js";
 import { PageError, type BudgetName, type PageApi } from "./page-api.js";
 import { routingApi } from "./routing.js";
 import type { ApiKey, Budget, Live, NewKey, RequestFilter, RequestPage, UsageGroup, UsageReport } from "./types.js";
@@ -18,6 +19,7 @@ export interface HomeAssistant {
   };
   user: { is_admin: boolean; name: string };
   language: string;
+  fetchWithAuth(path: string, init: RequestInit): Promise<Response>;
   localize(key: string, values?: Record<string, string | number>): string;
   loadBackendTranslation(category: string, integration: string): Promise<unknown>;
 }
@@ -35,7 +37,11 @@ export class HomeAssistantApi implements PageApi {
   readonly can = { arrange: true, records: true };
   readonly routing = routingApi((command, fields) => this.ask(command, fields));
 
-  constructor(private readonly hass: HomeAssistant) {}
+  readonly chat: HomeAssistantChat;
+
+  constructor(private readonly hass: HomeAssistant) {
+    this.chat = new HomeAssistantChat(hass, (command, fields) => this.ask(command, fields));
+  }
 
   get isAdmin(): boolean {
     return this.hass.user.is_admin;

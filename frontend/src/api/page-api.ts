@@ -1,4 +1,5 @@
 import type { OnConnected } from "./live-connection";
+import type { ChatApi } from "./chat";
 import type {
   ApiKey,
   Budget,
@@ -37,6 +38,7 @@ export interface PageApi {
   readonly routing: RoutingApi;
   /** The home-only switch, and finding and adding providers. */
   readonly finding: FindingApi;
+  readonly chat: ChatApi;
   /** The address of a tab. */
   link(tab: string): string;
   /** The address where providers and the gateway are added; null: the page of this home adds none. */

@@ -1,5 +1,6 @@
 import { streamLasting, type OnConnected } from "./live-connection.js";
 import { findingApi } from "./finding.js";
+import { ServerChat } from "./chat-server.js";
 import { PageError, type BudgetName, type PageApi } from "./page-api.js";
 import { routingApi } from "./routing.js";
 import type { ApiKey, Budget, Live, NewKey, RequestFilter, RequestPage, UsageGroup, UsageReport } from "./types.js";
@@ -54,6 +55,7 @@ export class ServerApi implements PageApi {
   readonly settings = null;
   readonly can: PageApi["can"];
   readonly routing = routingApi((command, fields) => this.ask(command, fields));
+  readonly chat: ServerChat;
 
   /** `onEnd` is called when the session has ended: after 12 hours, or because its key was revoked. */
   constructor(
@@ -61,6 +63,11 @@ export class ServerApi implements PageApi {
     private readonly onEnd: () => void,
   ) {
     this.can = { arrange: false, records: session.records };
+    this.chat = new ServerChat(
+      API,
+      (command, fields) => this.ask(command, fields),
+      () => this.check(),
+    );
   }
 
   live(onState: (state: Live) => void, onConnected: OnConnected): () => void {
