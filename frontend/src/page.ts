@@ -6,6 +6,7 @@ import { alert } from "./elements.js";
 import { styles } from "./styles.js";
 import type { Texts } from "./texts.js";
 import "./views/budgets.js";
+import "./views/chat.js";
 import "./views/keys.js";
 import "./views/models.js";
 import "./views/overview.js";
@@ -14,10 +15,10 @@ import "./views/requests.js";
 import "./views/usage.js";
 import "./views/why.js";
 
-const TABS = ["overview", "providers", "usage", "requests", "keys", "budgets", "models", "why"] as const;
+const TABS = ["overview", "chat", "providers", "usage", "requests", "keys", "budgets", "models", "why"] as const;
 type Tab = (typeof TABS)[number];
-/** What people who are no administrators see: their own usage, requests and keys. */
-const OWN_TABS: readonly Tab[] = ["usage", "requests", "keys"];
+/** What people who are no administrators see: their own conversations, usage, requests and keys. */
+const OWN_TABS: readonly Tab[] = ["chat", "usage", "requests", "keys"];
 /** What a home that keeps no records shows. */
 const LOAD_TABS: readonly Tab[] = ["overview", "providers", "models", "why"];
 
@@ -114,6 +115,8 @@ export class Page extends LitElement {
     switch (tab) {
       case "overview":
         return html`<zai-overview .api=${api} .texts=${texts} .live=${live} .language=${language}></zai-overview>`;
+      case "chat":
+        return html`<zai-chat .api=${api} .texts=${texts} .language=${language}></zai-chat>`;
       case "providers":
         return html`<zai-providers .api=${api} .texts=${texts} .live=${live} .language=${language}></zai-providers>`;
       case "usage":

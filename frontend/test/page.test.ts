@@ -2,7 +2,7 @@ import type { LitElement } from "lit";
 import { expect, it, vi } from "vitest";
 import type { Budget, Live, LiveRequest, RequestRecord } from "../src/api/types.js";
 import "../src/page.js";
-import { fakeApi, live, member, request, show } from "./fake-api.js";
+import { fakeApi, fakeChat, live, member, request, show } from "./fake-api.js";
 
 const root = (element: LitElement): ParentNode => element.renderRoot;
 const textOf = (element: LitElement): string => element.renderRoot.textContent.replace(/\s+/g, " ");
@@ -95,10 +95,10 @@ it("a provider that is moved up is sent with the whole order, agents last", asyn
 
 it("the page of a user who is no administrator has his own tabs and asks for nothing else", async () => {
   const page = await show("zai-page", {
-    api: fakeApi({ isAdmin: false, usage: () => new Promise<never>(() => undefined) }),
+    api: fakeApi({ isAdmin: false, chat: fakeChat() }),
   });
   const tabs = [...root(page).querySelectorAll("nav a")].map((tab) => tab.getAttribute("href"));
-  expect(tabs).toEqual(["#usage", "#requests", "#keys"]);
+  expect(tabs).toEqual(["#chat", "#usage", "#requests", "#keys"]);
 });
 
 it("the live state ends with the page", async () => {

@@ -174,7 +174,7 @@ it("a server without records has no tabs of them, and arranges no providers", as
   if (!(inner instanceof LitElement)) throw new Error("there is no page");
   await inner.updateComplete;
   const tabs = [...inner.renderRoot.querySelectorAll("nav a")].map((tab) => tab.getAttribute("href"));
-  expect(tabs).toEqual(["#overview", "#providers", "#why"]);
+  expect(tabs).toEqual(["#overview", "#providers", "#models", "#why"]);
   const texts = (key: string): string => key;
   const providers = add("zai-providers", { api: api(), texts, live: live({ members: [member()] }) });
   await providers.updateComplete;

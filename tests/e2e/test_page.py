@@ -27,7 +27,7 @@ IMAGES = Path(__file__).parents[2] / "docs" / "images"
 FRONTEND = Path(__file__).parents[2] / "frontend"
 AXE = FRONTEND / "node_modules" / "axe-core" / "axe.min.js"
 ACCESSIBLE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
-TABS = ("Overview", "Providers", "Usage", "Requests", "API keys", "Budgets", "Models", "Why this provider?")
+TABS = ("Overview", "Chat", "Providers", "Usage", "Requests", "API keys", "Budgets", "Models", "Why this provider?")
 HOSTILE = '"><img src=x onerror=alert(1)><b>[x](javascript:alert(1))![](http://192.0.2.1/x.png)'
 
 
@@ -213,7 +213,7 @@ async def test_page_of_a_user_has_his_own_tabs_and_keys(site: GatewayHome) -> No
         guest = await renewed(session, site.home.url, Login(login["username"], login["password"], ""))
     async with browser(site, guest.token) as page:
         links = await page.get_by_role("navigation", name="Sections").get_by_role("link").all_inner_texts()
-        assert links == ["Usage", "Requests", "API keys"]
+        assert links == ["Chat", "Usage", "Requests", "API keys"]
         await open_tab(page, "API keys")
         await page.get_by_text("You have no API key").wait_for()
         await open_tab(page, "Requests")

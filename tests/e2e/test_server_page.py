@@ -18,7 +18,7 @@ from tests.support.command import COMMAND, environment, serving
 from .test_page import ACCESSIBLE, AXE, HOSTILE
 
 MODEL = "demo-rules"
-TABS = ("Overview", "Providers", "Usage", "Requests", "API keys", "Budgets", "Models", "Why this provider?")
+TABS = ("Overview", "Chat", "Providers", "Usage", "Requests", "API keys", "Budgets", "Models", "Why this provider?")
 LOAD_TABS = ("Overview", "Providers", "Models", "Why this provider?")
 SHARED = "zai_shared-example-key-of-these-tests"
 
