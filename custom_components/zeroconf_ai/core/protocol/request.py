@@ -279,9 +279,11 @@ def _check(body: Mapping[str, Any], kind: Kind) -> None:
     model = body.get("model")
     if model is not None and not (isinstance(model, str) and 0 < len(model) <= MAX_NAME):
         raise _refuse("model", "a model's id, or left out")
-    for param, (allowed, wanted) in _RULES.items():
-        if (value := body.get(param)) is not None and not allowed(value):
-            raise _refuse(param, wanted)
+    for param, value in body.items():
+        if value is not None and param in _RULES:
+            allowed, wanted = _RULES[param]
+            if not allowed(value):
+                raise _refuse(param, wanted)
     if kind is Kind.CHAT:
         _check_messages(body.get("messages"))
         return

@@ -41,6 +41,8 @@ class GoogleOptions:
 def google_options(body: Mapping[str, Any]) -> GoogleOptions:
     """The options in a chat request. Others than those in REQUEST, GENERATION and `tools` are ignored."""
     google = mapping(mapping(body.get("extra_body")).get("google"))
+    if not google:
+        return GoogleOptions()
     tools = google.get("tools")
     return GoogleOptions(
         {name: value for name in REQUEST if (value := value_of(google, name)) is not None},

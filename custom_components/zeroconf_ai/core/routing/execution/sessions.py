@@ -129,7 +129,8 @@ def session_key(header: str | None, body: Mapping[str, Any], key_id: str | None)
 def _named(body: Mapping[str, Any]) -> str | None:
     for holder in (body, mapping(body.get("metadata"))):
         for name in _NAMES:
-            value = holder.get(name)
+            if (value := holder.get(name)) is None:
+                continue
             if isinstance(value, Mapping):  # OpenAI's Responses: {"conversation": {"id": …}}
                 value = value.get("id")
             if isinstance(value, str) and value:
