@@ -50,16 +50,17 @@ export function button(
   { kind = "usual", disabled = false, name, press }: ButtonOptions,
 ): TemplateResult {
   const type = press ? "button" : "submit";
+  // Enter in a field presses the first button of a form that is a plain one, hidden or not.
   if (used.has("button"))
-    return html`<ha-button
-      type=${type}
-      appearance=${APPEARANCE[kind]}
-      variant=${kind === "danger" ? "danger" : "brand"}
-      aria-label=${ifDefined(name)}
-      ?disabled=${disabled}
-      @click=${() => (disabled ? undefined : press?.())}
-      >${label}</ha-button
-    >`;
+    return html`${press ? nothing : html`<button type="submit" hidden ?disabled=${disabled}></button>`}<ha-button
+        type=${type}
+        appearance=${APPEARANCE[kind]}
+        variant=${kind === "danger" ? "danger" : "brand"}
+        aria-label=${ifDefined(name)}
+        ?disabled=${disabled}
+        @click=${() => (disabled ? undefined : press?.())}
+        >${label}</ha-button
+      >`;
   return html`<button
     type=${type}
     class=${kind}

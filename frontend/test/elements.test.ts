@@ -55,9 +55,11 @@ describe.each([
   });
 
   it("button: without an action it submits its form", () => {
-    expect(part(drawn(button("Save", { kind: "main" })), "[type=submit]").localName).toBe(
-      home ? "ha-button" : "button",
-    );
+    const parent = drawn(button("Save", { kind: "main" }));
+    const name = home ? "ha-button" : "button";
+    expect(words(part(parent, `${name}[type=submit]:not([hidden])`))).toBe("Save");
+    // Enter in a field needs a plain button.
+    expect(parent.querySelectorAll("button[type=submit]")).toHaveLength(1);
   });
 
   it("alert: shows its sentence as text", () => {

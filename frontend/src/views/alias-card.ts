@@ -2,6 +2,7 @@ import { LitElement, css, html, nothing, type CSSResultGroup, type TemplateResul
 import { customElement, property, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import type { Alias } from "../api/routing.js";
+import { button } from "../elements.js";
 import { styles } from "../styles.js";
 import type { Texts } from "../texts.js";
 import { field } from "./view.js";
@@ -69,9 +70,11 @@ export class AliasCard extends LitElement {
         <h2>${alias.name}</h2>
         ${
           editable && !alias.fixed
-            ? html`<button class="danger" ?disabled=${this.busy} @click=${() => this.send({ remove: alias.name })}>
-                ${texts("models.remove", { name: alias.name })}
-              </button>`
+            ? button(texts("models.remove", { name: alias.name }), {
+                kind: "danger",
+                disabled: this.busy,
+                press: () => this.send({ remove: alias.name }),
+              })
             : nothing
         }
       </div>
@@ -160,7 +163,7 @@ export class AliasCard extends LitElement {
             .map((name) => html`<option value=${name}></option>`)}
         </datalist>
       </label>
-      <button ?disabled=${this.busy}>${texts("models.add")}</button>
+      ${button(texts("models.add"), { disabled: this.busy })}
       <label
         >${texts("models.strategy")}
         <select

@@ -1,6 +1,7 @@
 import { css, html, nothing, type CSSResultGroup, type TemplateResult } from "lit";
 import { customElement, state } from "lit/decorators.js";
 import type { DiscoveryCheck } from "../api/finding.js";
+import { button } from "../elements.js";
 import { count, moment } from "../format.js";
 import { View } from "./view.js";
 
@@ -34,9 +35,10 @@ export class DiscoveryCheckView extends View {
     return html`<section class="card" aria-labelledby="title">
       <h2 id="title">${texts("finding.title")}</h2>
       <p class="quiet">${texts("finding.intro")}</p>
-      <button ?disabled=${this.busy} @click=${() => this.check()}>
-        ${texts(this.busy ? "finding.checking" : "finding.check")}
-      </button>
+      ${button(texts(this.busy ? "finding.checking" : "finding.check"), {
+        disabled: this.busy,
+        press: () => this.check(),
+      })}
       ${this.errorLine()}
       <div role="status">
         ${

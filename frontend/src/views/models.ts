@@ -2,6 +2,7 @@ import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import type { Models } from "../api/routing.js";
+import { button } from "../elements.js";
 import type { AliasChange } from "./alias-card.js";
 import "./alias-card.js";
 import "./model-table.js";
@@ -100,7 +101,7 @@ export class ModelsView extends View {
           <input name="target" list="targets" required maxlength="256" autocomplete="off" />
           <datalist id="targets">${known.map((name) => html`<option value=${name}></option>`)}</datalist>
         </label>
-        <button class="main" ?disabled=${this.busy}>${texts("models.create")}</button>
+        ${button(texts("models.create"), { kind: "main", disabled: this.busy })}
       </div>
     </form>`;
   }

@@ -2,6 +2,7 @@ import { css, html, nothing, svg, type CSSResultGroup, type TemplateResult } fro
 import { customElement, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import type { LiveMember } from "../api/types.js";
+import { button, loading } from "../elements.js";
 import { count, duration, money } from "../format.js";
 import "./discovery-check.js";
 import { View } from "./view.js";
@@ -61,7 +62,7 @@ export class Providers extends View {
 
   protected override render(): TemplateResult {
     const { texts } = this;
-    if (this.live === null) return html`<p class="quiet">${texts("common.loading")}</p>`;
+    if (this.live === null) return loading(texts("common.loading"));
     const members = this.ordered;
     return html`<div class="row spread below">
         <span class="quiet">${texts(this.api.can.arrange ? "providers.order" : "providers.order_configured")}</span>
@@ -122,20 +123,19 @@ export class Providers extends View {
       <div class="row above">
         ${
           this.api.can.arrange
-            ? html`<button
-                ?disabled=${this.busy}
-                @click=${() => this.run(() => this.api.useProvider(member.id, !member.enabled))}
-              >
-                ${texts(member.enabled ? "providers.disable" : "providers.enable")}
-              </button>`
+            ? button(texts(member.enabled ? "providers.disable" : "providers.enable"), {
+                disabled: this.busy,
+                press: () => this.run(() => this.api.useProvider(member.id, !member.enabled)),
+              })
             : nothing
         }
         ${
           member.kind === "agent"
             ? nothing
-            : html`<button ?disabled=${this.checking !== null} @click=${() => this.check(member.id)}>
-                ${texts(this.checking === member.id ? "providers.checking" : "providers.check")}
-              </button>`
+            : button(texts(this.checking === member.id ? "providers.checking" : "providers.check"), {
+                disabled: this.checking !== null,
+                press: () => this.check(member.id),
+              })
         }
       </div>
     </li>`;

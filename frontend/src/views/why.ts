@@ -1,6 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { customElement, state } from "lit/decorators.js";
 import type { Callers, Named, Why } from "../api/routing.js";
+import { button } from "../elements.js";
 import { amount, count } from "../format.js";
 import { View, field } from "./view.js";
 
@@ -32,8 +33,7 @@ export class WhyView extends View {
             <input name="model" list="models" placeholder="auto" autocomplete="off" />
             <datalist id="models">${models.map((model) => html`<option value=${model}></option>`)}</datalist>
           </label>
-          ${this.askers()}
-          <button class="main" ?disabled=${this.busy}>${texts("why.ask")}</button>
+          ${this.askers()} ${button(texts("why.ask"), { kind: "main", disabled: this.busy })}
         </div>
       </form>
       ${this.errorLine()} ${this.plan ? this.answer(this.plan) : nothing}`;
