@@ -92,6 +92,7 @@ class GatewayRuntime:
             metrics=self.metrics,
             audio=HomeAudio(hass, lambda: self._engine.home_only),
             images=store.images,
+            responses=store.responses,
         )
         self.coordinator = GatewayCoordinator(hass, entry, self.server)
         self.backend_coordinators = BackendCoordinators(hass, entry, device_id)

@@ -76,6 +76,10 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("POST /v1/embeddings", {"body": {"input": ["Hello", "there"], "encoding_format": "base64"}}),
     ("POST /v1/responses", {"body": {"input": "Hello"}}),
     ("POST /v1/responses", {"body": {"input": "Hello", "stream": True}}),
+    ("GET /v1/responses/{response}", {}),
+    ("DELETE /v1/responses/{response}", {}),
+    ("GET /v1/responses/{response}/input_items", {}),
+    ("GET /v1/responses/{response}/input_items", {"query": {"limit": 1, "order": "asc"}}),
     ("POST /v1/messages", {"body": ASK | {"max_tokens": 50}}),
     ("POST /v1/messages", {"body": ASK | {"max_tokens": 50, "stream": True}}),
     ("POST /v1/messages/count_tokens", {"body": ASK}),
@@ -146,8 +150,11 @@ async def complete(folder: Path, audio: FakeAudio | None = None) -> AsyncIterato
         await store.close()
 
 
-async def parts_of(label: str, parts: Mapping[str, Any], gateway: Served) -> Mapping[str, Any]:
-    """The parts of a request; of that for an image, those of the URL of a stored one."""
+async def parts_of(label: str, parts: Mapping[str, Any], gateway: Served, secret: str) -> Mapping[str, Any]:
+    """The parts of a request; of that for an image, those of the URL of a stored one; of that for a response, with its id."""
+    if "{response}" in label:
+        _, response, _ = await gateway.ask("POST", "responses", json={"input": "Hello"}, headers=keyed(secret))
+        return {**parts, "path_parameters": {"response": response["id"]}}
     if label != SHOW_IMAGE:
         return parts
     images = gateway.gateway.images
@@ -205,7 +212,7 @@ def test_openapi_paths_list_their_errors(route: Route) -> None:
 async def test_openapi_valid_requests_are_answered_as_described(tmp_path: Path, label: str, parts: Mapping[str, Any]) -> None:
     async with complete(tmp_path) as (gateway, secret):
         await gateway.ask("POST", "chat/completions", json=ASK, headers=keyed(secret, **{"X-Request-ID": "req-known"}))
-        sent = await parts_of(label, parts, gateway)
+        sent = await parts_of(label, parts, gateway, secret)
         response = await asyncio.to_thread(
             made(label, sent).call_and_validate, base_url=root(gateway), headers=keyed(secret), checks=CONFORMS
         )
@@ -235,7 +242,7 @@ async def test_openapi_generated_requests_are_answered_as_described(
 @pytest.mark.parametrize("label", OPERATIONS)
 async def test_openapi_requests_without_key_are_refused_as_described(tmp_path: Path, label: str) -> None:
     parts = next(parts for known, parts in GOOD if known == label)
-    async with complete(tmp_path) as (gateway, _):
-        sent = await parts_of(label, parts, gateway)
+    async with complete(tmp_path) as (gateway, secret):
+        sent = await parts_of(label, parts, gateway, secret)
         response = await asyncio.to_thread(made(label, sent).call_and_validate, base_url=root(gateway), checks=CONFORMS)
     assert response.status_code == (200 if label in ("GET /v1/health", SHOW_IMAGE) else 401)

@@ -92,7 +92,7 @@ def kept(count: int = 1, *, text: str = "Hi", items: int = 1, responses: RecentR
     for number in range(count):
         ids = [f"msg_{number}"] if items == 1 else [f"msg_{number}_{place}" for place in range(items)]
         output = [{"id": item_id, "type": "message"} for item_id in ids]
-        responses.put(OWNER, [{"role": "user", "content": text}], f"resp_{number}", output)
+        responses.put(OWNER, [{"role": "user", "content": text}], {"id": f"resp_{number}"}, output)
     return responses
 
 

@@ -18,6 +18,7 @@ from .conversations import deletion, sessions
 from .conversations.conversation_store import ConversationStore
 from .conversations.exchanges import ExchangeStore
 from .conversations.image_store import ImageStore
+from .conversations.response_store import ResponseStore
 from .conversations.sessions import SessionTable
 from .keys import labels
 from .keys.key_store import KeyStore
@@ -80,6 +81,7 @@ class AccountingStore:
         self.opening_balances = OpeningBalances(database, self._write_queue)
         self.audit = Audit(database, self._write_queue)
         self.exchanges = ExchangeStore(database, self._write_queue, keep=keep_bodies)
+        self.responses = ResponseStore(database, self._write_queue, self.exchanges)
         self.images = ImageStore(database, image_folder)
         self.conversations = ConversationStore(database, self.images)
         self.sessions = SessionTable(database, self._write_queue)

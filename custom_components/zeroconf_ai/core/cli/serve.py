@@ -183,6 +183,7 @@ async def _serve(options: Options, provider_id: str) -> None:
             totals=totals,
             metrics=metrics,
             images=store.images if store is not None else None,
+            responses=store.responses if store is not None else None,
             cors_origins=options.admission.origins,
         )
         program = Program(partial(state.save_home_only, gateway.id))

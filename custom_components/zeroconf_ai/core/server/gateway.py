@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from ..accounting.conversations.image_store import ImageStore
+from ..accounting.conversations.response_store import ResponseStore
 from ..accounting.usage.ledger import Ledger
 from ..accounting.usage.totals import Totals
 from ..engine import Engine
@@ -80,6 +81,7 @@ class Gateway:
         metrics: Metrics | None = None,
         audio: Audio | None = None,
         images: ImageStore | None = None,
+        responses: ResponseStore | None = None,
         body_memory: BodyMemory | None = None,
         cors_origins: Iterable[str] = (),
     ) -> None:
@@ -87,7 +89,7 @@ class Gateway:
 
         `ledger`, `totals` and `metrics` are only read; the engine's recorder fills them. `totals` default to those of the ledger;
         without both, `/v1/status` reports no usage. `audio` transcribes and speaks. `images` are those of
-        conversations. `body_memory` limits the bodies of all
+        conversations; `responses` are those of the Responses API, if they are stored. `body_memory` limits the bodies of all
         requests together. Web pages of `cors_origins` may read the answers.
         """
         self.engine = engine
@@ -100,6 +102,7 @@ class Gateway:
         self.metrics = metrics
         self.audio = audio
         self.images = images
+        self.responses = responses
         self.body_memory = body_memory or BodyMemory()
         self.origins = Origins(cors_origins)
         self.key_proofs = KeyProofs()

@@ -1,4 +1,4 @@
-"""The responses of the last minutes, which requests of OpenAI's Responses API may continue or refer to.
+"""The responses of the last minutes, which requests of OpenAI's Responses API may continue or refer to, or read.
 
 Clients rely on it by default: the AI SDK sends references (`item_reference`) to the items of earlier answers, and others send
 `previous_response_id`. They are kept in memory only, and each caller finds only its own.
@@ -40,9 +40,18 @@ class _Kept:
     owner: Owner
     conversation: bytes
     """The items of the request and of the response, as JSON."""
+    asked: int
+    """How many of them are the request's."""
+    response: bytes
+    """The response as the client got it, as JSON."""
     places: Mapping[str, int]
     """The indexes of the items that have an id."""
     until: float
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.conversation) + len(self.response)
 
 
 class RecentResponses:
@@ -69,8 +78,8 @@ class RecentResponses:
         self._trim()
         before: Items = []
         if (previous := request.get("previous_response_id")) is not None:
-            kept = self._kept.get(previous) if isinstance(previous, str) else None
-            if kept is None or kept.owner != owner:
+            kept = self._find(owner, previous) if isinstance(previous, str) else None
+            if kept is None:
                 raise unsupported("previous_response_id", f"names a response that is not known here: {_SEND_ALL}")
             before = json.loads(kept.conversation)
         given = request.get("input")
@@ -83,20 +92,52 @@ class RecentResponses:
         parsed: dict[str, Items] = {}
         return before + [self._resolved(owner, item, f"input[{index}]", parsed) for index, item in enumerate(given)]
 
-    def put(self, owner: Owner, asked: Items, response_id: str, output: Items) -> None:
+    def missing(self, owner: Owner, request: Mapping[str, Any]) -> tuple[str | None, list[str]]:
+        """The previous response and the items that a request refers to and that are not kept here."""
+        self._trim()
+        previous = request.get("previous_response_id")
+        given = request.get("input")
+        referred = (_referred(item) for item in (given if isinstance(given, list) else ()))
+        unknown = [item_id for item_id in referred if item_id is not None and (owner, item_id) not in self._newest]
+        return (previous if isinstance(previous, str) and self._find(owner, previous) is None else None), unknown
+
+    def response(self, owner: Owner, response_id: str) -> bytes | None:
+        """A response as JSON; None if it is not kept, or another owner's."""
+        self._trim()
+        kept = self._find(owner, response_id)
+        return None if kept is None else kept.response
+
+    def asked(self, owner: Owner, response_id: str) -> Items | None:
+        """The items that a response answers; None if it is not kept, or another owner's."""
+        self._trim()
+        kept = self._find(owner, response_id)
+        return None if kept is None else json.loads(kept.conversation)[: kept.asked]
+
+    def drop(self, owner: Owner, response_id: str) -> bool:
+        """Forget a response; returns whether it was kept."""
+        self._trim()
+        if self._find(owner, response_id) is None:
+            return False
+        self._remove(response_id)
+        return True
+
+    def put(self, owner: Owner, asked: Items, response: Mapping[str, Any], output: Items) -> None:
         """Keep a response and the conversation that it answers, unless it is so large that it would displace most others."""
+        response_id = response["id"]
         items = asked + output
         named = (
             (item_id, place)
             for place, item in enumerate(items)
             if isinstance(item, Mapping) and isinstance(item_id := item.get("id"), str)
         )
-        kept = _Kept(owner, orjson.dumps(items), dict(named), self._clock() + KEPT_SECONDS)
-        if len(kept.conversation) > MAX_BYTES // 4 or len(kept.places) > MAX_ITEMS // 4:
+        kept = _Kept(owner, orjson.dumps(items), len(asked), orjson.dumps(response), dict(named), self._clock() + KEPT_SECONDS)
+        if kept.size > MAX_BYTES // 4 or len(kept.places) > MAX_ITEMS // 4:
             return
+        if response_id in self._kept:
+            self._remove(response_id)
         self._kept[response_id] = kept
         self._newest |= {(owner, item_id): response_id for item_id in kept.places}
-        self._bytes += len(kept.conversation)
+        self._bytes += kept.size
         self._items += len(kept.places)
         self._trim()
 
@@ -104,8 +145,7 @@ class RecentResponses:
         """The item, or the one that it refers to. `parsed`: the conversations that were parsed, by the response's id."""
         if not isinstance(item, Mapping):
             return item
-        is_bare = item.get("type") is None and item.keys() <= {"id", "type"}
-        if item.get("type") != "item_reference" and not is_bare:
+        if not _is_reference(item):
             return item
         item_id = item.get("id")
         response_id = self._newest.get((owner, item_id)) if isinstance(item_id, str) else None
@@ -123,9 +163,29 @@ class RecentResponses:
             within = len(self._kept) <= MAX_RESPONSES and self._bytes <= MAX_BYTES and self._items <= MAX_ITEMS
             if within and oldest.until > now:
                 return
-            response_id, _ = self._kept.popitem(last=False)
-            self._bytes -= len(oldest.conversation)
-            self._items -= len(oldest.places)
-            for item_id in oldest.places:
-                if self._newest.get((oldest.owner, item_id)) == response_id:
-                    del self._newest[oldest.owner, item_id]
+            self._remove(next(iter(self._kept)))
+
+    def _find(self, owner: Owner, response_id: str) -> _Kept | None:
+        kept = self._kept.get(response_id)
+        return kept if kept is not None and kept.owner == owner else None
+
+    def _remove(self, response_id: str) -> None:
+        kept = self._kept.pop(response_id)
+        self._bytes -= kept.size
+        self._items -= len(kept.places)
+        for item_id in kept.places:
+            if self._newest.get((kept.owner, item_id)) == response_id:
+                del self._newest[kept.owner, item_id]
+
+
+def _is_reference(item: Mapping[str, Any]) -> bool:
+    """Whether an item refers to another one by its id, with or without the type of references."""
+    return item.get("type") == "item_reference" or (item.get("type") is None and item.keys() <= {"id", "type"})
+
+
+def _referred(item: Any) -> str | None:
+    """The id of the item to which a reference refers; None for other items."""
+    if not isinstance(item, Mapping) or not _is_reference(item):
+        return None
+    item_id = item.get("id")
+    return item_id if isinstance(item_id, str) else None

@@ -16,8 +16,13 @@ COLUMNS = tuple(conversations.c[name] for name in Conversation.__dataclass_field
 
 
 def belongs_to(owner: Owner) -> ColumnElement[bool]:
-    """Whether a conversation is a chat of the owner. A comparison with None is `IS NULL`."""
-    return and_(conversations.c.is_chat, conversations.c.key_id == owner.key_id, conversations.c.user_id == owner.user_id)
+    """Whether a conversation is a chat of the owner."""
+    return and_(conversations.c.is_chat, matches(owner))
+
+
+def matches(owner: Owner) -> ColumnElement[bool]:
+    """Whether a conversation, chat or not, is of exactly this owner. A comparison with None is `IS NULL`."""
+    return and_(conversations.c.key_id == owner.key_id, conversations.c.user_id == owner.user_id)
 
 
 def find(connection: Connection, owner: Owner, conversation_id: str) -> Row[Any]:

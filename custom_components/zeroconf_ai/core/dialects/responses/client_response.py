@@ -45,15 +45,27 @@ _MAX_METADATA = 512
 
 _NO_TOOLS = ClientTools()
 
-type Keep = Callable[[str, list[dict[str, Any]]], None]
-"""Keeps the output of a finished response, by the response's id."""
+type Keep = Callable[[Mapping[str, Any], list[dict[str, Any]]], None]
+"""Keeps a finished response, and its output with packed reasoning."""
 
 
 class ResponsesWriter(ResponseWriter):
     """Writes one response."""
 
-    def __init__(self, request: Mapping[str, Any], model: str, tools: ClientTools = _NO_TOOLS, keep: Keep | None = None) -> None:
-        """`request` is the client's request, some parameters of which the response repeats; `tools` are its tools."""
+    def __init__(
+        self,
+        request: Mapping[str, Any],
+        model: str,
+        tools: ClientTools = _NO_TOOLS,
+        keep: Keep | None = None,
+        *,
+        stored: bool = False,
+    ) -> None:
+        """`request` is the client's request, some parameters of which the response repeats; `tools` are its tools.
+
+        `stored`: whether `keep` stores the response on disk, which the response says.
+        """
+        self._stored = stored
         self._request = request
         self._tools = tools
         self._keep = keep
@@ -84,8 +96,7 @@ class ResponsesWriter(ResponseWriter):
     @override
     def body(self, completion: Chunk) -> bytes:
         self._chunk(completion.data)
-        self._finish()
-        return orjson.dumps(self._response(self._status()))
+        return orjson.dumps(self._finished())
 
     @override
     def events(self, batch: list[Chunk]) -> bytes:
@@ -98,9 +109,8 @@ class ResponsesWriter(ResponseWriter):
 
     @override
     def end(self) -> bytes:
-        self._finish()
-        status = self._status()
-        self._emit(f"response.{status}", response=self._response(status))
+        response = self._finished()
+        self._emit(f"response.{response['status']}", response=response)
         return self._flush()
 
     @override
@@ -200,20 +210,20 @@ class ResponsesWriter(ResponseWriter):
             if self._items[place]["status"] == "in_progress" and is_complete(call.arguments):
                 self._done(place, "completed")
 
-    def _finish(self) -> None:
-        """Close all items; those that a limit truncated are incomplete."""
+    def _finished(self) -> dict[str, Any]:
+        """Close all items, those that a limit truncated as incomplete, and keep the response, which is returned."""
         cut = self._status() == "incomplete"
         for place, item in enumerate(self._items):
             if item["status"] == "in_progress":
                 whole = not cut or (place in self._calls and is_complete(self._calls[place].arguments))
                 self._done(place, "completed" if whole else "incomplete")
         self._open = None
+        response = self._response(self._status())
         if self._keep is not None:
             packed = self._packed
-            self._keep(
-                self._id,
-                [item | ({"encrypted_content": packed[item["id"]]} if item["id"] in packed else {}) for item in self._items],
-            )
+            items = [item | ({"encrypted_content": packed[item["id"]]} if item["id"] in packed else {}) for item in self._items]
+            self._keep(response, items)
+        return response
 
     def _done(self, place: int, status: str) -> None:
         item = self._items[place]
@@ -279,7 +289,7 @@ class ResponsesWriter(ResponseWriter):
             "output": self._items,
             "background": False,
             "previous_response_id": self._request.get("previous_response_id"),
-            "store": False,
+            "store": self._stored,
             "truncation": "disabled",
             "usage": self._usage() if status != "in_progress" else None,
         }

@@ -14,6 +14,7 @@ from . import (
     ollama_models,
     responses,
     status,
+    stored_responses,
     usage,
 )
 
@@ -46,6 +47,9 @@ ROUTES = (
     Route("POST", "/v1/completions", generate.completions, "completions"),
     Route("POST", "/v1/embeddings", generate.embeddings, "embeddings"),
     Route("POST", "/v1/responses", responses.responses, "responses"),
+    Route("GET", "/v1/responses/{response}", stored_responses.get_response, "responses"),
+    Route("DELETE", "/v1/responses/{response}", stored_responses.delete_response, "responses"),
+    Route("GET", "/v1/responses/{response}/input_items", stored_responses.list_input_items, "responses"),
     Route("POST", "/v1/messages", messages.messages, "messages", error_format=messages.ANTHROPIC),
     Route("POST", "/v1/messages/count_tokens", messages.count_tokens, "messages", error_format=messages.ANTHROPIC),
     Route("POST", "/v1/audio/transcriptions", audio.transcriptions, "audio"),
