@@ -2,6 +2,7 @@
  * Elements of Home Assistant's frontend that the page uses there, each with a plain one for `zeroconf-ai serve` and for a frontend
  * that no longer has it: they are no public interface. Plain ones have the same colours by the variables in styles.ts.
  */
+import type { FormField } from "./api/flows.js";
 import { html, nothing, type TemplateResult } from "lit";
 import { ifDefined } from "lit/directives/if-defined.js";
 
@@ -10,6 +11,8 @@ export const HOME_ELEMENTS = {
   alert: "ha-alert",
   button: "ha-button",
   card: "ha-card",
+  form: "ha-form",
+  markdown: "ha-markdown",
   menu: "ha-menu-button",
   spinner: "ha-spinner",
   switch: "ha-switch",
@@ -129,4 +132,43 @@ export function menuButton(hass: unknown, narrow: boolean, name: string): Templa
   >
     ☰
   </button>`;
+}
+
+/** What Home Assistant's form needs. `section` is the name of the fields' section. */
+export interface HomeForm {
+  hass: unknown;
+  schema: readonly FormField[];
+  values: Record<string, unknown>;
+  errors: Record<string, string>;
+  label: (field: FormField, section?: string) => string;
+  helper: (field: FormField, section?: string) => string;
+  error: (error: string) => string;
+  localizeValue: (key: string) => string;
+  changed: (values: Record<string, unknown>) => void;
+}
+
+/** A form with Home Assistant's selectors; null where there is none, as their fields are more than plain ones. */
+export function homeForm(form: HomeForm): TemplateResult | null {
+  if (!used.has("form")) return null;
+  const section = (options?: { path?: string[] }): string | undefined => options?.path?.[0];
+  return html`<ha-form
+    .hass=${form.hass}
+    .schema=${form.schema}
+    .data=${form.values}
+    .error=${form.errors}
+    .computeLabel=${(field: FormField, _: unknown, options?: { path?: string[] }) => form.label(field, section(options))}
+    .computeHelper=${(field: FormField, options?: { path?: string[] }) => form.helper(field, section(options))}
+    .computeError=${form.error}
+    .localizeValue=${form.localizeValue}
+    @value-changed=${(event: CustomEvent<{ value: Record<string, unknown> }>) => {
+      event.stopPropagation();
+      form.changed(event.detail.value);
+    }}
+  ></ha-form>`;
+}
+
+/** Markdown of Home Assistant's translations, which its own element sanitises; plain text without it. */
+export function markdown(text: string): TemplateResult {
+  if (used.has("markdown")) return html`<ha-markdown breaks .content=${text}></ha-markdown>`;
+  return html`<p>${text}</p>`;
 }

@@ -86,6 +86,8 @@ export const fakeApi = (answers: Partial<PageApi>): PageApi =>
   ({
     isAdmin: true,
     settings: "/settings",
+    flows: null,
+    finding: finding({ discovered: () => Promise.resolve(() => undefined) }),
     can: { arrange: true, records: true },
     link: (tab: string) => `#${tab}`,
     ...answers,

@@ -21,7 +21,7 @@ from ..support.clouds.ollama import FakeOllama
 from ..support.clouds.openai import FakeOpenAI
 from ..support.fakes.provider import FakeProvider, running, serving
 from ..support.home_assistant.backend_flow import at, backends, begin, change, details, offered, submit
-from ..support.home_assistant.entries import set_up
+from ..support.home_assistant.entries import make_entry, set_up
 from ..support.home_assistant.gateway_entry import backend_data, make_gateway
 
 pytestmark = pytest.mark.usefixtures("checked_texts", "ready")
@@ -235,3 +235,26 @@ async def test_backend_form_unverified_certificate_requires_verification_turned_
     (subentry,) = backends(entry)
     assert subentry.data["verify_ssl"] is False
     assert config_of(subentry).verify_ssl is False
+
+
+async def test_backend_form_warns_once_of_an_address_that_is_set_up_in_another_way(
+    hass: HomeAssistant, gateway: MockConfigEntry
+) -> None:
+    async with FakeOpenAI(key=KEY) as server:
+        result = await submit(hass, await begin(hass, gateway, "openai"), at(server.base_url, KEY))
+        await submit(hass, result, details("openai"))
+        result = await begin(hass, gateway, "openai_compatible")
+        result = await submit(hass, result, at(server.base_url, KEY))
+        assert (result["step_id"], result["errors"]) == ("openai_compatible", {"base": "address_in_use"})
+        assert result["description_placeholders"]["reason"] == "openai"
+        result = await submit(hass, result, at(server.base_url, KEY))
+        assert result["step_id"] == "details"
+
+
+async def test_backend_form_warns_of_the_address_of_a_provider(
+    hass: HomeAssistant, gateway: MockConfigEntry, provider: FakeProvider
+) -> None:
+    await set_up(hass, make_entry(provider))
+    result = await submit(hass, await begin(hass, gateway, "openai_compatible"), at(provider.base_url))
+    assert result["errors"] == {"base": "address_in_use"}
+    assert result["description_placeholders"]["reason"] == "Test provider"

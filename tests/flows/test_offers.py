@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from ipaddress import ip_address
+from typing import Any
 from unittest.mock import AsyncMock
 import uuid
 
 from aiohttp import web
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 import pytest_socket
 
 from custom_components.zeroconf_ai.const import CONF_BASE_URL, DOMAIN
@@ -26,7 +29,7 @@ from homeassistant.setup import async_setup_component
 
 from ..support.fakes.provider import FakeProvider, running, serving
 from ..support.home_assistant.discovery import announced, discover, submit
-from ..support.home_assistant.entries import make_entry
+from ..support.home_assistant.entries import make_entry, set_up
 from ..support.waiting import observe, until
 
 pytestmark = pytest.mark.usefixtures("checked_texts", "ready")
@@ -305,3 +308,36 @@ async def test_offer_foreign_loopback_advertisement_is_never_probed(
     result = await discover(hass, announced(provider))
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "foreign_loopback")
     assert not provider.paths
+
+
+async def test_discovered_list_names_the_state_of_each_provider_and_its_flow(
+    hass: HomeAssistant, provider: FakeProvider, hass_ws_client: WebSocketGenerator
+) -> None:
+    """Over the page's subscription: new, set up, ignored, and one with the name of another."""
+    entry = await set_up(hass, make_entry(provider))
+    client = await hass_ws_client(hass)
+    await client.send_json({"id": 1, "type": "zeroconf_ai/discovered"})
+    assert (await client.receive_json())["success"]
+    first = (await client.receive_json())["event"]
+    assert (first["providers"], first["gateway"]) == ([], None)
+    assert {"ollama", "openai", "openai_compatible"} <= {kind["name"] for kind in first["kinds"]}
+    assert {kind["name"] for kind in first["kinds"] if kind["cloud"]} == {"openai", "openrouter", "anthropic", "gemini"}
+    ignored = MockConfigEntry(domain=DOMAIN, unique_id="id-ignored", source=SOURCE_IGNORE)
+    ignored.add_to_hass(hass)
+    async with running(FakeProvider()) as other, running(FakeProvider()) as rival:
+        other.id, rival.id = "id-other", "id-rival"
+        await hear(hass, advert(provider, "Known"))
+        await hear(hass, advert(other, "Other"))
+        await hear(hass, replace(advert(other, "Ignored"), id="id-ignored", port=1))
+        await hear(hass, advert(rival, entry.data.get("service_name", "Known")))
+        states: dict[str, Any] = {}
+        while not (len(states) == 4 and states["id-other"]["flow_id"]):
+            states = {one["id"]: one for one in (await client.receive_json())["event"]["providers"]}
+        assert states[provider.id or ""]["state"] == "set_up"
+        assert (states["id-other"]["state"], states["id-other"]["models"]) == ("new", ["test-model"])
+        assert states["id-ignored"]["state"] == "ignored"
+        flow = hass.config_entries.flow.async_get(states["id-other"]["flow_id"])
+        assert flow["context"]["unique_id"] == "id-other"
+        await client.send_json({"id": 2, "type": "unsubscribe_events", "subscription": 1})
+        while (await client.receive_json())["id"] != 2:
+            pass

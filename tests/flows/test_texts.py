@@ -26,6 +26,7 @@ OF_A_BACKEND = {
     probe.NEEDS_KEY,
     probe.NOT_ALLOWED,
     probe.NOT_A_PROVIDER,
+    backend.ADDRESS_IN_USE,
     backend_probe.KEY_FOR_NEW_HOST,
     backend_probe.NO_TLS,
     backend_lines.ALIAS_INVALID,

@@ -47,6 +47,7 @@ FOR_ADMINISTRATORS: list[dict[str, Any]] = [
     {"type": "zeroconf_ai/models/set", "name": "x", "targets": ["auto"]},
     {"type": "zeroconf_ai/models/remove", "name": "fast"},
     {"type": "zeroconf_ai/models/strategy", "strategy": "cost"},
+    {"type": "zeroconf_ai/discovered"},
     {"type": "zeroconf_ai/discovery/check"},
 ]
 FOR_USERS: list[dict[str, Any]] = [

@@ -13,6 +13,7 @@ from ..core.config.backend_types import BACKEND_TYPES, BackendType
 from ..core.config.model_fields import CURRENCY
 from ..core.protocol.models import ModelInfo
 from ..core.protocol.prices import DEFAULT_CURRENCY
+from ..data import provider_entries
 from ..gateway.backend_storage import load_config
 from ..gateway.exchange import budget_currency, stored_rates
 from ..markdown import MarkdownFlow, escaped
@@ -22,6 +23,8 @@ from .backend_schemas import connection_schema, details_schema, form_keys, same_
 from .probe import Problem
 from .provider_schemas import flatten, suggest
 from .titles import free_title
+
+ADDRESS_IN_USE = "address_in_use"
 
 TYPES = tuple(name for name, declared in BACKEND_TYPES.items() if declared.in_forms)
 """The types in the menu; each has its own step."""
@@ -33,6 +36,8 @@ class BackendSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
     _type: BackendType
     _connection: dict[str, Any]
     """The stored values of the connection that was probed."""
+    _warned_of: str | None = None
+    """The address of which people were told that it is set up already."""
     _models: tuple[ModelInfo, ...] = ()
     """The models that the backend serves."""
 
@@ -67,6 +72,7 @@ class BackendSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
             try:
                 self._connection = _read_connection(backend_type, flatten(user_input), stored)
                 self._abort_if_configured()
+                self._warn_of_address()
                 config = load_config("", backend_type.title, {**stored, **self._connection})
                 self._models = await probe_backend(self.hass, config)
             except Problem as problem:
@@ -96,6 +102,21 @@ class BackendSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
             is_self = self._former is not None and other.subentry_id == self._former.subentry_id
             if not is_self and (other.data[CONF_TYPE], other.data[CONF_BASE_URL]) == wanted:
                 raise AbortFlow("already_configured", escaped({"name": other.title}))
+
+    def _warn_of_address(self) -> None:
+        """Raise Problem once for the address of a server that is set up in another way. Submitting the form again goes on."""
+        url = self._connection[CONF_BASE_URL]
+        if self._warned_of == url or self._former is not None:
+            return
+        server = urlsplit(url).netloc.casefold()
+        others = [
+            *((other.title, other.data[CONF_BASE_URL]) for other in self._get_entry().get_subentries_of_type(SUBENTRY_BACKEND)),
+            *((entry.title, entry.data[CONF_BASE_URL]) for entry in provider_entries(self.hass, include_ignore=False)),
+        ]
+        for title, other_url in others:
+            if urlsplit(other_url).netloc.casefold() == server:
+                self._warned_of = url
+                raise Problem(ADDRESS_IN_USE, title)
 
     async def async_step_details(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Ask for the name and the settings of its use, and save the backend."""

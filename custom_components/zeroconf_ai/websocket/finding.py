@@ -1,23 +1,34 @@
 """The home-only switch, and finding and adding providers."""
 
+import logging
 from typing import Any
 
 import voluptuous as vol
 
 from homeassistant.components.websocket_api import async_register_command
 from homeassistant.components.websocket_api.decorators import async_response, require_admin, websocket_command
+from homeassistant.components.websocket_api.messages import event_message
+from homeassistant.config_entries import SIGNAL_CONFIG_ENTRY_CHANGED
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.debounce import Debouncer
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 
+from ..const import SIGNAL_PROVIDERS_CHANGED
+from ..core.admin.discovered import Discovered
 from ..core.admin.discovery_check import check_discovery
+from ..data import DATA
+from ..flows.discovered_list import discovered
 from ..gateway.home_only import async_set_home_only
 from ..gateway.runtime import gateway_runtime
 from .access import Connection, answered
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @callback
 def async_setup(hass: HomeAssistant) -> None:
     """Register the commands."""
-    for command in (set_home_only, check):
+    for command in (set_home_only, subscribe_discovered, check):
         async_register_command(hass, command)
 
 
@@ -28,6 +39,43 @@ def async_setup(hass: HomeAssistant) -> None:
 async def set_home_only(hass: HomeAssistant, _: Connection, message: dict[str, Any]) -> Any:
     """Set whether no request leaves the home."""
     await async_set_home_only(hass, message["enabled"])
+
+
+@websocket_command({vol.Required("type"): "zeroconf_ai/discovered"})
+@require_admin
+@async_response
+async def subscribe_discovered(hass: HomeAssistant, connection: Connection, message: dict[str, Any]) -> None:
+    """Send the discovered providers, now and after each change, at most once a second, until the subscription ends."""
+    sent: list[Discovered] = []
+
+    async def send() -> None:
+        found = discovered(hass)
+        if sent != [found]:
+            sent[:] = [found]
+            connection.send_message(event_message(message["id"], found))
+
+    debouncer = Debouncer(hass, _LOGGER, cooldown=1.0, immediate=True, function=send, background=True)
+
+    @callback
+    def changed(*_: object) -> None:
+        debouncer.async_schedule_call()
+
+    stops = [
+        hass.data[DATA].discovery.watch_for_changes(changed),
+        hass.config_entries.flow.async_subscribe_flow(changed),
+        async_dispatcher_connect(hass, SIGNAL_PROVIDERS_CHANGED, changed),
+        async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, changed),
+    ]
+
+    @callback
+    def end() -> None:
+        for stop in stops:
+            stop()
+        debouncer.async_shutdown()
+
+    connection.subscriptions[message["id"]] = end
+    connection.send_result(message["id"])
+    await send()
 
 
 @websocket_command({vol.Required("type"): "zeroconf_ai/discovery/check"})

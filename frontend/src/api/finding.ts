@@ -1,4 +1,5 @@
 import type { Ask } from "./routing.js";
+import type { LiveMember } from "./types.js";
 
 /** One result of a check, for which there is a text of the same name. */
 export interface Finding {
@@ -24,16 +25,49 @@ export interface DiscoveryCheck {
   packets: { when: number; address: string; interface: string; query: boolean; kinds: string[] }[];
 }
 
+export interface DiscoveredProvider {
+  id: string;
+  name: string;
+  base_url: string;
+  kind: string;
+  /** `changed`: it has the name of a provider that is set up, and another identity. */
+  state: "new" | "set_up" | "ignored" | "changed" | "unanswered";
+  needs_key: boolean;
+  cost: LiveMember["cost"];
+  local: boolean;
+  models: string[];
+  models_total: number;
+  last_seen: number;
+  /** The flow that adds it, if one waits. */
+  flow_id: string | null;
+}
+
+export interface BackendKind {
+  name: string;
+  title: string;
+  cloud: boolean;
+}
+
+/** What can be added. `gateway` is the id of its entry. */
+export interface Discovered {
+  providers: DiscoveredProvider[];
+  kinds: BackendKind[];
+  gateway: string | null;
+}
+
 /** What `PageApi` offers for the switch that keeps requests at home, and for finding and adding providers. */
 export interface FindingApi {
   /** Set whether no request leaves the home. */
   setHomeOnly(enabled: boolean): Promise<void>;
+  /** Calls `onFound` now and, where the home tells of changes, after each; the promise resolves to what ends it. */
+  discovered(onFound: (found: Discovered) => void): Promise<() => void>;
   /** Listen to multicast DNS for some seconds, and say why no provider is found. */
   checkDiscovery(): Promise<DiscoveryCheck>;
 }
 
 /** What both homes answer by commands of the same names. */
-export const findingApi = (ask: Ask): FindingApi => ({
+export const findingApi = (ask: Ask, discovered: FindingApi["discovered"]): FindingApi => ({
+  discovered,
   setHomeOnly: async (enabled) => {
     await ask("home_only", { enabled });
   },

@@ -1,12 +1,13 @@
 import { subscribeLasting, type OnConnected } from "./live-connection.js";
-import { findingApi } from "./finding.js";
 import { HomeAssistantChat } from "./chat-home-assistant.js";
+import { findingApi, type Discovered } from "./finding.js";
+import { Flows, type FlowHome } from "./flows.js";
 import { PageError, type BudgetName, type PageApi } from "./page-api.js";
 import { routingApi } from "./routing.js";
 import type { ApiKey, Budget, Live, NewKey, RequestFilter, RequestPage, UsageGroup, UsageReport } from "./types.js";
 
 /** The part of Home Assistant's `hass` that the page uses. */
-export interface HomeAssistant {
+export interface HomeAssistant extends FlowHome {
   connection: {
     sendMessagePromise<T>(message: Message): Promise<T>;
     subscribeMessage<T>(
@@ -21,7 +22,6 @@ export interface HomeAssistant {
   language: string;
   fetchWithAuth(path: string, init: RequestInit): Promise<Response>;
   localize(key: string, values?: Record<string, string | number>): string;
-  loadBackendTranslation(category: string, integration: string): Promise<unknown>;
 }
 
 export interface Message {
@@ -108,7 +108,17 @@ export class HomeAssistantApi implements PageApi {
     return this.ask("providers/check", { backend_id: backendId });
   }
 
-  readonly finding = findingApi((command, fields) => this.ask(command, fields));
+  readonly finding = findingApi(
+    (command, fields) => this.ask(command, fields),
+    async (onFound) => {
+      const end = await this.hass.connection.subscribeMessage<Discovered>(onFound, { type: "zeroconf_ai/discovered" });
+      return () => void end();
+    },
+  );
+
+  get flows(): Flows {
+    return new Flows(this.hass);
+  }
 
   link(tab: string): string {
     return `${PANEL}/${tab}`;

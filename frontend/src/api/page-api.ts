@@ -13,6 +13,7 @@ import type {
 } from "./types";
 import type { RoutingApi } from "./routing";
 import type { FindingApi } from "./finding";
+import type { Flows } from "./flows";
 
 /** What the page asks of the home that it lives in. Each method rejects with a `PageError`, whose message is for people. */
 export interface PageApi {
@@ -39,6 +40,8 @@ export interface PageApi {
   /** The home-only switch, and finding and adding providers. */
   readonly finding: FindingApi;
   readonly chat: ChatApi;
+  /** Home Assistant's flows, which add providers; null: a configuration file does. */
+  readonly flows: Flows | null;
   /** The address of a tab. */
   link(tab: string): string;
   /** The address where providers and the gateway are added; null: the page of this home adds none. */

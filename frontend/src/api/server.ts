@@ -1,6 +1,6 @@
 import { streamLasting, type OnConnected } from "./live-connection.js";
-import { findingApi } from "./finding.js";
 import { ServerChat } from "./chat-server.js";
+import { findingApi, type Discovered } from "./finding.js";
 import { PageError, type BudgetName, type PageApi } from "./page-api.js";
 import { routingApi } from "./routing.js";
 import type { ApiKey, Budget, Live, NewKey, RequestFilter, RequestPage, UsageGroup, UsageReport } from "./types.js";
@@ -53,6 +53,7 @@ export const logOut = (): Promise<void> => send("logout", {});
 export class ServerApi implements PageApi {
   readonly isAdmin = true;
   readonly settings = null;
+  readonly flows = null;
   readonly can: PageApi["can"];
   readonly routing = routingApi((command, fields) => this.ask(command, fields));
   readonly chat: ServerChat;
@@ -131,7 +132,13 @@ export class ServerApi implements PageApi {
     await this.ask("providers/check", { backend_id: backendId });
   }
 
-  readonly finding = findingApi((command, fields) => this.ask(command, fields));
+  readonly finding = findingApi(
+    (command, fields) => this.ask(command, fields),
+    async (onFound) => {
+      onFound(await this.ask<Discovered>("discovered"));
+      return () => undefined;
+    },
+  );
 
   link(tab: string): string {
     return `#${tab}`;

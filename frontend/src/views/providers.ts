@@ -4,6 +4,7 @@ import { repeat } from "lit/directives/repeat.js";
 import type { LiveMember } from "../api/types.js";
 import { button, loading } from "../elements.js";
 import { count, duration, money } from "../format.js";
+import "./add-ai.js";
 import "./discovery-check.js";
 import { View } from "./view.js";
 
@@ -66,7 +67,6 @@ export class Providers extends View {
     const members = this.ordered;
     return html`<div class="row spread below">
         <span class="quiet">${texts(this.api.can.arrange ? "providers.order" : "providers.order_configured")}</span>
-        ${this.api.settings ? html`<a href=${this.api.settings}>${texts("providers.add")}</a>` : nothing}
       </div>
       ${this.errorLine()}
       <ul>
@@ -76,6 +76,7 @@ export class Providers extends View {
           (member, index) => this.member(member, index, members),
         )}
       </ul>
+      <zai-add-ai .api=${this.api} .texts=${texts} .language=${this.language}></zai-add-ai>
       <zai-discovery-check .api=${this.api} .texts=${texts} .language=${this.language}></zai-discovery-check>`;
   }
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC
+from ipaddress import ip_address
 import json
 from pathlib import Path
 import time
@@ -16,7 +17,11 @@ from yarl import URL
 
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage.generation import Generation, Outcome
+from zeroconf_ai.lan.providers import Provider
+from zeroconf_ai.lan.trust import Trust
 from zeroconf_ai.protocol.errors import AuthenticationError
+from zeroconf_ai.protocol.record import ServiceRecord
+from zeroconf_ai.protocol.status import ProviderState
 from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.routing.policy import Policy
 from zeroconf_ai.server.access.auth_throttle import FAILURES
@@ -28,6 +33,7 @@ from zeroconf_ai.server.administration.program import Program
 from zeroconf_ai.server.administration.sessions import LIFETIME, MAX_SESSIONS, Sessions
 from zeroconf_ai.server.gateway import Gateway
 
+from ...support.fakes.upstream import StubBackend
 from ...support.server import CHAT, KEY, Served, served
 from ...support.waiting import until
 
@@ -577,3 +583,38 @@ async def test_home_only_is_set_stored_and_told_to_the_page(store: AccountingSto
         assert (status, found["error"]["code"]) == (400, "configured")
         assert "homeOnly" in found["error"]["message"]
         assert server.gateway.engine.home_only
+
+
+async def test_discovered_providers_have_their_state_and_the_own_one_is_left_out(store: AccountingStore) -> None:
+    _, secret = await store.keys.create("Owner", endpoints=("admin",))
+    names = {"gateway-id": "Own", "new": "New", "used": "Used", "gone": "Gone", "changed": "Changed"}
+
+    def provider(number: int, provider_id: str) -> Provider:
+        address = ip_address(f"192.0.2.{number + 1}")
+        record = ServiceRecord(names[provider_id], "box.local.", 8000, (address,), id=provider_id, models=("m",) * 20)
+        state = ProviderState.OFFLINE if provider_id == "gone" else ProviderState.HEALTHY
+        return Provider(record, Trust.CHANGED if provider_id == "changed" else Trust.NEW, state)
+
+    async def scan() -> list[Provider]:
+        return [provider(number, provider_id) for number, provider_id in enumerate(names)]
+
+    used = StubBackend("lan:used")
+    async with served(
+        used,
+        access=Guard(store.keys),
+        ledger=store.ledger,
+        administration=lambda gateway: Administration(gateway, store, program=Program(scan=scan)),
+    ) as server:
+        owner = Browser(server, {})
+        await owner.log_in(secret)
+        server.gateway.engine.own_id = "gateway-id"
+        status, found = await owner.ask("discovered")
+        assert status == 200
+        assert [(one["name"], one["state"]) for one in found["providers"]] == [
+            ("Changed", "changed"),
+            ("New", "new"),
+            ("Gone", "unanswered"),
+            ("Used", "set_up"),
+        ]
+        assert len(found["providers"][0]["models"]) == 8
+        assert (found["kinds"], found["gateway"]) == ([], None)

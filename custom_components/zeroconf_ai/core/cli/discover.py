@@ -18,6 +18,7 @@ from ..engine import ask_health
 from ..lan.discovery import DiscoveryManager
 from ..lan.providers import Change, Provider
 from ..lan.trust import Trust, TrustStore
+from ..protocol.errors import UnavailableError
 from ..protocol.record import Capability
 from .network import interface_option, open_zeroconf
 from .state import trust_file
@@ -72,6 +73,20 @@ async def _discover(*, as_json: bool, timeout: float, watch: bool, interfaces: t
             console.print(_table(providers))
         else:
             click.echo(_NO_PROVIDER, err=True)
+
+
+async def scan(own_id: str) -> list[Provider]:
+    """The providers on the network except `own_id`, with their health. Raises UnavailableError without multicast DNS."""
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        try:
+            zeroconf = await stack.enter_async_context(open_zeroconf())
+        except click.ClickException as err:
+            raise UnavailableError(err.message) from None
+        trust = await asyncio.to_thread(TrustStore, trust_file())
+        manager = DiscoveryManager(zeroconf, health_probe=ask_health(session), trust=trust, own_ids=(own_id,))
+        await stack.enter_async_context(manager)
+        return await manager.scan_network()
 
 
 def provider_json(provider: Provider) -> dict[str, Any]:

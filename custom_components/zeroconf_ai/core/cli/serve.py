@@ -31,6 +31,7 @@ from ..server.app import create_app, create_runner
 from ..server.gateway import Gateway
 from . import admission, process, state
 from .admission import Admission, record_requests
+from .discover import scan
 from .first_key import first_key_text
 from .page import how_to_log_in, login_link, open_demo_store, page_address
 from .presence import Presence, reachable_at
@@ -186,7 +187,7 @@ async def _serve(options: Options, provider_id: str) -> None:
             responses=store.responses if store is not None else None,
             cors_origins=options.admission.origins,
         )
-        program = Program(partial(state.save_home_only, gateway.id))
+        program = Program(partial(state.save_home_only, gateway.id), partial(scan, provider_id))
         administration = _administration(options.admission, gateway, store, program)
         runner = create_runner(create_app(gateway, administration=administration))
         await runner.setup()

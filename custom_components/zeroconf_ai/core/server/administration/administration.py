@@ -32,7 +32,8 @@ from ..endpoints.images import PATH as IMAGES_PATH, owner_of, store_upload
 from ..gateway import Gateway
 from ..vanished_clients import watch_client
 from .chat import chats_of, follow_chat
-from .commands import COMMANDS, Context
+from .commands import COMMANDS
+from .context import Context
 from .fields import Body, text
 from .live_stream import stream
 from .program import Program

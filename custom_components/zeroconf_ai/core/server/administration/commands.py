@@ -3,70 +3,31 @@
 What the page changes is logged in the audit log under the id of the administrator's key.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from ...accounting.budget import LARGEST, Action, Scope, budget_id
 from ...accounting.keys.client_key import ClientKey
 from ...accounting.keys.key_store import DAY
 from ...accounting.periods import Period
-from ...accounting.store import AccountingStore
 from ...accounting.usage.generation import Outcome
 from ...accounting.usage.record_search import PAGE_LIMIT, RecordFilter
 from ...admin.callers import list_callers
-from ...admin.chat.chats import Chats
-from ...admin.discovery_check import check_discovery
 from ...admin.keys import describe_budget, describe_key, describe_new_key, list_keys
 from ...admin.models import list_models
-from ...admin.names import Names, budget_owner
+from ...admin.names import budget_owner
 from ...admin.pasted_request import LIMIT
 from ...admin.requests import find_requests
 from ...admin.usage import report_by
 from ...admin.why import why_pasted
-from ...engine import Engine
 from ...protocol.errors import InvalidRequestError, NotFoundError
 from ...protocol.values import NANO
+from . import finding
 from .chat import CHAT_COMMANDS, ChatCommand, run_chat_command
+from .context import Context
 from .fields import Body, choice, day, flag, long_text, number, optional_number, optional_text, text, texts
-from .program import Program
-from .sessions import Session
 
 _NAME_LIMIT = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What a command works on."""
-
-    engine: Engine
-    store: AccountingStore | None
-    """None: the server has one key for all clients and keeps no records."""
-    household: str
-    """The name of the server, which owns the budget of all requests."""
-    session: Session
-    body: Body
-    program: Program
-    chats: Chats | None = None
-    """None without a database."""
-
-    @property
-    def accounting(self) -> AccountingStore:
-        """The accounting store. Raises NotFoundError on a server without a database."""
-        if self.store is None:
-            raise NotFoundError("API keys, budgets and records need `zeroconf-ai serve --keys`.", code="not_recorded")
-        return self.store
-
-    @property
-    def names(self) -> Names:
-        """The names of keys."""
-        return Names(None if self.store is None else self.store.keys)
-
-    @property
-    def actor(self) -> str:
-        """Who changes something, for the audit log."""
-        return self.session.key_id or ""
 
 
 type Command = Callable[[Context], Awaitable[Any]]
@@ -148,15 +109,6 @@ async def _check_provider(context: Context) -> Any:
     await context.engine.checker.check(member, models=True)
 
 
-async def _home_only(context: Context) -> Any:
-    enabled, engine = flag(context.body, "enabled"), context.engine
-    if not enabled and engine.home_only_configured:
-        message = "The configuration file keeps all requests at home: remove 'homeOnly' below 'routing' there."
-        raise InvalidRequestError(message, code="configured")
-    engine.home_only = enabled
-    await asyncio.to_thread(context.program.save_home_only, enabled)
-
-
 async def _why(context: Context) -> Any:
     pasted = long_text(context.body, "text", LIMIT)
     model, key_id = optional_text(context.body, "model"), optional_text(context.body, "key_id")
@@ -169,10 +121,6 @@ async def _callers(context: Context) -> Any:
 
 async def _models(context: Context) -> Any:
     return list_models(context.engine, editable=False)  # the configuration file owns the aliases
-
-
-async def _discovery_check(context: Context) -> Any:
-    return await check_discovery(context.program.advertised())
 
 
 def _chat(command: ChatCommand) -> Command:
@@ -192,8 +140,9 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "budgets/reset": _reset_budget,
     "budgets/remove": _remove_budget,
     "providers/check": _check_provider,
-    "home_only": _home_only,
-    "discovery/check": _discovery_check,
+    "home_only": finding.home_only,
+    "discovered": finding.discovered,
+    "discovery/check": finding.check,
     "why": _why,
     "callers": _callers,
     "models": _models,
