@@ -75,12 +75,12 @@ async def test_diagnostics_of_the_gateway_contain_no_private_data(
 ) -> None:
     provider.key = KEY
     backend = box(provider, "Anna's box", api_key=KEY, headers={"X-Token": "anna"})
-    options = {"networks": ["192.0.2.0/24"], "cors_origins": ["https://anna.example.net"]}
+    options = {"networks": ["192.0.2.0/24"], "cors_origins": ["https://anna.example.net"], "admin_contact": "anna@home.example"}
     entry = await set_up(hass, gateway_with(backend, options=options))
     found = await diagnose(hass, hass_client, entry)
     assert found["keys"] == {"all": 1, "enabled": 1, "of_users": 0}
     assert (found["gateway"]["enabled"], found["gateway"]["needs_key"], found["advertisement"]) == (True, True, None)
     assert len(found["backends"]) == 2
     said = json.dumps(found)
-    for secret in (*SECRETS, CLIENT_KEY, CLIENT_KEY[:8], GATEWAY_ID, "192.0.2", "anna.example.net"):
+    for secret in (*SECRETS, CLIENT_KEY, CLIENT_KEY[:8], GATEWAY_ID, "192.0.2", "anna.example.net", "anna@home"):
         assert secret not in said

@@ -8,6 +8,7 @@ from homeassistant.const import CONF_API_KEY, CONF_PROMPT
 from homeassistant.core import HomeAssistant
 
 from .const import (
+    CONF_ADMIN_CONTACT,
     CONF_BASE_URL,
     CONF_CORS_ORIGINS,
     CONF_EXTRA_BODY,
@@ -34,6 +35,7 @@ from .usage.notifiers import CONF_WEBHOOK_URL
 from .usage.shared_store import SHARED_STORE
 
 TO_REDACT = {
+    CONF_ADMIN_CONTACT,
     CONF_API_KEY,
     CONF_BASE_URL,
     CONF_CORS_ORIGINS,

@@ -11,6 +11,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.zeroconf_ai.const import (
+    CONF_ADMIN_CONTACT,
     CONF_ADVERTISE,
     CONF_AUTH,
     CONF_CLOUD_FALLBACK,
@@ -18,6 +19,7 @@ from custom_components.zeroconf_ai.const import (
     CONF_CORS_ORIGINS,
     CONF_NEGOTIATE_PRIORITY,
     CONF_PRIORITY,
+    CONF_PROVIDER_IN_CHUNKS,
     CONF_QUEUE_LENGTH,
     CONF_RETRY_METERED_TIMEOUTS,
     CONF_STRATEGY,
@@ -55,6 +57,7 @@ SETTINGS = {
     CONF_QUEUE_LENGTH: 7,
     CONF_CLOUD_FALLBACK: False,
     CONF_RETRY_METERED_TIMEOUTS: True,
+    CONF_PROVIDER_IN_CHUNKS: False,
 }
 
 
@@ -109,6 +112,22 @@ async def test_settings_form_applies_and_keeps_other_options(hass: HomeAssistant
     assert (policy.strategy, policy.cloud_fallback, policy.retry_metered_timeouts) == ("local_first", False, True)
     result = await begin(hass, gateway, "settings")
     assert suggested(result)[CONF_STRATEGY] == "local_first"
+
+
+async def test_settings_form_contact_and_provider_in_chunks_are_used_and_can_be_removed(
+    hass: HomeAssistant, gateway: MockConfigEntry
+) -> None:
+    said = SETTINGS | {CONF_PROVIDER_IN_CHUNKS: True, CONF_ADMIN_CONTACT: " admin@example.net "}
+    form = await submit(hass, await begin(hass, gateway, "settings"), said | {CONF_ADMIN_CONTACT: "x" * 121})
+    assert form["errors"] == {CONF_ADMIN_CONTACT: "contact_invalid"}
+    await submit(hass, form, said)
+    await hass.async_block_till_done()
+    assert gateway.options[CONF_ADMIN_CONTACT] == "admin@example.net"
+    assert gateway.runtime_data.server.provider_in_chunks
+    await submit(hass, await begin(hass, gateway, "settings"), SETTINGS)
+    await hass.async_block_till_done()
+    assert CONF_ADMIN_CONTACT not in gateway.options
+    assert not gateway.runtime_data.server.provider_in_chunks
 
 
 async def test_forms_return_to_the_menu_and_keep_what_others_saved(hass: HomeAssistant, gateway: MockConfigEntry) -> None:

@@ -7,6 +7,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.zeroconf_ai.const import (
+    CONF_ADMIN_CONTACT,
     CONF_ADVERTISE,
     CONF_AUTH,
     CONF_CONCURRENCY,
@@ -109,7 +110,8 @@ async def change(hass: HomeAssistant, entry: MockConfigEntry, **options: Any) ->
 async def test_advertisement_contains_the_gateways_properties_and_addresses(
     hass: HomeAssistant, provider: FakeProvider, network: Network
 ) -> None:
-    await set_up(hass, gateway_with(box(provider), options={CONF_ADVERTISE: True, CONF_PRIORITY: 20}))
+    options = {CONF_ADVERTISE: True, CONF_PRIORITY: 20, CONF_ADMIN_CONTACT: "admin@example.net"}
+    await set_up(hass, gateway_with(box(provider), options=options))
     await network.until(("test-model", "homeassistant/assist"), ("homeassistant/assist", "test-model"), what="models")
     told = network.now
     assert told is not None
@@ -117,6 +119,7 @@ async def test_advertisement_contains_the_gateways_properties_and_addresses(
     assert (told.port, told.tls, told.priority, told.load) == (hass.http.server_port, False, 20, Load.IDLE)
     assert [str(address) for address in told.addresses] == [LAN]
     assert told.host == "zeroconf-ai-222222222222.local."
+    assert told.admin == "admin@example.net"
     assert is_own(hass, GATEWAY_ID)
 
 

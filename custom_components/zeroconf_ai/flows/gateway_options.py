@@ -9,6 +9,7 @@ from yarl import URL
 from homeassistant.config_entries import ConfigFlowResult, ConfigSubentry
 
 from ..const import (
+    CONF_ADMIN_CONTACT,
     CONF_ADVERTISE,
     CONF_AUTH,
     CONF_CLOUD_FALLBACK,
@@ -21,7 +22,7 @@ from ..const import (
 from ..core.config.backend_config import BackendConfig
 from ..core.config.document import ConfigError
 from ..core.config.providers_file import read_config
-from ..core.protocol.record import Auth
+from ..core.protocol.record import Auth, is_contact
 from ..core.routing.policy import Policy
 from ..gateway.backend_storage import data_of
 from ..gateway.policy import stored_aliases, virtual_models_of
@@ -34,6 +35,7 @@ from .model_aliases import ModelAliasesFlow
 from .own_keys import OwnKeysFlow
 
 ORIGIN_INVALID = "origin_invalid"
+CONTACT_INVALID = "contact_invalid"
 ADVERTISE_WITHOUT_KEY = "advertise_without_key"
 CONFIG_INVALID = "config_invalid"
 _SOURCE = "YAML"
@@ -58,8 +60,13 @@ class GatewayOptionsFlow(KeysFlow, OwnKeysFlow, BudgetsFlow, ExchangeRatesFlow, 
                 errors, placeholders = {"base": ORIGIN_INVALID}, {"reason": wrong}
             elif user_input[CONF_ADVERTISE] and options.get(CONF_AUTH) != Auth.NONE and not list(self._keys):
                 errors = {CONF_ADVERTISE: ADVERTISE_WITHOUT_KEY}
+            elif (contact := user_input.get(CONF_ADMIN_CONTACT, "").strip()) and not is_contact(contact):
+                errors = {CONF_ADMIN_CONTACT: CONTACT_INVALID}
             else:
-                return await self._to_menu({**options, **user_input, CONF_CORS_ORIGINS: origins})
+                saved = {key: value for key, value in {**options, **user_input}.items() if key != CONF_ADMIN_CONTACT}
+                return await self._to_menu(
+                    {**saved, CONF_CORS_ORIGINS: origins, **({CONF_ADMIN_CONTACT: contact} if contact else {})}
+                )
         return self.async_show_form(
             step_id="settings",
             data_schema=self.add_suggested_values_to_schema(settings_schema(), user_input or options),

@@ -21,6 +21,7 @@ from homeassistant.helpers.selector import (
 )
 
 from ..const import (
+    CONF_ADMIN_CONTACT,
     CONF_ADVERTISE,
     CONF_AUTH,
     CONF_CLOUD_FALLBACK,
@@ -31,6 +32,7 @@ from ..const import (
     CONF_NETWORKS,
     CONF_OWN_PORT,
     CONF_PRIORITY,
+    CONF_PROVIDER_IN_CHUNKS,
     CONF_QUEUE_LENGTH,
     CONF_RETRY_METERED_TIMEOUTS,
     CONF_STRATEGY,
@@ -111,7 +113,9 @@ def settings_schema() -> vol.Schema:
             vol.Required(CONF_QUEUE_LENGTH, default=DEFAULT_QUEUE_LENGTH): whole(0, 10_000),
             vol.Required(CONF_CLOUD_FALLBACK, default=False): BooleanSelector(),
             vol.Required(CONF_RETRY_METERED_TIMEOUTS, default=False): BooleanSelector(),
+            vol.Required(CONF_PROVIDER_IN_CHUNKS, default=False): BooleanSelector(),
             vol.Optional(CONF_CORS_ORIGINS): _LINES,
+            vol.Optional(CONF_ADMIN_CONTACT): TextSelector(),
         }
     )
 

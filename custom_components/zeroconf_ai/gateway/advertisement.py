@@ -23,7 +23,7 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.start import async_at_started
 
-from ..const import CONF_ADVERTISE, CONF_NEGOTIATE_PRIORITY, CONF_PRIORITY, DOMAIN
+from ..const import CONF_ADMIN_CONTACT, CONF_ADVERTISE, CONF_NEGOTIATE_PRIORITY, CONF_PRIORITY, DOMAIN
 from ..core.accounting.keys.key_store import KeyStore
 from ..core.lan.advertiser import Advertiser
 from ..core.lan.interfaces import Address
@@ -173,6 +173,7 @@ class GatewayAdvertisement:
             capabilities=DEFAULT_CAPABILITIES | ({Capability.AUDIO} if gateway.audio is not None else set()),
             auth=Auth.TOKEN if gateway.access.required else Auth.NONE,
             priority=self._entry.options.get(CONF_PRIORITY, DEFAULT_PRIORITY) if self._priority is None else self._priority,
+            admin=self._entry.options.get(CONF_ADMIN_CONTACT),
             tls=by_tls,
             fingerprint=self._fingerprint if by_tls else None,
         )

@@ -30,6 +30,7 @@ from ..const import (
     CONF_MONTHLY_LIMIT,
     CONF_NETWORKS,
     CONF_OWN_PORT,
+    CONF_PROVIDER_IN_CHUNKS,
     CONF_QUEUE_LENGTH,
     DEFAULT_QUEUE_LENGTH,
     DOMAIN,
@@ -171,6 +172,7 @@ class GatewayRuntime:
         self.server.name = self._entry.title
         self.server.enabled = options.get(CONF_ENABLED, True)
         self.server.origins = Origins(options.get(CONF_CORS_ORIGINS, ()))
+        self.server.provider_in_chunks = options.get(CONF_PROVIDER_IN_CHUNKS, False)
         self.key_watch.factor = key_factor(options)
         self.apply_access()
         engine.policy = policy_of(options)

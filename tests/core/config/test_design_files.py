@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from zeroconf_ai.accounting.usage.influx import InfluxTarget
 from zeroconf_ai.backends.catalogue import ModelOverride
 from zeroconf_ai.config.backend_config import BackendConfig
 from zeroconf_ai.config.document import ConfigError
 from zeroconf_ai.config.providers_file import Configuration, read_config
-from zeroconf_ai.config.server_fields import CostAlert, InfluxSettings, ServerSettings
+from zeroconf_ai.config.server_fields import CostAlert, ServerSettings
 from zeroconf_ai.protocol.prices import Prices
 from zeroconf_ai.protocol.record import Auth, Capability, Cost, Placement
 from zeroconf_ai.routing.policy import ModelAlias, Strategy
@@ -172,7 +173,7 @@ models:
   qwen3: {providerId: attic, contextWindow: 4096}
 routing: {strategy: local_first}
 limits: {perAddress: {requestsPerMinute: 5}}
-server: {name: House, host: 127.0.0.1, authMode: none, admin: admin@example.net, advertise: no}
+server: {name: House, host: 127.0.0.1, authMode: none, admin: admin@example.net, advertise: no, providerInChunks: yes}
 usageTracking: {enabled: false}
 """
     found = read(text)
@@ -182,7 +183,14 @@ usageTracking: {enabled: false}
     assert found.policy.virtual_models["house"] == ModelAlias(("attic/qwen3",))
     assert found.policy.virtual_models["smart"] == ModelAlias(("house", "attic/qwen3", "Büro GPU (2)"))
     assert found.policy.strategy is Strategy.LOCAL_FIRST
-    assert found.server == ServerSettings("House", "127.0.0.1", None, None, Auth.NONE, admin="admin@example.net", advertise=False)
+    assert found.server == ServerSettings(
+        "House",
+        "127.0.0.1",
+        auth=Auth.NONE,
+        admin="admin@example.net",
+        advertise=False,
+        provider_in_chunks=True,
+    )
     assert found.usage.enabled is False
     assert [warning.partition(": ")[2][:30] for warning in found.warnings] == ["an entry of fallback_chain is "]
 
@@ -276,7 +284,7 @@ def test_design_file_storage_names_the_database_or_influxdb() -> None:
     assert read("usage_tracking: {storage: postgres, url: '${DB}'}", DB=url).usage.database == url
     text = "usage_tracking: {storage: influxdb, influxdb: {url: 'http://192.0.2.30:8086/', bucket: ai, org: home}}"
     found = read(text, INFLUXDB_TOKEN=SECRET)
-    assert found.usage.influx == InfluxSettings("http://192.0.2.30:8086", "ai", "home", SECRET)
+    assert found.usage.influx == InfluxTarget("http://192.0.2.30:8086", "ai", "home", SECRET)
     assert found.usage.database is None
     assert SECRET not in repr(found)
 

@@ -8,6 +8,7 @@ import aiohttp
 from aiohttp import web
 import jsonschema
 import openai
+from openai.types.chat import ChatCompletionMessageParam
 import pytest
 
 from zeroconf_ai.backends.base import Endpoint
@@ -210,6 +211,21 @@ async def test_body_that_is_not_a_json_object_is_refused(demo: Served, body: byt
     status, answer, _ = await demo.ask("POST", "chat/completions", data=body)
     assert status == 400
     assert answer["error"]["code"] == "invalid_json"
+
+
+@pytest.mark.parametrize("each", [False, True])
+@pytest.mark.parametrize("wants_usage", [False, True])
+async def test_stream_names_the_provider_in_the_first_chunk_or_in_each(demo: Served, each: bool, wants_usage: bool) -> None:
+    demo.gateway.provider_in_chunks = each
+    options = {"stream_options": {"include_usage": True}} if wants_usage else {}
+    async with demo.sdk() as client:
+        messages: list[ChatCompletionMessageParam] = [{"role": "user", "content": "count to 3"}]
+        stream = await client.chat.completions.create(model="demo-rules", messages=messages, stream=True, extra_body=options)
+        named = [(chunk.model_extra or {}).get("provider") for chunk in [chunk async for chunk in stream]]
+    demo.gateway.provider_in_chunks = False
+    assert len(named) > 3
+    assert named[0] == "demo-rules"
+    assert set(named[1:]) == ({"demo-rules"} if each else {None})
 
 
 async def test_stream_bytes_of_an_upstream_are_unchanged(session: aiohttp.ClientSession) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import Any, override
 
+import aiohttp
 import click
 from click.core import ParameterSource
 
@@ -16,6 +17,7 @@ from ..accounting.periods import local_zone
 from ..accounting.storage.database import DatabaseError, address_digest
 from ..accounting.store import KEEP_CHATS_SECONDS, AccountingStore
 from ..accounting.usage.generation import Recorders
+from ..accounting.usage.influx import InfluxTarget, InfluxWriter
 from ..accounting.usage.totals import Totals
 from ..engine import Engine
 from ..protocol.record import Auth
@@ -288,3 +290,12 @@ async def record_requests(
     stack.callback(await engine.attach(Accounting.of(store, metrics)))
     metrics.watch_budgets(lambda: [store.budgets.state(budget.id) for budget in store.budgets])
     return metrics, store.totals
+
+
+async def write_to_influx(stack: AsyncExitStack, engine: Engine, target: InfluxTarget) -> None:
+    """Also write the usage of the engine's requests to InfluxDB, until `stack` closes."""
+    session = await stack.enter_async_context(aiohttp.ClientSession())
+    writer = InfluxWriter(session, target)
+    writer.start()
+    stack.push_async_callback(writer.close)
+    stack.callback(await engine.attach(Accounting(writer)))

@@ -19,18 +19,19 @@ import click
 import orjson
 
 from ..accounting.store import AccountingStore
+from ..accounting.usage.influx import InfluxTarget
 from ..backends.base import BackendInfo
 from ..backends.demo.backend import CAPABILITIES, CHAT_MODEL, WORD_SECONDS, DemoBackend
 from ..engine import Engine
 from ..lan.interfaces import interface_addresses
 from ..presence.advertised_record import AdvertisedRecord, describe_engine
-from ..protocol.record import DEFAULT_PRIORITY, Auth, ServiceRecord
+from ..protocol.record import DEFAULT_PRIORITY, MAX_CONTACT, Auth, ServiceRecord, is_contact
 from ..server.administration.administration import Administration
 from ..server.administration.program import Program
 from ..server.app import create_app, create_runner
 from ..server.gateway import Gateway
 from . import admission, process, state
-from .admission import Admission, record_requests
+from .admission import Admission, record_requests, write_to_influx
 from .discover import scan
 from .first_key import first_key_text
 from .page import how_to_log_in, login_link, open_demo_store, page_address
@@ -56,8 +57,18 @@ class Options:
     as_json: bool
     admin: str | None = None
     """The contact that is advertised."""
+    provider_in_chunks: bool = False
     sources: Sources = field(default_factory=Sources)
     """The backends to serve; none: the built-in model."""
+    influx: InfluxTarget | None = None
+    """The InfluxDB server that gets the usage."""
+
+
+def _contact(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """Raises click.BadParameter for a contact that cannot be advertised."""
+    if value is not None and not is_contact(value):
+        raise click.BadParameter(f"Enter at most {MAX_CONTACT} printable characters, such as admin@example.net.")
+    return value
 
 
 @click.command("serve")
@@ -94,7 +105,12 @@ class Options:
     type=click.IntRange(0, 65535),
     help=f"The advertised priority. Clients prefer lower values.  [default: {DEFAULT_PRIORITY}]",
 )
-@click.option("--admin", metavar="CONTACT", help="The advertised contact of the administrator, such as a mail address.")
+@click.option(
+    "--admin", metavar="CONTACT", callback=_contact, help="The advertised contact of the administrator, such as a mail address."
+)
+@click.option(
+    "--provider-in-chunks", is_flag=True, help="Name the provider in every chunk of a stream, not only in the first one."
+)
 @click.option(
     "--delay",
     type=click.FloatRange(0.0, 10.0),
@@ -116,6 +132,7 @@ def command(
     saturn: bool | None,
     priority: int | None,
     admin: str | None,
+    provider_in_chunks: bool,
     delay: float,
     as_json: bool,
     **access: Any,
@@ -128,8 +145,8 @@ def command(
         raise click.UsageError("--demo cannot be combined with other backends. Remove --demo, or the other backends.")
     read = read_sources(sources)
     server, usage = read.server, read.usage
-    if usage.alerts or usage.influx is not None:
-        click.echo("Warning: alerts and InfluxDB in `usage_tracking:` are not used by this version.", err=True)
+    if usage.alerts:
+        click.echo("Warning: `alerts:` in `usage_tracking:` are not sent by this version.", err=True)
     if usage.database is not None and access["database"] is None:
         access["database"] = usage.database
     admitted = Admission(**access, demo=demo, file_auth=server.auth, tracking=usage.enabled)
@@ -146,7 +163,9 @@ def command(
         delay,
         as_json,
         admin or server.admin,
+        provider_in_chunks or bool(server.provider_in_chunks),
         sources,
+        usage.influx,
     )
     with state.identity(id_file or state.id_file()) as provider_id:
         try:
@@ -173,6 +192,8 @@ async def _serve(options: Options, provider_id: str) -> None:
         stack.push_async_callback(engine.close)
         first_key = await options.admission.make_first_key(store)
         metrics, totals = await record_requests(stack, engine, store, records=is_open_demo or options.admission.records)
+        if options.influx is not None:
+            await write_to_influx(stack, engine, options.influx)
         enforce_limits = partial(options.admission.enforce_limits, later, engine)
         supply = await _supply(stack, engine, options, store, enforce_limits)
         gateway = Gateway(
@@ -188,6 +209,7 @@ async def _serve(options: Options, provider_id: str) -> None:
             cors_origins=options.admission.origins,
         )
         program = Program(partial(state.save_home_only, gateway.id), partial(scan, provider_id))
+        gateway.provider_in_chunks = options.provider_in_chunks
         administration = _administration(options.admission, gateway, store, program)
         runner = create_runner(create_app(gateway, administration=administration))
         await runner.setup()

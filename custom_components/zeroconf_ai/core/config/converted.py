@@ -155,6 +155,7 @@ def _server(server: ServerSettings) -> dict[str, Any]:
         "admin": server.admin,
         "advertise": server.advertise,
         "saturn": server.saturn,
+        "provider_in_chunks": server.provider_in_chunks,
     }
     found = {key: value for key, value in values.items() if value is not None}
     return {"server": found} if found else {}

@@ -6,7 +6,8 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..protocol.record import Auth
+from ..accounting.usage.influx import InfluxTarget
+from ..protocol.record import MAX_CONTACT, Auth, is_contact
 from ..protocol.values import NANO
 from .connection_fields import resolve_secret
 from .document import Value, suggestion
@@ -14,14 +15,12 @@ from .fields import camel
 
 KEYS = ("server", "usage_tracking", "usageTracking")
 """The keys read by this module."""
-SERVER = ("hostname", "name", "host", "port", "priority", "auth_mode", "admin", "advertise", "saturn")
+SERVER = ("hostname", "name", "host", "port", "priority", "auth_mode", "admin", "advertise", "saturn", "provider_in_chunks")
 USAGE = ("enabled", "storage", "url", "alerts", "influxdb", "smtp")
 _SQLITE, _POSTGRES, _INFLUXDB = "sqlite", "postgres", "influxdb"
 _STORAGES = {_SQLITE: _SQLITE, _POSTGRES: _POSTGRES, "postgresql": _POSTGRES, _INFLUXDB: _INFLUXDB}
 _MAX_NAME_BYTES = 63
 """Of a DNS label (RFC 6763, 4.1.1)."""
-_MAX_CONTACT = 120
-"""Characters of the TXT key `admin`, so that the models have room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +37,8 @@ class ServerSettings:
     """The contact that is advertised."""
     advertise: bool | None = None
     saturn: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class InfluxSettings:
-    """An InfluxDB 2 server, or a later one with its API, that gets the usage."""
-
-    url: str
-    bucket: str
-    org: str = ""
-    token: str | None = field(default=None, repr=False)
+    provider_in_chunks: bool | None = None
+    """Whether each chunk of a stream names the provider, instead of the first one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +58,7 @@ class UsageSettings:
     enabled: bool | None = None
     database: str | None = field(default=None, repr=False)
     """The file or URL of the database; it may contain a password."""
-    influx: InfluxSettings | None = None
+    influx: InfluxTarget | None = None
     alerts: tuple[CostAlert, ...] = ()
 
 
@@ -97,6 +88,7 @@ def read_server(sections: Mapping[str, Value]) -> ServerSettings:
         _contact(given["admin"]) if "admin" in given else None,
         given["advertise"].flag() if "advertise" in given else None,
         given["saturn"].flag() if "saturn" in given else None,
+        given["provider_in_chunks"].flag() if "provider_in_chunks" in given else None,
     )
 
 
@@ -135,6 +127,7 @@ def server_schema() -> dict[str, Any]:
             "auth_mode": {"enum": [Auth.NONE.value, Auth.TOKEN.value]},
             "advertise": flag,
             "saturn": flag,
+            "provider_in_chunks": flag,
         }
     )
 
@@ -197,8 +190,8 @@ def _auth(value: Value) -> Auth:
 
 def _contact(value: Value) -> str:
     text = value.text()
-    if len(text) > _MAX_CONTACT or not text.isprintable():
-        raise value.error(f"admin must be a contact of at most {_MAX_CONTACT} printable characters, such as admin@example.net.")
+    if not is_contact(text):
+        raise value.error(f"admin must be a contact of at most {MAX_CONTACT} printable characters, such as admin@example.net.")
     return text
 
 
@@ -218,7 +211,7 @@ def _database(section: Value, given: Mapping[str, Value], storage: str, environm
     return url if storage == _SQLITE else None
 
 
-def _influx(section: Value, own: Value | None, environment: Mapping[str, str]) -> InfluxSettings:
+def _influx(section: Value, own: Value | None, environment: Mapping[str, str]) -> InfluxTarget:
     """The InfluxDB server of the file, or of the variables that InfluxDB's own clients read. Raises ConfigError."""
     given = {} if own is None else _given(own, ("url", "org", "bucket", "token"))
     found: dict[str, str] = {}
@@ -238,7 +231,7 @@ def _influx(section: Value, own: Value | None, environment: Mapping[str, str]) -
     valid = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
     if not valid and not _is_reference(found["url"]):
         raise given.get("url", where).error("the URL of InfluxDB must be one such as http://192.0.2.30:8086.")
-    return InfluxSettings(found["url"].rstrip("/"), found["bucket"], found.get("org", ""), found.get("token"))
+    return InfluxTarget(found["url"].rstrip("/"), found["bucket"], found.get("org", ""), found.get("token"))
 
 
 def _alert(value: Value) -> CostAlert:

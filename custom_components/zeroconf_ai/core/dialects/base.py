@@ -24,6 +24,8 @@ class ResponseWriter(ABC):
     """Sent to keep a silent stream alive."""
     provider: str = ""
     """Name of the provider, for dialects with a field for it."""
+    provider_in_each = False
+    """Whether each chunk of OpenAI's format names the provider, instead of the first one."""
     used: Callable[[], Usage] = Usage
     """The usage so far, estimated where the provider has not reported it."""
     dropped_tools: tuple[str, ...] = ()

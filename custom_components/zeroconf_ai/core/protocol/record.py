@@ -54,6 +54,15 @@ class Capability(StrEnum):
     AUDIO = "audio"
 
 
+MAX_CONTACT = 120
+"""Characters of `admin`, so that the models have room."""
+
+
+def is_contact(text: str) -> bool:
+    """Whether a text can be advertised as the contact of the administrator."""
+    return 0 < len(text) <= MAX_CONTACT and text.isprintable()
+
+
 class Auth(StrEnum):
     """How a caller authenticates."""
 

@@ -107,6 +107,8 @@ class Gateway:
         self.origins = Origins(cors_origins)
         self.key_proofs = KeyProofs()
         self.recent_responses = RecentResponses()
+        self.provider_in_chunks = False
+        """Whether each chunk of a stream in OpenAI's format names the provider, instead of the first one."""
         self.enabled = True
         """False: the gateway is disabled and answers public paths only."""
         self._started = time.monotonic()

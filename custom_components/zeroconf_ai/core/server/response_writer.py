@@ -65,6 +65,7 @@ async def _respond(
         headers["X-ZeroconfAI-Session"] = f'migrated; from="{origin}"; to="{target}"; summarized={moved.summarized}'
     reply.answer_id = writer.answer_id(reply.answer_id)
     writer.provider = reply.backend_name
+    writer.provider_in_each = gateway.provider_in_chunks
     writer.used = lambda: reply.used
     if not request.stream:
         return context.json(writer.body(reply.completion), headers=headers)

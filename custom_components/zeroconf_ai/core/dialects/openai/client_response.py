@@ -60,6 +60,10 @@ class OpenAIWriter(ResponseWriter):
         if events and not self._begun:
             self._begun = True
             events[0] = self._with_extras(events[0])
+            if self.provider_in_each:
+                events[1:] = map(self._with_provider, events[1:])
+        elif self.provider_in_each:
+            events = list(map(self._with_provider, events))
         return b"".join(map(sse.encode, events))
 
     def _without_usage(self, chunk: Chunk) -> bytes | None:
@@ -89,16 +93,25 @@ class OpenAIWriter(ResponseWriter):
         return orjson.dumps({**data, "choices": [], "usage": fields})
 
     def _with_extras(self, data: bytes) -> bytes:
-        """Append the provider's name, unless the upstream has set it, and the dropped tools; the other bytes stay unchanged."""
-        head = data.rstrip()
-        if not head.endswith(b"}"):
-            return data
+        """Append the provider's name, unless the upstream has set it, and the dropped tools."""
         extras = []
         if self.provider and _PROVIDER not in data:
             extras.append(_PROVIDER + b":" + orjson.dumps(self.provider))
         if self.dropped_tools:
             extras.append(b'"dropped_tools":' + orjson.dumps(self.dropped_tools))
-        if not extras:
+        return self._appended(data, extras)
+
+    def _with_provider(self, data: bytes) -> bytes:
+        """Append the provider's name, unless the upstream has set it."""
+        if not self.provider or _PROVIDER in data:
+            return data
+        return self._appended(data, [_PROVIDER + b":" + orjson.dumps(self.provider)])
+
+    @staticmethod
+    def _appended(data: bytes, extras: list[bytes]) -> bytes:
+        """The object with more fields at its end; the other bytes stay unchanged."""
+        head = data.rstrip()
+        if not extras or not head.endswith(b"}"):
             return data
         comma = b"" if head[:-1].strip() == b"{" else b","
         return b"".join((head[:-1], comma, b",".join(extras), b"}"))
@@ -107,7 +120,8 @@ class OpenAIWriter(ResponseWriter):
     def end(self) -> bytes:
         if self._continuous or not self._wants_usage:
             return sse.DONE
-        return sse.encode(self._usage_chunk()) + sse.DONE
+        last = self._usage_chunk()
+        return sse.encode(self._with_provider(last) if self.provider_in_each else last) + sse.DONE
 
     @override
     def failure(self, error: ApiError) -> bytes:
