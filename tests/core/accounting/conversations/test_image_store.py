@@ -2,13 +2,14 @@
 
 import asyncio
 from pathlib import Path
+import threading
 import time
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
 
-from zeroconf_ai.accounting.conversations import image_store
+from zeroconf_ai.accounting.conversations import image_folders, image_store
 from zeroconf_ai.accounting.conversations.conversation import Image, Owner, Role
 from zeroconf_ai.accounting.conversations.deletion import ORPHAN_SECONDS
 from zeroconf_ai.accounting.conversations.image_store import URL_SECONDS, ImageStore, Origin
@@ -222,3 +223,36 @@ async def test_without_a_folder_no_images_are_stored(file: Path) -> None:
 async def test_stored_image_opens_as_a_picture(kept: AccountingStore, folder: Path) -> None:
     image = await kept.images.add(ANNA, "c1", "m1", encoded("WEBP", "RGBA"), PAGE)
     assert opened(kept.images.file(image).read_bytes()).size == (image.width, image.height)
+
+
+async def test_images_of_a_database_server_are_in_the_folder_for_it(fresh_database: FreshDatabase, tmp_path: Path) -> None:
+    store = await AccountingStore.open(fresh_database.url, server_image_folder=tmp_path / "state" / "images")
+    image = await store.images.add(ANNA, "c1", "m1", PNG, PAGE)
+    expected = tmp_path / ("images" if fresh_database.url.startswith("sqlite") else "state/images")
+    assert files(expected) == [image.path]
+    await store.close()
+
+
+async def test_upload_that_is_cancelled_leaves_a_whole_image_or_none(
+    kept: AccountingStore, file: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing, release = threading.Event(), threading.Event()
+    write = image_folders.write
+
+    def slow(*arguments: Any) -> None:
+        writing.set()
+        assert release.wait(30)
+        write(*arguments)
+
+    monkeypatch.setattr(image_folders, "write", slow)
+    upload = asyncio.create_task(kept.images.add(ANNA, "c1", "m1", PNG, PAGE))
+    assert await asyncio.to_thread(writing.wait, 30)
+    upload.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await upload
+    release.set()
+    async with asyncio.timeout(30):
+        while not files(folder):
+            await asyncio.sleep(0.01)
+    [(row,)] = run(file, "SELECT conversation_id || '/' || message_id || '/' || filename FROM images")
+    assert files(folder) == [row]

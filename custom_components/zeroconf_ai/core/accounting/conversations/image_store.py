@@ -90,14 +90,8 @@ class ImageStore:
             row = {name: getattr(image, name) for name in Image.__dataclass_fields__}
             owned.insert_new(connection, images, row, "file")
 
-        await self._database.write(insert)
-        try:
-            async with self._files:
-                await asyncio.to_thread(image_folders.write, folder, self._database.id, image.path, encoded.data)
-        except OSError as err:
-            await self._database.write(lambda connection: connection.execute(delete(images).where(_is(image))))
-            _LOGGER.warning("The image of a conversation cannot be written to %s: %s", folder, err.strerror or err)
-            raise UnavailableError("The image cannot be stored at the moment.", code="image_not_stored") from err
+        # A caller that goes away in between must leave no row without a file.
+        await asyncio.shield(asyncio.create_task(self._store(folder, image, encoded.data, insert)))
         return image
 
     def file(self, image: Image) -> Path:
@@ -156,11 +150,22 @@ class ImageStore:
         """Remove the files of this database's images that are not in it any more. Raises DatabaseError."""
         if self._folder is None:
             return
-        async with self._files:
-            for conversation_id, paths in await asyncio.to_thread(image_folders.listed, self._folder, self._database.id):
-                known = await self._database.read(partial(_paths, conversation_id))
-                if gone := [path for path in paths if path not in known]:
+        for conversation_id, paths in await asyncio.to_thread(image_folders.listed, self._folder, self._database.id):
+            known = await self._database.read(partial(_paths, conversation_id))
+            if gone := [path for path in paths if path not in known]:
+                async with self._files:
                     await asyncio.to_thread(image_folders.remove_files, self._folder, conversation_id, gone)
+
+    async def _store(self, folder: Path, image: Image, data: bytes, insert: Callable[[Connection], None]) -> None:
+        """Insert the row, then write the file, so that `sweep` finds no file without a row. Raises as `add` does."""
+        await self._database.write(insert)
+        try:
+            async with self._files:
+                await asyncio.to_thread(image_folders.write, folder, self._database.id, image.path, data)
+        except OSError as err:
+            await self._database.write(lambda connection: connection.execute(delete(images).where(_is(image))))
+            _LOGGER.warning("The image of a conversation cannot be written to %s: %s", folder, err.strerror or err)
+            raise UnavailableError("The image cannot be stored at the moment.", code="image_not_stored") from err
 
     def _checked_folder(self) -> Path:
         if self._folder is None:
