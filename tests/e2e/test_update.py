@@ -109,9 +109,8 @@ async def test_update_settings_are_kept(updated: Updated) -> None:
 async def test_update_api_keys_keep_rights_and_limits(updated: Updated) -> None:
     keys = (await updated.client.call_service(DOMAIN, "list_keys", response=True))["keys"]
     moved = {"created", "last_used"}
-    assert [{name: key[name] for name in key.keys() - moved} for key in keys] == [
-        {name: key[name] for name in key.keys() - moved} for key in (FIRST, LAPTOP, TABLET)
-    ]
+    for key, before in zip(keys, (FIRST, LAPTOP, TABLET), strict=True):
+        assert {name: key[name] for name in before.keys() - moved} == {name: before[name] for name in before.keys() - moved}
     status = await updated.get("/v1/status", SECRETS["Laptop"])
     assert {name: limit["limit"] for name, limit in status["rate_limits"].items()} == {
         "requests": 600,

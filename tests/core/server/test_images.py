@@ -13,6 +13,7 @@ from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.protocol.record import Auth
 from zeroconf_ai.server.access.guard import Guard
 from zeroconf_ai.server.administration.administration import Administration
+from zeroconf_ai.server.gateway import Gateway
 
 from ...support.pictures import PLACE, SVG, animation, encoded, opened, photo, png_of
 from ...support.server import Served, served
@@ -231,3 +232,19 @@ async def test_page_uploads_with_its_session_from_its_own_origin_only(site: Serv
     assert status == 400, refused
     await store.keys.revoke(key.id)
     assert (await page.upload())[0] == 401
+
+
+async def test_page_of_a_demo_whose_link_logged_in_uploads_too(store: AccountingStore) -> None:
+    made: list[str] = []
+
+    def administration(gateway: Gateway) -> Administration:
+        page = Administration(gateway, store)
+        made.append(page.sessions.make_link(lambda: None))
+        return page
+
+    async with served(access=Guard(store.keys), images=store.images, administration=administration) as server:
+        page = Page(server)
+        await page.log_in(made[0])
+        status, body = await page.upload()
+        assert status == 200, body
+        assert (await server.ask("GET", body["url"]))[0] == 200

@@ -28,10 +28,10 @@ from ...protocol.errors import (
 from ...protocol.json import JSONDecodeError, loads
 from ..body_memory import BodyShare
 from ..dispatch import RequestContext, begin, internal_error
-from ..endpoints.images import PATH as IMAGES_PATH, owner_of, store_upload
+from ..endpoints.images import PATH as IMAGES_PATH, store_upload
 from ..gateway import Gateway
 from ..vanished_clients import watch_client
-from .chat import chats_of, follow_chat
+from .chat import chats_of, follow_chat, session_owner
 from .commands import COMMANDS
 from .context import Context
 from .fields import Body, text
@@ -181,13 +181,14 @@ class Administration:
         request = context.http
         _own_origin(request)
         session = self._session(request)
-        owner = owner_of(session.key_id, None)
-        if self._store is None or owner is None:
+        if self._store is None:
             raise NotFoundError("This server stores no images: it has no database.", code="not_offered")
         self._gateway.begin()
         share = context.share = BodyShare(self._gateway.body_memory, session.key_id or "")
         try:
-            return await store_upload(self._store.images, context, owner, Origin("page", None, session.name), IMAGES_PATH)
+            return await store_upload(
+                self._store.images, context, session_owner(session), Origin("page", None, session.name), IMAGES_PATH
+            )
         finally:
             share.release()
             self._gateway.end()

@@ -26,7 +26,7 @@ def chats_of(engine: Engine, store: AccountingStore) -> Chats:
 
 def follow_chat(chats: Chats | None, session: Session, request: web.Request) -> Follow:
     """Follows what happens in the conversation that a request names, if any. Raises NotFoundError without a database."""
-    return partial(_known(chats).follow, _owner(session), request.query.get("conversation_id"))
+    return partial(_known(chats).follow, session_owner(session), request.query.get("conversation_id"))
 
 
 _BY_LINK: Final = "link"
@@ -85,7 +85,7 @@ async def run_chat_command(
     key = None if store is None or session.key_id is None else store.keys.get(session.key_id)
     models = () if key is None else key.models
     caller = Caller(Source.PAGE, session.name, key_id=session.key_id, models=models, admin=True)
-    return await command(_known(chats), Person(_owner(session), caller), body)
+    return await command(_known(chats), Person(session_owner(session), caller), body)
 
 
 def _known(chats: Chats | None) -> Chats:
@@ -94,7 +94,8 @@ def _known(chats: Chats | None) -> Chats:
     return chats
 
 
-def _owner(session: Session) -> Owner:
+def session_owner(session: Session) -> Owner:
+    """Who owns the conversations and images of a session."""
     return Owner(key_id=session.key_id or _BY_LINK)
 
 
