@@ -45,6 +45,11 @@ export function moment(time: number | string, language: string): string {
   return new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "medium" }).format(date);
 }
 
+/** ISO 8601 as a day. */
+export function day(time: string, language: string): string {
+  return new Intl.DateTimeFormat(language, { dateStyle: "medium" }).format(new Date(time));
+}
+
 /** A day as YYYY-MM-DD in the browser's time zone. */
 export function isoDay(date: Date): string {
   const month = String(date.getMonth() + 1).padStart(2, "0");

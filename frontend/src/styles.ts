@@ -154,6 +154,33 @@ export const styles = css`
   label > * {
     font-size: 1rem;
   }
+  fieldset {
+    border: 1px solid var(--zai-line);
+    border-radius: 8px;
+    margin: 12px 0;
+    padding: 4px 12px 8px;
+    display: flex;
+    flex-wrap: wrap;
+    gap: 4px 24px;
+    min-width: 0;
+  }
+  legend {
+    color: var(--zai-quiet);
+    padding: 0 4px;
+  }
+  label.check {
+    flex-direction: row;
+    align-items: center;
+    gap: 8px;
+    min-height: 40px;
+    font-size: 1rem;
+    color: inherit;
+  }
+  label.check input {
+    min-height: 20px;
+    width: 20px;
+    accent-color: var(--zai-link);
+  }
   label.switch {
     flex-direction: row;
     align-items: center;
@@ -221,6 +248,16 @@ export const styles = css`
     border-radius: 5px;
     background: var(--zai-line);
     overflow: hidden;
+  }
+  .bar {
+    position: relative;
+  }
+  .bar > i {
+    position: absolute;
+    top: 0;
+    width: 2px;
+    height: 100%;
+    background: var(--zai-text);
   }
   .bar > div {
     height: 100%;

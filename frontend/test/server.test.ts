@@ -68,7 +68,14 @@ it("a command is a POST of JSON, and its error is the server's sentence", async 
     headers: { "Content-Type": "application/json" },
   });
   answers.set("budgets/set", [400, { error: { code: "invalid_value", message: "'amount' must be a number." } }]);
-  const refused = api().setBudget({ scope: "household", subject: "", period: "month", amount: NaN, action: "refuse" });
+  const refused = api().setBudget({
+    scope: "household",
+    subject: "",
+    period: "month",
+    amount: NaN,
+    action: "refuse",
+    thresholds: [80],
+  });
   await expect(refused).rejects.toEqual(new PageError("invalid_value", "'amount' must be a number."));
 });
 

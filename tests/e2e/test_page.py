@@ -179,6 +179,30 @@ async def test_page_models_chain_is_made_and_reordered_by_keyboard_and_changes_t
         await card.wait_for(state="detached")
 
 
+async def test_page_budget_is_made_changed_and_removed_and_a_test_alert_is_sent(site: GatewayHome) -> None:
+    async with browser(site, width=1280, height=1200) as page:
+        await open_tab(page, "Budgets")
+        await page.get_by_role("combobox", name=re.compile("^For")).select_option("Person")
+        await page.get_by_role("combobox", name=re.compile("^Person")).select_option(index=0)
+        await page.get_by_label("Amount").fill("5")
+        await page.get_by_label("Alert at (per cent)").fill("50, 90")
+        await page.get_by_role("button", name="Save budget").click()
+        await page.get_by_text("0.00 of 5.00 spent").wait_for()
+        await page.get_by_text("Alerts at 50, 90 %").wait_for()
+        await page.get_by_role("button", name="Change:").click()
+        await page.get_by_label("Amount").first.fill("7.5")
+        await page.get_by_role("button", name="Save budget").first.click()
+        await page.get_by_text("0.00 of 7.50 spent").wait_for()
+        await page.get_by_role("button", name="Remove:").click()
+        await page.get_by_role("button", name="Remove", exact=True).click()
+        await page.get_by_text("0.00 of 7.50 spent").wait_for(state="detached")
+        await page.get_by_label("Providers that do not answer").check()
+        await page.get_by_role("button", name="Save alerts").click()
+        await page.get_by_text("Saved.").wait_for()
+        await page.get_by_role("button", name="Send a test alert").click()
+        await page.get_by_text("Home Assistant: delivered").wait_for()
+
+
 async def test_page_created_key_is_shown_once_and_its_name_stays_text(site: GatewayHome) -> None:
     async with browser(site) as page:
         await open_tab(page, "API keys")

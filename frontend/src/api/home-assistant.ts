@@ -2,7 +2,8 @@ import { subscribeLasting, type OnConnected } from "./live-connection.js";
 import { HomeAssistantChat } from "./chat-home-assistant.js";
 import { findingApi, type Discovered } from "./finding.js";
 import { Flows, type FlowHome } from "./flows.js";
-import { PageError, type BudgetName, type PageApi } from "./page-api.js";
+import { PageError, type BudgetName, type NewBudget, type PageApi } from "./page-api.js";
+import { alertsApi } from "./alerts.js";
 import { routingApi } from "./routing.js";
 import type { ApiKey, Budget, Live, NewKey, RequestFilter, RequestPage, UsageGroup, UsageReport } from "./types.js";
 
@@ -35,6 +36,7 @@ const PANEL = "/zeroconf-ai";
 export class HomeAssistantApi implements PageApi {
   readonly settings = "/config/integrations/integration/zeroconf_ai";
   readonly can = { arrange: true, records: true };
+  readonly alerts = alertsApi((command, fields) => this.ask(command, fields));
   readonly routing = routingApi((command, fields) => this.ask(command, fields));
 
   readonly chat: HomeAssistantChat;
@@ -83,9 +85,9 @@ export class HomeAssistantApi implements PageApi {
     return (await this.ask<{ budgets: Budget[] }>("budgets")).budgets;
   }
 
-  setBudget(budget: Pick<Budget, "scope" | "subject" | "period" | "amount" | "action">): Promise<void> {
-    const { scope, subject, period, amount, action } = budget;
-    return this.ask("budgets/set", { scope, subject, period, amount, action });
+  setBudget(budget: NewBudget): Promise<void> {
+    const { scope, subject, period, amount, action, thresholds } = budget;
+    return this.ask("budgets/set", { scope, subject, period, amount, action, thresholds });
   }
 
   resetBudget({ scope, subject, period }: BudgetName): Promise<void> {

@@ -11,6 +11,7 @@ import type {
   UsageGroup,
   UsageReport,
 } from "./types";
+import type { AlertsApi } from "./alerts";
 import type { RoutingApi } from "./routing";
 import type { FindingApi } from "./finding";
 import type { Flows } from "./flows";
@@ -29,7 +30,7 @@ export interface PageApi {
   rotateKey(keyId: string): Promise<NewKey>;
   revokeKey(keyId: string): Promise<void>;
   budgets(): Promise<Budget[]>;
-  setBudget(budget: Pick<Budget, "scope" | "subject" | "period" | "amount" | "action">): Promise<void>;
+  setBudget(budget: NewBudget): Promise<void>;
   resetBudget(budget: BudgetName): Promise<void>;
   removeBudget(budget: BudgetName): Promise<void>;
   useProvider(backendId: string, enabled: boolean): Promise<void>;
@@ -42,6 +43,8 @@ export interface PageApi {
   readonly chat: ChatApi;
   /** Home Assistant's flows, which add providers; null: a configuration file does. */
   readonly flows: Flows | null;
+  /** Where alerts go; null: this home sends none. */
+  readonly alerts: AlertsApi | null;
   /** The address of a tab. */
   link(tab: string): string;
   /** The address where providers and the gateway are added; null: the page of this home adds none. */
@@ -62,6 +65,9 @@ export interface BudgetName {
   subject: string;
   period: Period;
 }
+
+/** What is set of a budget. */
+export type NewBudget = Pick<Budget, "scope" | "subject" | "period" | "amount" | "action" | "thresholds">;
 
 /** An error of the home; `message` is one sentence for people. */
 export class PageError extends Error {

@@ -1,7 +1,7 @@
 import { streamLasting, type OnConnected } from "./live-connection.js";
 import { ServerChat } from "./chat-server.js";
 import { findingApi, type Discovered } from "./finding.js";
-import { PageError, type BudgetName, type PageApi } from "./page-api.js";
+import { PageError, type BudgetName, type NewBudget, type PageApi } from "./page-api.js";
 import { routingApi } from "./routing.js";
 import type { ApiKey, Budget, Live, NewKey, RequestFilter, RequestPage, UsageGroup, UsageReport } from "./types.js";
 
@@ -55,6 +55,7 @@ export class ServerApi implements PageApi {
   readonly settings = null;
   readonly flows = null;
   readonly can: PageApi["can"];
+  readonly alerts = null;
   readonly routing = routingApi((command, fields) => this.ask(command, fields));
   readonly chat: ServerChat;
 
@@ -107,9 +108,9 @@ export class ServerApi implements PageApi {
     return (await this.ask<{ budgets: Budget[] }>("budgets")).budgets;
   }
 
-  async setBudget(budget: Pick<Budget, "scope" | "subject" | "period" | "amount" | "action">): Promise<void> {
-    const { scope, subject, period, amount, action } = budget;
-    await this.ask("budgets/set", { scope, subject, period, amount, action });
+  async setBudget(budget: NewBudget): Promise<void> {
+    const { scope, subject, period, amount, action, thresholds } = budget;
+    await this.ask("budgets/set", { scope, subject, period, amount, action, thresholds });
   }
 
   async resetBudget({ scope, subject, period }: BudgetName): Promise<void> {

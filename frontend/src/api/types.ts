@@ -189,4 +189,6 @@ export interface Budget {
   action: "refuse" | "free_only";
   thresholds: number[];
   renews: string;
+  /** When all of it is spent at the rate of the period so far; null: not within the period. */
+  spent_on: string | null;
 }

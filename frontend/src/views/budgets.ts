@@ -1,41 +1,69 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { customElement, state } from "lit/decorators.js";
-import type { ApiKey, Budget, Period } from "../api/types.js";
-import { count, moment } from "../format.js";
+import { repeat } from "lit/directives/repeat.js";
+import type { Callers, Named } from "../api/routing.js";
+import type { Budget, Period } from "../api/types.js";
+import { bar } from "../bar.js";
+import { button, card, loading } from "../elements.js";
+import { count, day, moment } from "../format.js";
+import "./alerts-card.js";
+import { budgetFields, readBudget } from "./budget-fields.js";
 import { View, field } from "./view.js";
 
-/** Budgets with what is spent of them. */
+const SCOPES = ["household", "user", "key", "backend"] as const;
+
+/** Budgets with what is spent of them, and where alerts go. */
 @customElement("zai-budgets")
 export class Budgets extends View {
   @state() private budgets: Budget[] | null = null;
-  @state() private keys: ApiKey[] = [];
+  @state() private callers: Callers = { keys: [], users: [] };
   @state() private scope: Budget["scope"] = "household";
+  /** The id of the budget that is changed, and what is asked about it. */
+  @state() private open: { id: string; what: "change" | "reset" | "remove" } | null = null;
 
-  override connectedCallback(): void {
-    super.connectedCallback();
+  protected override firstUpdated(): void {
     void this.run(() => this.load());
   }
 
   private async load(): Promise<void> {
-    [this.budgets, { keys: this.keys }] = await Promise.all([this.api.budgets(), this.api.keys()]);
+    [this.budgets, this.callers] = await Promise.all([this.api.budgets(), this.api.routing.callers()]);
   }
 
   protected override render(): TemplateResult {
+    const { texts, budgets } = this;
+    if (budgets === null) return this.error ? html`${this.errorLine()}` : loading(texts("common.loading"));
+    return html`${this.errorLine()} ${budgets.length === 0 ? card(texts("budgets.empty")) : nothing}
+    ${repeat(
+      budgets,
+      (budget) => budget.budget_id,
+      (budget) => this.budget(budget),
+    )}
+    ${this.newBudget()}
+    ${
+      this.api.alerts
+        ? html`<zai-alerts-card .api=${this.api} .texts=${texts} .language=${this.language}></zai-alerts-card>`
+        : nothing
+    }`;
+  }
+
+  private newBudget(): TemplateResult {
     const { texts } = this;
-    return html`<form class="card row" @submit=${(event: SubmitEvent) => this.save(event)}>
+    const subjects = this.subjects();
+    return card(
+      html`<form class="row end" @submit=${(event: SubmitEvent) => this.create(event)}>
         <label
           >${texts("budgets.for")}
           <select
             name="scope"
             @change=${(event: Event) => (this.scope = (event.target as HTMLSelectElement).value as Budget["scope"])}
           >
-            ${(["household", "key", "backend"] as const).map(
-              (scope) => html`<option value=${scope}>${texts(`budgets.${scope}`)}</option>`,
+            ${SCOPES.filter((scope) => scope !== "user" || this.callers.users.length > 0).map(
+              (scope) =>
+                html`<option value=${scope} ?selected=${scope === this.scope}>${texts(`budgets.${scope}`)}</option>`,
             )}
           </select>
         </label>
-        ${this.subjects()}
-        <label>${texts("budgets.amount")} <input name="amount" type="number" min="0" step="0.01" required /></label>
+        ${subjects === null ? nothing : this.subject(subjects)}
         <label
           >${texts("budgets.each")}
           <select name="period">
@@ -44,85 +72,133 @@ export class Budgets extends View {
             )}
           </select>
         </label>
-        <label
-          >${texts("budgets.then")}
-          <select name="action">
-            ${(["free_only", "refuse"] as const).map(
-              (action) => html`<option value=${action}>${texts(`budgets.${action}`)}</option>`,
-            )}
-          </select>
-        </label>
-        <button class="main" ?disabled=${this.busy}>${texts("budgets.save")}</button>
-      </form>
-      ${this.errorLine()}
-      ${this.budgets?.length === 0 ? html`<div class="card quiet">${texts("budgets.empty")}</div>` : nothing}
-      ${this.budgets?.map((budget) => this.budget(budget))}`;
+        ${budgetFields(texts)}
+        ${button(texts("budgets.save"), { kind: "main", disabled: this.busy || subjects?.length === 0 })}
+      </form>`,
+      texts("budgets.new"),
+    );
   }
 
-  private subjects(): TemplateResult | typeof nothing {
-    if (this.scope === "household") return nothing;
-    const subjects =
-      this.scope === "key"
-        ? this.keys.map(({ key_id, name }) => [key_id, name])
-        : (this.live?.members ?? []).filter((member) => member.kind === "backend").map(({ id, name }) => [id, name]);
+  private subject(subjects: Named[]): TemplateResult {
+    const { texts } = this;
+    if (subjects.length === 0) return html`<span class="quiet">${texts("budgets.nobody")}</span>`;
     return html`<label
-      >${this.texts(`budgets.${this.scope}`)}
+      >${texts(`budgets.${this.scope}`)}
       <select name="subject" required>
-        ${subjects.map(([id, name]) => html`<option value=${id ?? ""}>${name}</option>`)}
+        ${subjects.map(({ id, name }) => html`<option value=${id}>${name}</option>`)}
       </select>
     </label>`;
   }
 
-  private budget(budget: Budget): TemplateResult {
-    const { texts, language } = this;
-    return html`<div class="card">
-      <div class="row spread">
-        <b>${budget.owner}</b>
-        <span class="quiet">${texts(`common.${budget.period}`)} · ${texts(`budgets.${budget.action}`)}</span>
-      </div>
-      <p>
-        ${texts("budgets.spent", { spent: budget.spent.toFixed(2), amount: budget.amount.toFixed(2) })}
-        (${count(Math.round(budget.percent), language)} %) ·
-        ${texts("budgets.renews", { when: moment(budget.renews, language) })}
-      </p>
-      <div
-        class="bar ${budget.percent >= 100 ? "spent" : budget.percent >= Math.min(...budget.thresholds, 100) ? "near" : ""}"
-        role="meter"
-        aria-valuemin="0"
-        aria-valuemax="100"
-        aria-valuenow=${Math.min(100, budget.percent)}
-        aria-label=${budget.owner}
-      >
-        <div .style=${`width: ${Math.min(100, budget.percent)}%`}></div>
-      </div>
-      <div class="row above">
-        <button ?disabled=${this.busy} @click=${() => this.change(() => this.api.resetBudget(budget))}>
-          ${texts("budgets.reset")}
-        </button>
-        <button class="danger" ?disabled=${this.busy} @click=${() => this.change(() => this.api.removeBudget(budget))}>
-          ${texts("budgets.remove")}
-        </button>
-      </div>
-    </div>`;
+  /** What a budget of the chosen scope can be for; null: the household needs no choice. */
+  private subjects(): Named[] | null {
+    switch (this.scope) {
+      case "household":
+        return null;
+      case "key":
+        return this.callers.keys;
+      case "user":
+        return this.callers.users;
+      case "backend":
+        return (this.live?.members ?? []).filter((member) => member.kind === "backend");
+    }
   }
 
-  private save(event: SubmitEvent): void {
-    event.preventDefault();
-    const data = new FormData(event.target as HTMLFormElement);
-    void this.change(() =>
-      this.api.setBudget({
-        scope: field(data, "scope") as Budget["scope"],
-        subject: field(data, "subject"),
-        period: field(data, "period") as Period,
-        amount: Number(field(data, "amount")),
-        action: field(data, "action") as Budget["action"],
-      }),
+  private budget(budget: Budget): TemplateResult {
+    const { texts, language, open } = this;
+    const what = open?.id === budget.budget_id ? open.what : null;
+    return card(
+      html`<div class="row spread">
+          <b>${budget.owner}</b>
+          <span class="quiet">${texts(`common.${budget.period}`)} · ${texts(`budgets.${budget.action}`)}</span>
+        </div>
+        <p>
+          ${texts("budgets.spent", { spent: budget.spent.toFixed(2), amount: budget.amount.toFixed(2) })}
+          (${count(Math.round(budget.percent), language)} %) ·
+          ${texts("budgets.renews", { when: moment(budget.renews, language) })}
+        </p>
+        ${bar(budget.percent, budget.owner, budget.thresholds, budget.thresholds)}
+        <p class="quiet">
+          ${budget.thresholds.length ? texts("budgets.marks", { levels: budget.thresholds.join(", ") }) : nothing}
+          ${budget.spent_on ? texts("budgets.forecast", { when: day(budget.spent_on, language) }) : nothing}
+        </p>
+        ${what === "change" ? this.changing(budget) : what === null ? this.choices(budget) : this.sure(budget, what)}`,
     );
   }
 
-  private change(action: () => Promise<void>): Promise<void> {
+  private choices(budget: Budget): TemplateResult {
+    const ask = (what: "change" | "reset" | "remove") => (): void => {
+      this.open = { id: budget.budget_id, what };
+    };
+    const named = (what: string): string => `${this.texts(`budgets.${what}`)}: ${budget.owner}`;
+    return html`<div class="row above">
+      ${button(this.texts("budgets.change"), { disabled: this.busy, name: named("change"), press: ask("change") })}
+      ${button(this.texts("budgets.reset"), { disabled: this.busy, name: named("reset"), press: ask("reset") })}
+      ${button(this.texts("budgets.remove"), {
+        kind: "danger",
+        disabled: this.busy,
+        name: named("remove"),
+        press: ask("remove"),
+      })}
+    </div>`;
+  }
+
+  private changing(budget: Budget): TemplateResult {
+    return html`<form class="row end above" @submit=${(event: SubmitEvent) => this.change(event, budget)}>
+      ${budgetFields(this.texts, budget)} ${button(this.texts("budgets.save"), { kind: "main", disabled: this.busy })}
+      ${this.cancel()}
+    </form>`;
+  }
+
+  private sure(budget: Budget, what: "reset" | "remove"): TemplateResult {
+    const { texts, api } = this;
+    const act = (): Promise<void> => (what === "reset" ? api.resetBudget(budget) : api.removeBudget(budget));
+    return html`<div class="row above" role="alert">
+      ${texts(`budgets.${what}_sure`, { name: budget.owner })}
+      ${button(texts(`budgets.${what}`), { kind: "danger", disabled: this.busy, press: () => this.save(act) })}
+      ${this.cancel()}
+    </div>`;
+  }
+
+  private cancel(): TemplateResult {
+    return button(this.texts("common.cancel"), { press: () => (this.open = null) });
+  }
+
+  private create(event: SubmitEvent): void {
+    event.preventDefault();
+    const form = event.target as HTMLFormElement;
+    const data = new FormData(form);
+    const found = this.read(data);
+    if (found === null) return;
+    const budget = {
+      scope: this.scope,
+      subject: field(data, "subject"),
+      period: field(data, "period") as Period,
+      ...found,
+    };
+    void this.save(async () => {
+      await this.api.setBudget(budget);
+      form.reset();
+      this.scope = "household";
+    });
+  }
+
+  private change(event: SubmitEvent, budget: Budget): void {
+    event.preventDefault();
+    const found = this.read(new FormData(event.target as HTMLFormElement));
+    if (found !== null) void this.save(() => this.api.setBudget({ ...budget, ...found }));
+  }
+
+  private read(data: FormData): ReturnType<typeof readBudget> {
+    const found = readBudget(data);
+    this.error = found === null ? this.texts("budgets.thresholds_invalid") : "";
+    return found;
+  }
+
+  private save(action: () => Promise<void>): Promise<void> {
     return this.run(async () => {
       await action();
+      this.open = null;
       await this.load();
     });
   }

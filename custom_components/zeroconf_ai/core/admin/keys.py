@@ -100,7 +100,10 @@ def check_expiry(expires: float | None) -> None:
 
 
 def describe_budget(state: BudgetState, owner: str) -> dict[str, Any]:
-    """A budget with what was spent of it in the running period. Money is in whole units; `owner` is the name of its subject."""
+    """A budget with what was spent of it in the running period. Money is in whole units; `owner` is the name of its subject.
+
+    `spent_on`: when all of it is spent at the rate of the period so far (ISO 8601); None: not within the period.
+    """
     budget = state.budget
     return {
         "budget_id": budget.id,
@@ -115,6 +118,7 @@ def describe_budget(state: BudgetState, owner: str) -> dict[str, Any]:
         "action": budget.action.value,
         "thresholds": list(budget.thresholds),
         "renews": iso_time(state.period.end),
+        "spent_on": iso_time(state.spent_at(time.time())),
     }
 
 

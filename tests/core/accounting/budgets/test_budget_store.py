@@ -16,7 +16,8 @@ import pytest
 from zeroconf_ai.accounting.admission import AdmissionRequest
 from zeroconf_ai.accounting.budget import Action, BudgetEvent, Scope, make_budget, parse_amount
 from zeroconf_ai.accounting.budgets.balances import BudgetWindow
-from zeroconf_ai.accounting.periods import Period, Windows, window
+from zeroconf_ai.accounting.budgets.budget_store import BudgetState
+from zeroconf_ai.accounting.periods import Period, Window, Windows, window
 from zeroconf_ai.accounting.storage.database import Database
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage.generation import Outcome
@@ -388,3 +389,23 @@ def test_budget_any_order_of_events_never_overspent(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Database, "shared", shared)
         asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("spent", "passed", "expected"),
+    [
+        (5.0, 0.25, 0.5),  # half of it in a quarter of the period
+        (9.0, 0.5, 0.5 * 10 / 9),
+        (4.0, 0.5, None),  # it lasts beyond the period
+        (5.0, 0.05, None),  # too early for a forecast
+        (0.0, 0.5, None),
+        (10.0, 0.5, None),  # spent already
+        (12.0, 0.5, None),
+    ],
+)
+def test_budget_forecast_follows_the_rate_of_the_period(spent: float, passed: float, expected: float | None) -> None:
+    budget = make_budget(Scope.HOUSEHOLD, None, 10 * NANO, Period.DAY)
+    begin, length = 1_000_000.0, 86_400.0
+    state = BudgetState(budget, Window("1970-01-12", begin, begin + length), round(spent * NANO), 0)
+    found = state.spent_at(begin + passed * length)
+    assert found == (None if expected is None else pytest.approx(begin + expected * length))

@@ -27,6 +27,8 @@ from .shared_balances import SharedBalances
 _LOGGER = logging.getLogger(__name__)
 
 _LIMIT_PREFIX = "limit:"
+_RATE_SHARE = 0.1
+"""The share of a period after which its rate is used for a forecast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,17 @@ class BudgetState:
     def percent(self) -> float:
         """The spent share."""
         return 100.0 * self.spent / self.budget.amount if self.budget.amount else 100.0
+
+    def spent_at(self, now: float) -> float | None:
+        """When all is spent at the rate of this period so far, in seconds since the epoch; None: not within the period.
+
+        None also in the first tenth of the period, whose rate says little, and for a budget that is spent already.
+        """
+        passed, length = now - self.period.start, self.period.end - self.period.start
+        if self.spent <= 0 or self.spent >= self.budget.amount or passed < _RATE_SHARE * length:
+            return None
+        when = self.period.start + passed * self.budget.amount / self.spent
+        return when if when < self.period.end else None
 
 
 class BudgetStore:

@@ -25,7 +25,7 @@ from ...protocol.values import NANO
 from . import finding
 from .chat import CHAT_COMMANDS, ChatCommand, run_chat_command
 from .context import Context
-from .fields import Body, choice, day, flag, long_text, number, optional_number, optional_text, text, texts
+from .fields import Body, choice, day, flag, long_text, number, optional_number, optional_text, percentages, text, texts
 
 _NAME_LIMIT = 100
 
@@ -91,7 +91,10 @@ async def _set_budget(context: Context) -> Any:
         raise InvalidRequestError("'subject' must name the key, user or provider.", param="subject")
     amount = round(number(body, "amount", 0, LARGEST // NANO) * NANO)
     action = choice(body, "action", Action) if "action" in body else None
-    await context.accounting.budgets.set(scope, subject or None, amount, period, action=action, actor=context.actor)
+    levels = percentages(body, "thresholds", 10) if "thresholds" in body else None
+    await context.accounting.budgets.set(
+        scope, subject or None, amount, period, action=action, thresholds=levels, actor=context.actor
+    )
 
 
 async def _reset_budget(context: Context) -> Any:

@@ -49,6 +49,14 @@ def texts(body: Body, name: str, most: int) -> list[str]:
     raise InvalidRequestError(f"'{name}' must be a list of at most {most} texts.", param=name)
 
 
+def percentages(body: Body, name: str, most: int) -> list[int]:
+    """A list of at most `most` whole numbers from 1 to 100."""
+    found = body.get(name)
+    if isinstance(found, list) and len(found) <= most and all(type(one) is int and 1 <= one <= 100 for one in found):
+        return found
+    raise InvalidRequestError(f"'{name}' must be a list of at most {most} whole numbers from 1 to 100.", param=name)
+
+
 def flag(body: Body, name: str) -> bool:
     """A required boolean."""
     found = body.get(name)
