@@ -18,6 +18,7 @@ from zeroconf_ai.alerts.alert import (
     Alert,
     AlertKind,
     budget_alert,
+    cost_alert,
     discovered_alert,
     key_alert,
     loss_alert,
@@ -43,6 +44,7 @@ def every_alert(name: str) -> list[Alert]:
         provider_alert([("a", name, None)], up=True),
         discovered_alert("a", name, name),
         loss_alert(),
+        cost_alert("2026-11", 40 * NANO, 41 * NANO, name),
         trial_alert(name),
     ]
 

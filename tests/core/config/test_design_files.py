@@ -6,10 +6,11 @@ import pytest
 
 from zeroconf_ai.accounting.usage.influx import InfluxTarget
 from zeroconf_ai.backends.catalogue import ModelOverride
+from zeroconf_ai.config.alert_fields import CostAlert, SmtpSettings
 from zeroconf_ai.config.backend_config import BackendConfig
 from zeroconf_ai.config.document import ConfigError
 from zeroconf_ai.config.providers_file import Configuration, read_config
-from zeroconf_ai.config.server_fields import CostAlert, ServerSettings
+from zeroconf_ai.config.server_fields import ServerSettings
 from zeroconf_ai.protocol.prices import Prices
 from zeroconf_ai.protocol.record import Auth, Capability, Cost, Placement
 from zeroconf_ai.routing.policy import ModelAlias, Strategy
@@ -125,8 +126,10 @@ def test_design_file_of_the_server_is_read_as_it_stands() -> None:
     )
     assert (found.usage.enabled, found.usage.database, found.usage.influx) == (True, None, None)
     assert found.usage.alerts == (CostAlert(40_000_000_000, ("admin@home.local",)),)
-    assert found.warnings == ()
+    (warning,) = found.warnings
+    assert warning.startswith("p.yaml:32:5: alerts by mail go through the mail server of this machine.")
     assert SECRET not in repr(found)
+    assert read(SERVER, SMTP_HOST="mail.example.net").warnings == ()
 
 
 def test_design_file_of_the_router_is_read_as_it_stands() -> None:
@@ -246,6 +249,11 @@ def test_design_file_variable_overrides_a_setting(name: str, value: str, attribu
         ("usage_tracking: {storage: postgres}", "p.yaml:1:27: storage postgres needs `url: postgresql://"),
         ("usage_tracking: {storage: influxdb}", "p.yaml:1:17: storage influxdb needs `influxdb: {url: …}`"),
         ("usage_tracking: {alerts: [{type: costs, value: 1}]}", "p.yaml:1:34: this type of alert is not known."),
+        (
+            "usage_tracking: {alerts: [{type: cost_threshold, value: 1, notify: [a@b, me]}]}",
+            "p.yaml:1:74: notify must be a mail address, the URL of a webhook, or ntfy:TOPIC.",
+        ),
+        ("usage_tracking: {smtp: {security: ssl}}", "p.yaml:1:35: this security is not known. Known: starttls, tls, none."),
         ("usage_tracking: {alerts: [{type: cost_threshold}]}", "p.yaml:1:27: an alert needs `value:`."),
         ("providers: [{id: a, type: vllm}]\nmodels: [{id: m, providerId: b}]", "p.yaml:2:30: this file has no such provider."),
         ("providers: [{id: a, type: vllm}]\nmodels: [{providerId: a}]", "p.yaml:2:10: a model needs `id:`."),
@@ -287,6 +295,14 @@ def test_design_file_storage_names_the_database_or_influxdb() -> None:
     assert found.usage.influx == InfluxTarget("http://192.0.2.30:8086", "ai", "home", SECRET)
     assert found.usage.database is None
     assert SECRET not in repr(found)
+
+
+def test_design_file_mail_server_is_read_with_its_usual_port() -> None:
+    text = "usage_tracking: {smtp: {host: mail.example.net, user: me, password: '${MAIL}', sender: ai@example.net}}"
+    found = read(text, MAIL=SECRET).usage.smtp
+    assert found == SmtpSettings("mail.example.net", 587, "starttls", "me", SECRET, "ai@example.net")
+    assert SECRET not in repr(found)
+    assert read("usage_tracking: {smtp: {security: tls, port: 4650}}").usage.smtp == SmtpSettings(port=4650, security="tls")
 
 
 def test_design_file_host_name_that_is_an_address_is_listened_on() -> None:

@@ -24,11 +24,12 @@ class AlertKind(StrEnum):
     PROVIDER_UP = "provider_up"
     PROVIDER_DISCOVERED = "provider_discovered"
     RECORDS_LOST = "records_lost"
+    COST_THRESHOLD = "cost_threshold"
     TEST = "test"
 
 
-CHOICES = tuple(kind for kind in AlertKind if kind is not AlertKind.TEST)
-"""The kinds that an owner chooses from."""
+CHOICES = tuple(kind for kind in AlertKind if kind not in (AlertKind.TEST, AlertKind.COST_THRESHOLD))
+"""The kinds that an owner chooses from. Thresholds of costs are those of the file of `serve`."""
 DEFAULT_KINDS = (AlertKind.BUDGET_THRESHOLD, AlertKind.BUDGET_EXCEEDED, AlertKind.KEY_UNUSUAL_USE)
 
 
@@ -152,6 +153,19 @@ def loss_alert() -> Alert:
         {},
         {},
         topic="records_lost",
+    )
+
+
+def cost_alert(month: str, threshold: int, spent: int, currency: str) -> Alert:
+    """The cost of a month (`2026-11`) reached a threshold; both in nano-units."""
+    return Alert(
+        AlertKind.COST_THRESHOLD,
+        f"AI cost: {threshold / NANO:.2f} reached",
+        f"{spent / NANO:.2f} {{currency}} were spent on AI in {month}; you wanted to know from {threshold / NANO:.2f} on.",
+        {"currency": currency},
+        {"month": month, "threshold": threshold / NANO, "spent": spent / NANO, "currency": currency},
+        subject=f"{month}:{threshold}",
+        topic="cost",
     )
 
 

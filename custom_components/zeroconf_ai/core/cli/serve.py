@@ -19,9 +19,9 @@ import click
 import orjson
 
 from ..accounting.store import AccountingStore
-from ..accounting.usage.influx import InfluxTarget
 from ..backends.base import BackendInfo
 from ..backends.demo.backend import CAPABILITIES, CHAT_MODEL, WORD_SECONDS, DemoBackend
+from ..config.server_fields import UsageSettings
 from ..engine import Engine
 from ..lan.interfaces import interface_addresses
 from ..presence.advertised_record import AdvertisedRecord, describe_engine
@@ -32,6 +32,7 @@ from ..server.app import create_app, create_runner
 from ..server.gateway import Gateway
 from . import admission, process, state
 from .admission import Admission, record_requests, write_to_influx
+from .cost_alerts import watch_costs
 from .discover import scan
 from .first_key import first_key_text
 from .page import how_to_log_in, login_link, open_demo_store, page_address
@@ -60,8 +61,8 @@ class Options:
     provider_in_chunks: bool = False
     sources: Sources = field(default_factory=Sources)
     """The backends to serve; none: the built-in model."""
-    influx: InfluxTarget | None = None
-    """The InfluxDB server that gets the usage."""
+    usage: UsageSettings = field(default_factory=UsageSettings)
+    """Where the usage also goes, and the alerts."""
 
 
 def _contact(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
@@ -145,8 +146,6 @@ def command(
         raise click.UsageError("--demo cannot be combined with other backends. Remove --demo, or the other backends.")
     read = read_sources(sources)
     server, usage = read.server, read.usage
-    if usage.alerts:
-        click.echo("Warning: `alerts:` in `usage_tracking:` are not sent by this version.", err=True)
     if usage.database is not None and access["database"] is None:
         access["database"] = usage.database
     admitted = Admission(**access, demo=demo, file_auth=server.auth, tracking=usage.enabled)
@@ -165,7 +164,7 @@ def command(
         admin or server.admin,
         provider_in_chunks or bool(server.provider_in_chunks),
         sources,
-        usage.influx,
+        usage,
     )
     with state.identity(id_file or state.id_file()) as provider_id:
         try:
@@ -192,8 +191,9 @@ async def _serve(options: Options, provider_id: str) -> None:
         stack.push_async_callback(engine.close)
         first_key = await options.admission.make_first_key(store)
         metrics, totals = await record_requests(stack, engine, store, records=is_open_demo or options.admission.records)
-        if options.influx is not None:
-            await write_to_influx(stack, engine, options.influx)
+        if options.usage.influx is not None:
+            await write_to_influx(stack, engine, options.usage.influx)
+        await watch_costs(stack, engine, totals, options.usage)
         enforce_limits = partial(options.admission.enforce_limits, later, engine)
         supply = await _supply(stack, engine, options, store, enforce_limits)
         gateway = Gateway(

@@ -3,8 +3,9 @@
 The provider's own ID, trusted identities, cached providers, the database, and the home-only switch.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+import logging
 import os
 from pathlib import Path
 import socket
@@ -21,6 +22,10 @@ from ..protocol.errors import UnavailableError
 if sys.platform != "win32":
     import fcntl
 
+_LOGGER = logging.getLogger(__name__)
+
+_COST_ALERTS = "cost-alerts.json"
+"""The thresholds of costs of which people were notified."""
 _DATABASES = "databases.json"
 """The ids of the databases that `serve --keys` has used, by their addresses' digests."""
 _HOME_ONLY = "home-only.json"
@@ -87,6 +92,28 @@ def remember_database(address: str, database_id: str) -> None:
     except OSError as err:
         message = f"The database ID cannot be saved in {file}: {err.strerror}. Set XDG_STATE_HOME to another folder."
         raise click.ClickException(message) from None
+
+
+def cost_alerts_told() -> dict[str, list[int]]:
+    """The thresholds of costs, in nano-units, of which people were notified, by month; empty if the file cannot be read."""
+    try:
+        found = json.loads((state_folder() / _COST_ALERTS).read_bytes())
+    except OSError, json.JSONDecodeError:
+        return {}
+    months = found.items() if isinstance(found, dict) else ()
+    return {month: [value for value in values if isinstance(value, int)] for month, values in months if isinstance(values, list)}
+
+
+def save_cost_alerts_told(told: Mapping[str, Sequence[int]]) -> None:
+    """Store the thresholds of `cost_alerts_told`. If that fails, they are told again after the next start."""
+    file = state_folder() / _COST_ALERTS
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fresh = file.with_suffix(".new")
+        fresh.write_bytes(orjson.dumps(dict(told)))
+        fresh.replace(file)
+    except OSError as err:
+        _LOGGER.warning("The alerts that were sent cannot be saved in %s: %s", file, err.strerror)
 
 
 def home_only(provider_id: str) -> bool:

@@ -171,6 +171,10 @@ def _usage(usage: UsageSettings) -> dict[str, Any]:
         influx = usage.influx
         values = {"url": influx.url, "org": influx.org, "bucket": influx.bucket, "token": influx.token}
         found |= {"storage": "influxdb", "influxdb": {key: value for key, value in values.items() if value}}
+    if usage.smtp is not None:
+        smtp = usage.smtp
+        names = ("host", "port", "security", "user", "password", "sender")
+        found["smtp"] = {name: value for name in names if (value := getattr(smtp, name)) is not None}
     if usage.alerts:
         found["alerts"] = [
             {"type": "cost_threshold", "value": alert.value / NANO, **({"notify": list(alert.notify)} if alert.notify else {})}

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from ..accounting.usage.influx import InfluxTarget
 from ..protocol.record import MAX_CONTACT, Auth, is_contact
-from ..protocol.values import NANO
+from .alert_fields import COST_THRESHOLD, SECURITIES, CostAlert, SmtpSettings, is_mail_address, read_alert, read_smtp, smtp_keys
 from .connection_fields import resolve_secret
 from .document import Value, suggestion
 from .fields import camel
@@ -42,16 +42,6 @@ class ServerSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class CostAlert:
-    """A cost in a calendar month of which somebody is notified."""
-
-    value: int
-    """In nano-units."""
-    notify: tuple[str, ...] = ()
-    """Mail addresses and URLs."""
-
-
-@dataclass(frozen=True, slots=True)
 class UsageSettings:
     """What is recorded of requests, and where; None: not configured."""
 
@@ -60,6 +50,8 @@ class UsageSettings:
     """The file or URL of the database; it may contain a password."""
     influx: InfluxTarget | None = None
     alerts: tuple[CostAlert, ...] = ()
+    smtp: SmtpSettings | None = None
+    """The server that carries alerts by mail; None: the one of this machine."""
 
 
 def read_server(sections: Mapping[str, Value]) -> ServerSettings:
@@ -107,12 +99,11 @@ def read_usage(sections: Mapping[str, Value], environment: Mapping[str, str]) ->
     influx = None
     if storage == _INFLUXDB or "influxdb" in given:
         influx = _influx(section, given.get("influxdb"), environment)
-    return UsageSettings(
-        given["enabled"].flag() if "enabled" in given else None,
-        database,
-        influx,
-        tuple(map(_alert, given["alerts"].items())) if "alerts" in given else (),
-    )
+    alerts = tuple(map(_alert, given["alerts"].items())) if "alerts" in given else ()
+    smtp = read_smtp(_given(given["smtp"], smtp_keys()) if "smtp" in given else None, environment)
+    if smtp is None and any(is_mail_address(target) for alert in alerts for target in alert.notify):
+        given["alerts"].warn("alerts by mail go through the mail server of this machine. Set `smtp: {host: …}` for another one.")
+    return UsageSettings(given["enabled"].flag() if "enabled" in given else None, database, influx, alerts, smtp)
 
 
 def server_schema() -> dict[str, Any]:
@@ -135,8 +126,9 @@ def server_schema() -> dict[str, Any]:
 def usage_schema() -> dict[str, Any]:
     """The JSON Schema of `usage_tracking:`."""
     text = {"type": "string"}
+    port = {"type": "integer", "minimum": 1, "maximum": 65535}
     notify = {"anyOf": [text, {"type": "array", "items": text}]}
-    alert = _object({"type": {"enum": ["cost_threshold"]}, "value": {"type": "number", "minimum": 0}, "notify": notify})
+    alert = _object({"type": {"enum": [COST_THRESHOLD]}, "value": {"type": "number", "minimum": 0}, "notify": notify})
     return _object(
         {
             "enabled": {"type": "boolean"},
@@ -144,6 +136,7 @@ def usage_schema() -> dict[str, Any]:
             "url": text,
             "influxdb": _object(dict.fromkeys(("url", "org", "bucket", "token"), text)),
             "alerts": {"type": "array", "items": alert},
+            "smtp": _object({**dict.fromkeys(smtp_keys(), text), "port": port, "security": {"enum": list(SECURITIES)}}),
         }
     )
 
@@ -236,14 +229,4 @@ def _influx(section: Value, own: Value | None, environment: Mapping[str, str]) -
 
 def _alert(value: Value) -> CostAlert:
     value.name = "an alert"
-    given = _given(value, ("type", "value", "notify"))
-    for needed in ("type", "value"):
-        if needed not in given:
-            raise value.error(f"an alert needs `{needed}:`.")
-    if (word := given["type"].text()) != "cost_threshold":
-        raise given["type"].error(f"this type of alert is not known. {suggestion(word, ['cost_threshold'])}")
-    notify: tuple[str, ...] = ()
-    if "notify" in given:
-        targets = given["notify"]
-        notify = (targets.text(),) if targets.is_single else targets.texts("name who is notified, or delete the line")
-    return CostAlert(round(given["value"].number(0, 999_999) * NANO), notify)
+    return read_alert(value, _given(value, ("type", "value", "notify")))
