@@ -18,6 +18,7 @@ export const member = (fields: Partial<LiveMember> = {}): LiveMember => ({
   running: 0,
   limit: null,
   waiting: 0,
+  preparations: [],
   latency_ms: 5,
   latencies_ms: [5],
   last_seen: 0,

@@ -11,6 +11,15 @@ export interface LiveModel {
 
 export type MemberState = "healthy" | "degraded" | "resting" | "offline" | "unauthorized";
 
+/** A backend wakes up, or loads a model. */
+export interface LivePreparation {
+  kind: "waking" | "loading";
+  model: string | null;
+  started: number;
+  /** Seconds; null: it was never measured. */
+  usual: number | null;
+}
+
 export interface LiveMember {
   id: string;
   name: string;
@@ -25,6 +34,7 @@ export interface LiveMember {
   running: number;
   limit: number | null;
   waiting: number;
+  preparations: LivePreparation[];
   latency_ms: number | null;
   latencies_ms: number[];
   last_seen: number | null;

@@ -6,6 +6,7 @@ import { button, loading } from "../elements.js";
 import { count, duration, money } from "../format.js";
 import "./add-ai.js";
 import "./discovery-check.js";
+import "./preparations.js";
 import { View } from "./view.js";
 
 const SHOWN_MODELS = 12;
@@ -120,6 +121,15 @@ export class Providers extends View {
             : nothing
         }
       </div>
+      ${
+        member.preparations.length
+          ? html`<zai-preparations
+              .items=${member.preparations}
+              .texts=${texts}
+              .language=${language}
+            ></zai-preparations>`
+          : nothing
+      }
       <div class="row models">${this.models(member)}</div>
       <div class="row above">
         ${

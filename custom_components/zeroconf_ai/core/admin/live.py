@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any, TypedDict, override
 
 from ..accounting.usage.generation import Generation, Recorder
@@ -22,6 +23,8 @@ RUNNING_LIMIT = 100
 """Running requests in a message."""
 MODEL_LIMIT = 200
 """Models of a provider in a message."""
+PREPARATION_LIMIT = 4
+"""Preparations of a provider in a message."""
 
 type Money = Mapping[str, float]
 """Amounts by currency (ISO 4217)."""
@@ -34,6 +37,16 @@ class LiveModel(TypedDict):
     warm: bool | None
     context_window: int | None
     capabilities: list[str] | None
+
+
+class LivePreparation(TypedDict):
+    """A backend wakes up, or loads a model. `started`: seconds since the epoch; `usual`: seconds, None if never measured."""
+
+    kind: str
+    """"waking" or "loading"."""
+    model: str | None
+    started: float
+    usual: float | None
 
 
 class LiveMember(TypedDict):
@@ -59,6 +72,8 @@ class LiveMember(TypedDict):
     limit: int | None
     """Parallel requests; None: unlimited."""
     waiting: int
+    preparations: list[LivePreparation]
+    """What it prepares before it answers, at most `PREPARATION_LIMIT`."""
     latency_ms: float | None
     latencies_ms: list[float]
     last_seen: float | None
@@ -223,6 +238,10 @@ def _member(member: Member, totals: Totals | None) -> LiveMember:
         "running": member.active,
         "limit": member.limiter.limit,
         "waiting": member.limiter.waiting,
+        "preparations": [
+            {"kind": one.kind.value, "model": one.model, "started": one.started, "usual": one.usual}
+            for one in islice(member.preparations, PREPARATION_LIMIT)
+        ],
         "latency_ms": None if member.latency is None else _milliseconds(member.latency),
         "latencies_ms": [_milliseconds(latency) for latency in member.latencies],
         "last_seen": member.last_seen,
@@ -232,7 +251,7 @@ def _member(member: Member, totals: Totals | None) -> LiveMember:
         "models": [
             {
                 "id": model.id,
-                "warm": model.warm,
+                "warm": member.is_warm(model.id),
                 "context_window": model.context_window,
                 "capabilities": None if model.capabilities is None else sorted(model.capabilities),
             }

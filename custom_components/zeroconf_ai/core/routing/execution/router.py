@@ -219,6 +219,8 @@ class Router:
         self._pool.notify_load(member.id)
         answer: Answer | None = None
         bill: Bill | None = None
+        loading = member.preparations.begin(candidate.model) if member.is_warm(candidate.model) is False else None
+        loaded = False
         began = time.perf_counter() - routing.started
         try:
             request, summarized, used = await self._fit(candidate, routing)
@@ -234,6 +236,9 @@ class Router:
             attempted = (*routing.attempts, Attempt(member.id, member.name))
             reply = Reply(self._pool, bill, answer, attempted, held)
             await reply.start()
+            loaded = sent.stream  # any other answer takes as long as its generation, too
+            if loading is not None or loaded:
+                member.preparations.answered(candidate.model)
         except BaseException as err:
             member.active -= 1
             if routing.running is not None:
@@ -253,6 +258,10 @@ class Router:
             if answer is not None:
                 await answer.close()
             raise
+        finally:
+            if loading is not None:
+                member.preparations.end(loading, measured=loaded)
+                self._pool.notify_load(member.id)
         routing.bills.append(bill)
         reply.handover = self._handover(candidate, routing, summarized, used)
         return reply

@@ -64,6 +64,8 @@ class Waker:
 
     async def _wake_and_wait(self, member: Member, wake: Wake) -> None:
         """Run the action, then check every second until the backend answers or the time is up."""
+        preparation = member.preparations.begin()
+        self._checker.notify_state(member)
         try:
             await wake.run()
             async with asyncio.timeout(wake.wait):
@@ -74,3 +76,6 @@ class Waker:
             return
         except Exception:
             _LOGGER.exception("The action that wakes %s failed", member.name)
+        finally:
+            member.preparations.end(preparation, measured=member.online)
+            self._checker.notify_state(member)

@@ -57,6 +57,10 @@ class HealthChecker:
         member.health = result.health
         self._pool.record_success(member, latency=result.latency)
 
+    def notify_state(self, member: Member) -> None:
+        """Notify the listeners that what a member prepares has changed."""
+        self._pool.notify_state(member.id)
+
     def forget_models(self, member: Member) -> None:
         """Read its models at the next check."""
         self._models_at.pop(member.id, None)

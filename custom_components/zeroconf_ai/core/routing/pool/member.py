@@ -16,6 +16,7 @@ from ..policy import Terms
 from .circuit_breaker import Breaker
 from .concurrency import ConcurrencyLimiter
 from .model_index import ModelIndex
+from .preparations import Preparations
 
 LATENCIES = 60
 """Latencies kept of each backend: half an hour of checks every 30 s."""
@@ -74,6 +75,8 @@ class Member:
     """Recent requests divided by its weight, as of its last selection."""
     first_token_seconds: float | None = None
     """Running mean of the time to first token; None before the first stream."""
+    preparations: Preparations = field(default_factory=Preparations)
+    """What it prepares before it answers: waking up, and loading models."""
     month_cost: int = 0
     """Its known cost this month in nano-units, updated by the engine."""
     meter: EnergyMeter | None = None
@@ -120,6 +123,16 @@ class Member:
         if found is None or not found.arranges(info, self.models, self.terms):
             found = self._served = ModelIndex(info, self.models, self.terms)
         return found
+
+    def is_warm(self, model: str) -> bool | None:
+        """Whether a model is loaded, by the newest report or answer; None if the backend does not report it."""
+        if self.preparations.is_loaded(model):
+            return True
+        found = self.served.find(model)
+        reported = None if self.status is None else self.status.warm_models
+        if reported and (model in reported or (found is not None and found.warm is not None)):
+            return model in reported
+        return None if found is None else found.warm
 
     def record_error(self, error: ApiError) -> None:
         """Record why it failed last."""

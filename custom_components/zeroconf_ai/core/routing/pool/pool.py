@@ -81,6 +81,7 @@ class Pool:
         member.limiter.limit, member.limiter.queue_length = former_slots.limit, former_slots.queue_length
         member.meter = member.meter or former.meter
         member.usual_cost = former.usual_cost
+        member.preparations = former.preparations
         self._enter(member)
         self.notify_state(member.id)
         return former
