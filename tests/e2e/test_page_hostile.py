@@ -10,6 +10,7 @@ from devhome.namespaces import Lan
 from tests.support.fakes.provider import FakeProvider, running, text
 
 from .advertised import info, record_of_tester
+from .chat_steps import answered, say
 from .gateway_home import gateway_home, until_served
 from .steps import discovered
 from .test_page import HOSTILE, browser, open_tab
@@ -47,7 +48,12 @@ async def test_page_texts_of_advertisements_models_errors_and_answers_stay_text(
                 await tabs.first.wait_for()
                 for tab in await tabs.all_inner_texts():
                     await open_tab(page, tab)
-                    closed = page.locator("zai-page button[aria-expanded=false]")
+                    if tab == "Chat":
+                        await page.get_by_label("Model").select_option(value=HOSTILE)
+                        await say(page, SCRIPT)
+                        await answered(page, SCRIPT)
+                        await page.get_by_role("button", name=SCRIPT).first.wait_for()
+                    closed = page.locator("zai-page button[aria-expanded=false]").filter(visible=True)
                     for number in range(await closed.count()):
                         await closed.nth(min(number, await closed.count() - 1)).click()
                         assert await page.locator(MARKUP).count() == 0, tab
