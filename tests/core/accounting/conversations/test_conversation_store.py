@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from zeroconf_ai.accounting.conversations import conversation as bounds, conversation_store, deletion
+from zeroconf_ai.accounting.conversations import conversation as bounds, conversation_store, deletion, owned
 from zeroconf_ai.accounting.conversations.conversation import Owner, Role, bounded_details, title_of
 from zeroconf_ai.accounting.conversations.conversation_store import ConversationStore
 from zeroconf_ai.accounting.conversations.exchanges import StoredExchange
@@ -164,6 +164,22 @@ async def test_conversations_are_found_by_title_and_words(store: AccountingStore
     assert {one.id for one in (await store.conversations.conversations(ANNA, search=search)).items} == found
 
 
+async def test_search_over_many_conversations_finds_them_in_pages(
+    store: AccountingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversation_store, "_SEARCH_WINDOW", 3)
+    for number in range(14):
+        title = "needle" if number % 4 == 0 else "hay"
+        await store.conversations.create(ANNA, conversation_id=f"c{number:02}", title=title, source="page")
+    seen, after = [], None
+    for _ in range(9):
+        page = await store.conversations.conversations(ANNA, search="Needle", after=after, limit=2)
+        seen.append([one.id for one in page.items])
+        if (after := page.next) is None:
+            break
+    assert seen == [["c12", "c08"], ["c04", "c00"]]
+
+
 async def test_conversation_rename_replaces_the_title(store: AccountingStore) -> None:
     named = await begin(store)
     assert (await store.conversations.rename(ANNA, named, "  <b>Heat</b>\0 " + "x" * 500)).title.startswith("<b>Heat</b> x")
@@ -191,7 +207,7 @@ async def test_conversation_limits_of_number_and_size_are_enforced(
     store: AccountingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conversation_store, "MAX_MESSAGES", 3)
-    monkeypatch.setattr(conversation_store, "MAX_CONVERSATIONS", 2)
+    monkeypatch.setattr(owned, "MAX_CONVERSATIONS", 2)
     monkeypatch.setattr(conversation_store, "MAX_CHARACTERS", 100)
     monkeypatch.setattr(conversation_store, "CONTENT_LIMIT", 60)
     named = await begin(store)

@@ -161,13 +161,29 @@ def test_file_beyond_the_limit_is_refused_unread() -> None:
         encode_anew(encoded() + bytes(MAX_BYTES))
 
 
-def test_model_gets_a_small_image_as_it_is_and_a_large_one_scaled_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    small = encode_anew(encoded("WEBP")).data
-    head, _, content = data_url(small, "image/webp").partition(",")
-    assert (head, b64decode(content)) == ("data:image/webp;base64", small)
+@pytest.mark.parametrize(("name", "mime_type"), [("PNG", "image/png"), ("JPEG", "image/jpeg")])
+def test_model_gets_a_small_image_as_it_is(name: str, mime_type: str) -> None:
+    small = encode_anew(encoded(name)).data
+    head, _, sent = data_url(small, mime_type).partition(",")
+    assert (head, b64decode(sent)) == (f"data:{mime_type};base64", small)
+
+
+@pytest.mark.parametrize(("name", "mime_type"), [("GIF", "image/gif"), ("WEBP", "image/webp")])
+def test_model_gets_formats_that_not_all_models_read_as_jpeg(name: str, mime_type: str) -> None:
+    clear = picture("RGBA")
+    clear.putalpha(0)
+    for given, expected in ((picture(), 200), (clear, 255)):
+        head, _, sent = data_url(encode_anew(saved(given, name)).data, mime_type).partition(",")
+        assert head == "data:image/jpeg;base64"
+        shown = opened(b64decode(sent))
+        assert (shown.format, shown.size) == ("JPEG", (40, 20))
+        assert shown.getpixel((5, 10))[0] == pytest.approx(expected, abs=12), "what is transparent is white"  # type: ignore[index]
+
+
+def test_model_gets_a_large_image_scaled_down(monkeypatch: pytest.MonkeyPatch) -> None:
     large = encode_anew(encoded("PNG", "RGBA", (MODEL_PIXELS * 2, 100))).data
-    head, _, content = data_url(large, "image/png").partition(",")
+    head, _, sent = data_url(large, "image/png").partition(",")
     assert head == "data:image/jpeg;base64"
-    assert opened(b64decode(content)).size == (MODEL_PIXELS, 50)
+    assert opened(b64decode(sent)).size == (MODEL_PIXELS, 50)
     monkeypatch.setattr(image_files, "MODEL_BYTES", 10)
-    assert data_url(small, "image/webp").startswith("data:image/jpeg;base64,")
+    assert data_url(encode_anew(encoded()).data, "image/png").startswith("data:image/jpeg;base64,")

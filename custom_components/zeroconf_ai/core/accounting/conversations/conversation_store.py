@@ -1,6 +1,7 @@
 """`ConversationStore`: the conversations of the page's chats, each readable by its owner only."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from secrets import token_urlsafe
 import time
 from typing import Any
@@ -31,6 +32,9 @@ from .conversation import (
 from .image_store import ImageStore
 
 _SEARCH_LIMIT = 200
+_SEARCH_WINDOW = 50
+"""Conversations that are searched at a time, so that limits and budgets do not wait for a long search."""
+_ORDER = (conversations.c.last_used.desc(), conversations.c.id.desc())
 
 
 class ConversationStore:
@@ -69,7 +73,6 @@ class ConversationStore:
             bounded_or_none(username),
             bounded_or_none(display_name),
         )
-
         await self._database.write(lambda connection: owned.add(connection, owner, made))
         return made
 
@@ -82,21 +85,19 @@ class ConversationStore:
         At most `limit` and `PAGE_LIMIT`. Raises InvalidRequestError for an invalid `after`.
         """
         limit = max(1, min(limit, PAGE_LIMIT))
-        conditions = [owned.belongs_to(owner)]
-        if wanted := bounded(search.strip(), _SEARCH_LIMIT):
-            said = exists().where(
-                messages.c.conversation_id == conversations.c.id, messages.c.content.icontains(wanted, autoescape=True)
-            )
-            conditions.append(or_(conversations.c.title.icontains(wanted, autoescape=True), said))
-        if after is not None:
-            at, last = _cursor(after)
-            older = and_(conversations.c.last_used == at, conversations.c.id < last)
-            conditions.append(or_(conversations.c.last_used < at, older))
-        order = (conversations.c.last_used.desc(), conversations.c.id.desc())
-        found = select(*owned.COLUMNS).where(*conditions).order_by(*order).limit(limit + 1)
-        rows = await self._database.read(lambda connection: connection.execute(found).all())
-        shown = [_conversation(row) for row in rows[:limit]]
-        return Page(shown, f"{shown[-1].last_used!r},{shown[-1].id}" if len(rows) > limit else None)
+        wanted = bounded(search.strip(), _SEARCH_LIMIT)
+        shown: list[Conversation] = []
+        while len(shown) <= limit:
+            size = _SEARCH_WINDOW if wanted else limit + 1
+            window = await self._database.read(partial(_window, owner, after, size))
+            rows = window
+            if wanted:
+                rows = await self._database.read(partial(_matching, [row.id for row in window], wanted))
+            shown += [_conversation(row) for row in rows]
+            if len(window) < size:
+                break
+            after = _cursor_of(_conversation(window[-1]))
+        return Page(shown[:limit], _cursor_of(shown[limit - 1]) if len(shown) > limit else None)
 
     async def get(self, owner: Owner, conversation_id: str) -> Conversation:
         """One conversation."""
@@ -261,6 +262,29 @@ def _conversation(row: Row[Any]) -> Conversation:
 def _to_message(row: Row[Any], attached: Iterable[Image]) -> Message:
     details = row.details if isinstance(row.details, dict) else {}
     return Message(row.id, row.conversation_id, row.created, Role(row.role), row.content, details, tuple(attached))
+
+
+def _window(owner: Owner, after: str | None, size: int, connection: Connection) -> Sequence[Row[Any]]:
+    """The next conversations of an owner, last used first. Raises InvalidRequestError for an invalid `after`."""
+    conditions = [owned.belongs_to(owner)]
+    if after is not None:
+        at, last = _cursor(after)
+        older = and_(conversations.c.last_used == at, conversations.c.id < last)
+        conditions.append(or_(conversations.c.last_used < at, older))
+    return connection.execute(select(*owned.COLUMNS).where(*conditions).order_by(*_ORDER).limit(size)).all()
+
+
+def _matching(ids: Sequence[str], wanted: str, connection: Connection) -> Sequence[Row[Any]]:
+    """Those of some conversations whose title or messages contain a text."""
+    said = exists().where(messages.c.conversation_id == conversations.c.id, messages.c.content.icontains(wanted, autoescape=True))
+    found = select(*owned.COLUMNS).where(
+        conversations.c.id.in_(ids), or_(conversations.c.title.icontains(wanted, autoescape=True), said)
+    )
+    return connection.execute(found.order_by(*_ORDER)).all()
+
+
+def _cursor_of(conversation: Conversation) -> str:
+    return f"{conversation.last_used!r},{conversation.id}"
 
 
 def _cursor(after: str) -> tuple[float, str]:

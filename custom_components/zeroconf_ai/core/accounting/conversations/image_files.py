@@ -24,6 +24,7 @@ MODEL_PIXELS: Final = 2048
 """Width and height that models get at most; the services scale larger images down to 1568 or 2048."""
 MODEL_BYTES: Final = 3 * 1024 * 1024
 """Of an image that is sent as it is; Anthropic accepts 5 MB of base64."""
+_MODEL_TYPES: Final = ("image/png", "image/jpeg")
 _QUALITY: Final = 90
 _FORMATS: Final = {
     "image/png": ("PNG", "png"),
@@ -63,12 +64,15 @@ def encode_anew(data: bytes) -> EncodedImage:
 
 
 def data_url(data: bytes, mime_type: str) -> str:
-    """The data URL of a stored image for a model, scaled down to `MODEL_PIXELS` if it is larger. Raises InvalidRequestError."""
+    """The data URL of a stored image for a model: PNG or JPEG, which all of them read, of at most `MODEL_PIXELS`.
+
+    Gemini reads no GIF, and llama.cpp neither GIF nor WebP everywhere. Raises InvalidRequestError for a damaged file.
+    """
     name, _ = _FORMATS[mime_type]
     with _opened(data, name) as opened:
-        if max(opened.size) > MODEL_PIXELS or len(data) > MODEL_BYTES:
+        if mime_type not in _MODEL_TYPES or max(opened.size) > MODEL_PIXELS or len(data) > MODEL_BYTES:
             opened.thumbnail((MODEL_PIXELS, MODEL_PIXELS))
-            data, mime_type = _encoded(_plain(opened).convert("RGB"), "JPEG"), "image/jpeg"
+            data, mime_type = _encoded(_plain(opened), "JPEG"), "image/jpeg"
     return f"data:{mime_type};base64,{b64encode(data).decode()}"
 
 
@@ -112,7 +116,9 @@ def _plain(picture: Pillow.Image) -> Pillow.Image:
 def _encoded(picture: Pillow.Image, name: str) -> bytes:
     written = BytesIO()
     if name == "JPEG" and picture.mode == "RGBA":
-        picture = picture.convert("RGB")
+        paper = Pillow.new("RGB", picture.size, "white")
+        paper.paste(picture, mask=picture.getchannel("A"))
+        picture = paper
     picture.save(written, name, **({"quality": _QUALITY} if name in ("JPEG", "WEBP") else {}))
     return written.getvalue()
 
