@@ -352,6 +352,15 @@ describe("the chat", () => {
     expect(root(view).querySelector(".ideas")).not.toBeNull();
   });
 
+  it("asks for new addresses when those of its images have expired, once a minute", async () => {
+    const follow = vi.fn(() => () => undefined);
+    const view = await show("zai-chat", { api: fakeApi({ chat: fakeChat({ follow }) }) });
+    expect(follow).toHaveBeenCalledOnce();
+    const messages = root(view).querySelector(".messages");
+    for (let number = 0; number < 3; number++) messages?.dispatchEvent(new CustomEvent("stale"));
+    expect(follow).toHaveBeenCalledTimes(2);
+  });
+
   it("says what to do where no provider is online", async () => {
     const { view, tell } = await opened();
     tell({ type: "home", ...home({ providers: [] }) });

@@ -46,7 +46,7 @@ async def answered(page: Page, text: str | re.Pattern[str]) -> Locator:
 
 async def choose(page: Page, provider: str, model: str | None = None) -> None:
     """Choose who answers: first the provider, then its model."""
-    picker = page.locator("zai-chat-picker").last
+    picker = page.locator("zai-chat-picker").first
     option = picker.get_by_label("Provider").locator("option").filter(has_text=re.compile(f"^\\s*{provider}"))
     await picker.get_by_label("Provider").select_option(value=await option.get_attribute("value") or "")
     if model is not None:

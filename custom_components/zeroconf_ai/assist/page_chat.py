@@ -1,5 +1,6 @@
 """`HomeAnswerer`: the page's chats with Home Assistant's tools, with the permissions of the person who chats."""
 
+from collections.abc import Callable
 from typing import Any, override
 
 from homeassistant.components import conversation
@@ -13,9 +14,9 @@ from ..core.accounting.conversations.conversation import Image, Role
 from ..core.admin.chat.answer import LiveAnswer
 from ..core.admin.chat.answerer import Answerer, AnswerError, Turn
 from ..core.admin.chat.history import Said
-from ..core.admin.chat.images import ChatImages
 from ..core.admin.chat.messages import ENTITY_LIMIT, TOOL_TEXT_LIMIT
 from ..core.admin.chat.providers import may_use_tools
+from ..core.admin.images import HomeImages
 from ..core.engine import Engine
 from ..core.protocol.models import AUTO
 from ..core.routing.execution.reply import Reply
@@ -35,8 +36,8 @@ class HomeAnswerer(Answerer):
 
     offers_tools = True
 
-    def __init__(self, hass: HomeAssistant, engine: Engine, plain: Answerer, images: ChatImages | None = None) -> None:
-        """Without `images`, models see none."""
+    def __init__(self, hass: HomeAssistant, engine: Engine, plain: Answerer, images: Callable[[], HomeImages | None]) -> None:
+        """`images` returns None while none are stored; then models see none."""
         self._hass = hass
         self._engine = engine
         self._plain = plain
@@ -44,7 +45,7 @@ class HomeAnswerer(Answerer):
 
     @override
     async def answer(self, turn: Turn, answer: LiveAnswer) -> None:
-        if not (turn.choice.tools and may_use_tools(self._engine, turn.choice)):
+        if not (turn.choice.tools and may_use_tools(self._engine, turn.choice, sees=any(said.images for said in turn.history))):
             await self._plain.answer(turn, answer)
             return
         chat_log = conversation.ChatLog(self._hass, turn.conversation_id)
@@ -82,12 +83,12 @@ class HomeAnswerer(Answerer):
     def _content(self, said: Said) -> conversation.Content:
         if said.role is not Role.USER:
             return conversation.AssistantContent(_AGENT_ID, said.content)
-        images = self._images
+        images = self._images()
         attached = [] if images is None else [_attachment(image, images) for image in said.images]
         return conversation.UserContent(said.content, attached or None)
 
 
-def _attachment(image: Image, images: ChatImages) -> conversation.Attachment:
+def _attachment(image: Image, images: HomeImages) -> conversation.Attachment:
     return conversation.Attachment(image.path, image.mime_type, images.file(image))
 
 

@@ -10,8 +10,10 @@ from ..const import DOMAIN
 from ..core.accounting.conversations.conversation_store import ConversationStore
 from ..core.admin.chat.answerer import EngineAnswerer
 from ..core.admin.chat.chats import Chats
+from ..core.admin.images import HomeImages
 from ..core.engine import Engine
 from ..core.protocol.errors import NotFoundError
+from ..images import PATH
 from ..usage.shared_store import SharedStore
 
 CHATS: Final[HassKey[Chats]] = HassKey(f"{DOMAIN}_chats")
@@ -25,6 +27,10 @@ async def async_open_chats(hass: HomeAssistant, engine: Engine, shared: SharedSt
             raise NotFoundError("No conversation can be stored yet: add a provider or the gateway.", code="not_recorded")
         return shared.store.conversations
 
-    chats = hass.data[CHATS] = Chats(engine, store, HomeAnswerer(hass, engine, EngineAnswerer(engine)))
+    def images() -> HomeImages | None:
+        return None if shared.store is None else HomeImages(shared.store.images, PATH)
+
+    answerer = HomeAnswerer(hass, engine, EngineAnswerer(engine, images), images)
+    chats = hass.data[CHATS] = Chats(engine, store, answerer, images)
     await chats.open()
     return chats

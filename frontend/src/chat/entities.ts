@@ -11,7 +11,7 @@ export class ChatEntities extends LitElement {
     css`
       ul {
         list-style: none;
-        margin: 8px 0 0;
+        margin: 0 0 10px;
         padding: 0;
       }
       li {

@@ -9,6 +9,7 @@ export const markdownStyles = css`
     margin-bottom: 0;
   }
   .markdown p,
+  .markdown .scroll,
   .markdown ul,
   .markdown ol,
   .markdown blockquote {

@@ -8,7 +8,10 @@ import "./entities.js";
 import { markdown } from "./markdown.js";
 import { markdownStyles } from "./markdown-styles.js";
 
-/** A message of a conversation: what a person wrote, an answer with its details, or a notice. */
+/**
+ * A message of a conversation: what a person wrote, an answer with its details, or a notice. Dispatches `stale` if the address of
+ * an image has expired.
+ */
 @customElement("zai-chat-message")
 export class ChatMessageElement extends LitElement {
   static override styles: CSSResultGroup = [
@@ -131,8 +134,9 @@ export class ChatMessageElement extends LitElement {
             src=${image.url}
             width=${image.width}
             height=${image.height}
-            alt=${image.filename}
+            alt=${this.texts("chat.image", { width: image.width, height: image.height })}
             loading="lazy"
+            @error=${() => this.dispatchEvent(new CustomEvent("stale", { bubbles: true, composed: true }))}
           />`,
       )}
     </div>`;
@@ -174,7 +178,7 @@ export class ChatMessageElement extends LitElement {
     const { texts } = this;
     const state = tool.result === null ? "chat.tool_runs" : tool.error ? "chat.tool_failed" : "chat.tool_done";
     return html`<details>
-        <summary>${texts(state, { name: tool.name })}</summary>
+        <summary>${texts(state, { name: tool.name.split("__").at(-1) ?? "" })}</summary>
         <pre tabindex="0">${tool.arguments}</pre>
         ${tool.result === null ? nothing : html`<pre tabindex="0">${tool.result}</pre>`}
       </details>

@@ -21,6 +21,9 @@ const IDEAS = {
 /** Pixels from the end within which new text keeps the end in view. */
 const NEAR = 80;
 
+/** The least time between two renewals of the addresses of images. */
+const RENEWAL_MS = 60_000;
+
 /** The conversation that is shown; kept while another tab of the page is. */
 let opened: string | null = null;
 
@@ -44,6 +47,7 @@ export class ChatView extends View {
   private sticks = true;
   private end: (() => void) | undefined;
   private subscription = 0;
+  private renewed = 0;
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -74,6 +78,14 @@ export class ChatView extends View {
       },
       (connected) => (this.connected = connected),
     );
+  }
+
+  /** Get new addresses of images: they end after some minutes. */
+  private renew(): void {
+    const now = Date.now();
+    if (now - this.renewed < RENEWAL_MS) return;
+    this.renewed = now;
+    this.follow();
   }
 
   private leave(): void {
@@ -159,7 +171,14 @@ export class ChatView extends View {
           </button>
           <button class="main" @click=${() => this.show(null)}>${texts("chat.new")}</button>
         </div>
-        <div class="messages" tabindex="0" role="log" aria-live="off" aria-label=${texts("chat.conversation")}>
+        <div
+          class="messages"
+          tabindex="0"
+          role="log"
+          aria-live="off"
+          aria-label=${texts("chat.conversation")}
+          @stale=${() => this.renew()}
+        >
           ${this.shown === null ? this.empty() : this.history(conversation)}
         </div>
         <p class="visually-hidden" role="status" aria-live="polite">${this.said}</p>

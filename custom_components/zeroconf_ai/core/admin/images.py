@@ -50,6 +50,10 @@ class HomeImages:
             "expires_in": URL_SECONDS,
         }
 
+    async def count(self, owner: Owner, conversation_id: str, message_id: str) -> int:
+        """The number of images that were uploaded for a message. Raises NotFoundError, DatabaseError."""
+        return await self._store.count(owner, conversation_id, message_id)
+
     async def data_url(self, image: Image) -> str:
         """An image as a data URL for a model. Raises NotFoundError, InvalidRequestError for a damaged file."""
         return await self._store.data_url(image)

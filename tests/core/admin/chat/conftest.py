@@ -16,6 +16,7 @@ from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.admin.chat.answerer import EngineAnswerer
 from zeroconf_ai.admin.chat.chats import Chats, Person
 from zeroconf_ai.admin.chat.messages import Choice
+from zeroconf_ai.admin.images import HomeImages
 from zeroconf_ai.engine import Caller, Engine, Source
 from zeroconf_ai.routing.accounting import Accounting
 from zeroconf_ai.routing.policy import Terms
@@ -110,7 +111,8 @@ async def home(tmp_path: Path) -> AsyncIterator[ChatHome]:
     store = await AccountingStore.open(tmp_path / "chat.db", zone=UTC)
     engine = Engine()
     await engine.attach(Accounting.of(store))
-    chats = Chats(engine, lambda: store.conversations, EngineAnswerer(engine))
+    images = HomeImages(store.images, "/v1/images")
+    chats = Chats(engine, lambda: store.conversations, EngineAnswerer(engine, lambda: images), lambda: images)
     await chats.open()
     yield ChatHome(engine, store, chats)
     await chats.close()

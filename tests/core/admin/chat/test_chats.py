@@ -7,9 +7,11 @@ import pytest
 
 from tests.support.fakes.chunks import delta
 from tests.support.fakes.upstream import ROLE, STOP, USAGE, StubBackend
+from tests.support.pictures import encoded
 from tests.support.waiting import until
+from zeroconf_ai.accounting.conversations.image_store import Origin
 from zeroconf_ai.accounting.storage.database import DatabaseError
-from zeroconf_ai.admin.chat import answer as answer_module, chats as chats_module
+from zeroconf_ai.admin.chat import answer as answer_module, chats as chats_module, history
 from zeroconf_ai.admin.chat.chats import RUNS
 from zeroconf_ai.admin.chat.messages import TEXT_LIMIT, Choice
 from zeroconf_ai.protocol.errors import InvalidRequestError, NotFoundError, RateLimitError, UpstreamConnectionError
@@ -17,7 +19,7 @@ from zeroconf_ai.protocol.prices import Prices
 from zeroconf_ai.protocol.record import Cost
 from zeroconf_ai.routing.policy import Terms
 
-from .conftest import ANNA, BEN, ChatHome, says
+from .conftest import ANNA, AUTO, BEN, ChatHome, says
 
 MILLION = 1_000_000
 
@@ -296,3 +298,54 @@ async def test_chat_answer_that_cannot_be_stored_is_still_shown(home: ChatHome, 
     assert "The disk is full." in page.last["details"]["error"]
     (ended,) = (event for event in page.of("message") if event["message"]["details"].get("outcome"))
     assert ended["running"] is False
+
+
+async def test_chat_images_reach_the_model_and_are_shown_to_their_owner(home: ChatHome) -> None:
+    backend = await home.add("one", says("A red half and a blue half."))
+    conversation = await home.chats.create(ANNA)
+    stored = await home.store.images.add(ANNA.owner, conversation, "m1", encoded("JPEG"), Origin("page", "Anna", "Anna"))
+    await home.chats.send(ANNA, conversation, "What is this?", AUTO, message_id="m1")
+    shown = await home.answered(conversation)
+    (image,) = shown.messages["m1"]["images"]
+    assert (image["width"], image["height"], image["mimeType"]) == (40, 20, "image/jpeg")
+    assert image["url"].startswith(f"/v1/images/{conversation}/m1/{stored.filename}?")
+    await home.ask("And now?", conversation=conversation)
+    await home.answered(conversation)
+    for request in backend.sent:
+        (text, part) = request.body["messages"][0]["content"]
+        assert text == {"type": "text", "text": "What is this?"}
+        assert part["image_url"]["url"].startswith("data:image/jpeg;base64,")
+    assert backend.sent[1].body["messages"][-1] == {"role": "user", "content": "And now?"}
+
+
+async def test_chat_message_of_images_alone_is_sent(home: ChatHome) -> None:
+    backend = await home.add("one", says("Red and blue."))
+    conversation = await home.chats.create(ANNA)
+    await home.store.images.add(ANNA.owner, conversation, "m1", encoded(), Origin("page", None, None))
+    await home.chats.send(ANNA, conversation, "", AUTO, message_id="m1")
+    await home.answered(conversation)
+    assert [part["type"] for part in backend.sent[0].body["messages"][0]["content"]] == ["image_url"]
+    with pytest.raises(InvalidRequestError, match="empty"):
+        await home.chats.send(ANNA, conversation, " ", AUTO, message_id="m2")
+
+
+async def test_chat_image_whose_file_is_gone_ends_the_answer_with_a_sentence(home: ChatHome) -> None:
+    await home.add("one", says("Red and blue."))
+    conversation = await home.chats.create(ANNA)
+    stored = await home.store.images.add(ANNA.owner, conversation, "m1", encoded(), Origin("page", None, None))
+    home.store.images.file(stored).unlink()
+    await home.chats.send(ANNA, conversation, "What is this?", AUTO, message_id="m1")
+    details = (await home.answered(conversation)).last["details"]
+    assert (details["outcome"], details["error"]) == ("error", "There is no such image.")
+
+
+async def test_chat_sends_the_newest_images_only(home: ChatHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "IMAGES", 2)
+    backend = await home.add("one", says("Red and blue."))
+    conversation = await home.chats.create(ANNA)
+    for name in ("m1", "m2", "m3"):
+        await home.store.images.add(ANNA.owner, conversation, name, encoded(), Origin("page", None, None))
+        await home.chats.send(ANNA, conversation, name, AUTO, message_id=name)
+        await home.answered(conversation)
+    contents = [message["content"] for message in backend.sent[-1].body["messages"] if message["role"] == "user"]
+    assert [isinstance(content, list) for content in contents] == [False, True, True]

@@ -94,6 +94,16 @@ class ImageStore:
         await asyncio.shield(asyncio.create_task(self._store(folder, image, encoded.data, insert)))
         return image
 
+    async def count(self, owner: Owner, conversation_id: str, message_id: str) -> int:
+        """The number of images that were stored for a message. Raises NotFoundError for another owner's conversation."""
+
+        def work(connection: Connection) -> int:
+            owned.find(connection, owner, conversation_id)
+            of_message = and_(images.c.conversation_id == conversation_id, images.c.message_id == message_id)
+            return int(connection.scalar(select(func.count()).select_from(images).where(of_message)) or 0)
+
+        return await self._database.read(work)
+
     def file(self, image: Image) -> Path:
         """The file of a stored image, which only readers of its message know. Raises NotFoundError."""
         if not _FILENAME.fullmatch(image.filename):

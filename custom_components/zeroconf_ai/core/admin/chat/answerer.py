@@ -9,10 +9,14 @@ from ...engine import Caller, Engine
 from ...protocol.chunks import Delta
 from ...protocol.request import Kind, Request
 from ...protocol.thinking import Piece, ThinkSplitter, pieces_of
+from ..images import HomeImages
 from .answer import LiveAnswer
 from .history import Said, chat_messages
-from .images import ChatImages
 from .messages import Choice
+
+
+def no_images() -> None:
+    """The images of a home without any."""
 
 
 class AnswerError(Exception):
@@ -48,8 +52,8 @@ class Answerer(ABC):
 class EngineAnswerer(Answerer):
     """Sends the conversation to a model."""
 
-    def __init__(self, engine: Engine, images: ChatImages | None = None) -> None:
-        """Without `images`, models see none."""
+    def __init__(self, engine: Engine, images: Callable[[], HomeImages | None] = no_images) -> None:
+        """`images`: those of the home; None while it stores none, then models see none."""
         self._engine = engine
         self._images = images
 
@@ -57,7 +61,7 @@ class EngineAnswerer(Answerer):
     async def answer(self, turn: Turn, answer: LiveAnswer) -> None:
         body: dict[str, Any] = {
             "model": turn.choice.model,
-            "messages": await chat_messages(turn.history, self._images),
+            "messages": await chat_messages(turn.history, self._images()),
             "stream": True,
         }
         request = Request.parse(
@@ -79,6 +83,8 @@ class EngineAnswerer(Answerer):
                 pieces = pieces_of("".join(spoken))
                 text, thinking = ("".join(one.text for one in pieces if one.is_reasoning is kind) for kind in (False, True))
                 answer.replace_text(text, thinking)
+        if not answer.text.strip():
+            raise AnswerError("The answer has no text. Ask again, or choose another model.")
 
 
 def _add(answer: LiveAnswer, pieces: Sequence[Piece]) -> None:

@@ -17,12 +17,12 @@ from ...engine import Caller, Engine
 from ...protocol.errors import ApiError, InvalidRequestError, NotFoundError, RateLimitError
 from ...protocol.values import clean, encodable
 from ...routing.accounting import Accounting
+from ..images import HomeImages
 from ..live import LiveFeed
 from .answer import AnswerTooLongError, Event, LiveAnswer
-from .answerer import Answerer, AnswerError, Turn
+from .answerer import Answerer, AnswerError, Turn, no_images
 from .details import RequestWatch, details_of
 from .history import history_of
-from .images import ChatImages
 from .messages import TEXT_LIMIT, Choice, ConversationData, Details, MessageData
 from .providers import providers_of
 
@@ -89,9 +89,9 @@ class Chats:
         engine: Engine,
         store: Callable[[], ConversationStore],
         answerer: Answerer,
-        images: ChatImages | None = None,
+        images: Callable[[], HomeImages | None] = no_images,
     ) -> None:
-        """`store` raises an ApiError while nothing can be stored. Without `images`, messages have none."""
+        """`store` raises an ApiError while nothing can be stored. `images` returns None while the home stores none."""
         self._engine = engine
         self._store = store
         self._answerer = answerer
@@ -183,7 +183,7 @@ class Chats:
         happens to its answer is published.
         """
         text = encodable(text)
-        if not text.strip() and message_id is None:
+        if not text.strip() and not await self._has_images(person.owner, conversation_id, message_id):
             raise InvalidRequestError("The message is empty.", param="text")
         if len(text) > TEXT_LIMIT:
             raise InvalidRequestError(f"The message has more than {TEXT_LIMIT} characters.", param="text")
@@ -258,7 +258,7 @@ class Chats:
             "type": "home",
             "providers": providers_of(self._engine),
             "tools": self._answerer.offers_tools,
-            "images": self._images is not None,
+            "images": self._images() is not None,
             "choice": self._choices.get(owner, Choice()).to_json(),
             "running": [run.conversation_id for run in self._runs.values() if run.person.owner == owner],
             "revision": self._revisions.get(owner, 0),
@@ -287,6 +287,10 @@ class Chats:
             "messages": messages,
             "running": None if run is None else run.answer.id,
         }
+
+    async def _has_images(self, owner: Owner, conversation_id: str, message_id: str | None) -> bool:
+        images = self._images()
+        return images is not None and message_id is not None and await images.count(owner, conversation_id, message_id) > 0
 
     def _begin(self, person: Person, conversation_id: str) -> _Starting:
         """Hold the conversation until its answer runs. Raises an ApiError if another one runs, or too many do."""
@@ -388,12 +392,13 @@ class Chats:
             run.task.cancel()
 
     def _message(self, owner: Owner, message: Message) -> MessageData:
+        images = self._images()
         return {
             "id": message.id,
             "role": message.role.value,
             "content": message.content,
             "created": message.created,
-            "images": [] if self._images is None else [self._images.shown(owner, image) for image in message.images],
+            "images": [] if images is None else [images.shown(owner, image) for image in message.images],
             "details": cast(Details, message.details),
         }
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...accounting.conversations.conversation import Image, Message, Role
-from .images import ChatImages
+from ..images import HomeImages
 
 MESSAGES = 60
 """The newest messages of a conversation that a model is sent."""
@@ -52,7 +52,7 @@ def history_of(messages: Sequence[Message]) -> list[Said]:
     return kept
 
 
-async def chat_messages(history: Sequence[Said], images: ChatImages | None) -> list[dict[str, Any]]:
+async def chat_messages(history: Sequence[Said], images: HomeImages | None) -> list[dict[str, Any]]:
     """OpenAI's `messages`. Raises an ApiError for an image that cannot be read."""
     messages: list[dict[str, Any]] = []
     for said in history:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
 from ...protocol.models import AUTO
+from ..images import ShownImage
 
 TEXT_LIMIT = 32_000
 """Characters of a person's message."""
@@ -102,7 +103,7 @@ class MessageData(TypedDict):
     role: str
     content: str
     created: float
-    images: list[dict[str, Any]]
+    images: list[ShownImage]
     details: Details
 
 

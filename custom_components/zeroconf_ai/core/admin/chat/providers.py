@@ -10,6 +10,7 @@ from ..live import MODEL_LIMIT, state_of
 from .messages import Choice
 
 _TOOLS = frozenset({Capability.TOOLS})
+_VISION = frozenset({Capability.VISION})
 
 
 class ChoosableModel(TypedDict):
@@ -44,24 +45,28 @@ def providers_of(engine: Engine) -> list[ChoosableProvider]:
     return [_provider(member) for member in members]
 
 
-def may_use_tools(engine: Engine, choice: Choice) -> bool:
-    """Whether a model that may be chosen accepts tools, as far as is known. Agents of the home have their own."""
+def may_use_tools(engine: Engine, choice: Choice, *, sees: bool) -> bool:
+    """Whether a model that may be chosen accepts tools, and images if it `sees`, as far as is known.
+
+    Agents of the home have tools of their own.
+    """
+    needs = _TOOLS | _VISION if sees else _TOOLS
     if choice.backend_id is not None:
         chosen = engine.pool.get(choice.backend_id)
         members = [] if chosen is None else [chosen]
     else:
         members = [member for member in engine.pool if member.enabled and (member.online or member.wake is not None)]
-    return any(_accepts_tools(member, choice) for member in members)
+    return any(_accepts(member, choice, needs) for member in members)
 
 
-def _accepts_tools(member: Member, choice: Choice) -> bool:
+def _accepts(member: Member, choice: Choice, needs: frozenset[Capability]) -> bool:
     info = member.backend.info
     if info.agent or (info.capabilities is not None and Capability.TOOLS not in info.capabilities):
         return False
     if choice.model == AUTO:
-        return not member.models or any(model.for_chat and model.supports(_TOOLS) for model in member.models)
+        return not member.models or any(model.for_chat and model.supports(needs) for model in member.models)
     found = member.served.find(choice.model)
-    return found is None or found.supports(_TOOLS)
+    return found is None or found.supports(needs)
 
 
 def _provider(member: Member) -> ChoosableProvider:

@@ -11,9 +11,11 @@ from ...accounting.store import AccountingStore
 from ...admin.chat.answerer import EngineAnswerer
 from ...admin.chat.chats import Chats, Person
 from ...admin.chat.messages import TEXT_LIMIT, Choice
+from ...admin.images import HomeImages
 from ...engine import Caller, Engine, Source
 from ...protocol.errors import InvalidRequestError, NotFoundError
 from ...protocol.values import mapping
+from ..endpoints.images import PATH as IMAGES_PATH
 from .fields import Body, optional_text, text
 from .live_stream import Follow
 from .sessions import Session
@@ -21,7 +23,8 @@ from .sessions import Session
 
 def chats_of(engine: Engine, store: AccountingStore) -> Chats:
     """The conversations of a server with a database."""
-    return Chats(engine, lambda: store.conversations, EngineAnswerer(engine))
+    images = HomeImages(store.images, IMAGES_PATH) if store.images.offered else None
+    return Chats(engine, lambda: store.conversations, EngineAnswerer(engine, lambda: images), lambda: images)
 
 
 def follow_chat(chats: Chats | None, session: Session, request: web.Request) -> Follow:
