@@ -677,7 +677,7 @@ var e=globalThis,t=e.ShadowRoot&&(e.ShadyCSS===void 0||e.ShadyCSS.nativeShadow)&
     </div>`}edit(e){this.asked=null,this.renamed=e.id,this.updateComplete.then(()=>this.renderRoot.querySelector(`input[name=title]`)?.select())}ask(e){this.renamed=null,this.asked=e.id,this.updateComplete.then(()=>this.renderRoot.querySelector(`button.danger`)?.focus())}searched(e){this.search=e.target.value.trim(),clearTimeout(this.timer),this.timer=setTimeout(()=>void this.load(),Qt)}async rename(e,t){e.preventDefault();let n=I(new FormData(e.target),`title`);await this.carryOut(()=>this.api.rename(t.id,n)),this.renamed=null}async discard(e){await this.carryOut(()=>this.api.remove(e.id))&&(this.asked=null,this.dispatchEvent(new CustomEvent(`removed`,{detail:e.id})))}async carryOut(e){try{return await e(),await this.load(),!0}catch(e){return this.error=et(e),!1}}};P([C({attribute:!1})],R.prototype,`api`,void 0),P([C({attribute:!1})],R.prototype,`texts`,void 0),P([C()],R.prototype,`language`,void 0),P([C()],R.prototype,`current`,void 0),P([C({attribute:!1})],R.prototype,`running`,void 0),P([C({type:Number})],R.prototype,`revision`,void 0),P([w()],R.prototype,`entries`,void 0),P([w()],R.prototype,`next`,void 0),P([w()],R.prototype,`error`,void 0),P([w()],R.prototype,`renamed`,void 0),P([w()],R.prototype,`asked`,void 0),R=P([S(`zai-chat-list`)],R);var $t=class extends x{constructor(...e){super(...e),this.ids=[],this.states={},this.followed=``}static{this.styles=[O,o`
       ul {
         list-style: none;
-        margin: 8px 0 0;
+        margin: 0 0 10px;
         padding: 0;
       }
       li {
@@ -796,6 +796,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
     margin-bottom: 0;
   }
   .markdown p,
+  .markdown .scroll,
   .markdown ul,
   .markdown ol,
   .markdown blockquote {
@@ -929,8 +930,9 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
             src=${e.url}
             width=${e.width}
             height=${e.height}
-            alt=${e.filename}
+            alt=${this.texts(`chat.image`,{width:e.width,height:e.height})}
             loading="lazy"
+            @error=${()=>this.dispatchEvent(new CustomEvent(`stale`,{bubbles:!0,composed:!0}))}
           />`)}
     </div>`}answer(e){let{texts:t,running:n}=this,{details:r,content:i}=e,a=n&&!i&&!r.tools?.length;return _`<article
       aria-label=${t(`chat.answer_of`,{provider:r.backend??`…`})}
@@ -949,7 +951,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
       <summary>${this.texts(t?`chat.thinks`:`chat.thinking`)}</summary>
       <div class="thinking" dir="auto">${e}</div>
     </details>`}tool(e){let{texts:t}=this;return _`<details>
-        <summary>${t(e.result===null?`chat.tool_runs`:e.error?`chat.tool_failed`:`chat.tool_done`,{name:e.name})}</summary>
+        <summary>${t(e.result===null?`chat.tool_runs`:e.error?`chat.tool_failed`:`chat.tool_done`,{name:e.name.split(`__`).at(-1)??``})}</summary>
         <pre tabindex="0">${e.arguments}</pre>
         ${e.result===null?y:_`<pre tabindex="0">${e.result}</pre>`}
       </details>
@@ -1093,7 +1095,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
       height: max(420px, calc(100dvh - 150px));
     }
   }
-`,ui={backend_id:null,model:`auto`,tools:!0},di={home:[`idea_state`,`idea_open`],any:[`idea_explain`,`idea_write`],both:[`idea_plan`,`idea_help`]},fi=80,pi=null,X=class extends F{constructor(...e){super(...e),this.home=null,this.conversation=null,this.choice=ui,this.listed=!1,this.retrying=!1,this.retryChoice=ui,this.said=``,this.connected=!0,this.shown=pi,this.chosen=!1,this.sticks=!0,this.subscription=0}static{this.styles=[F.styles,li]}connectedCallback(){super.connectedCallback(),this.hasUpdated&&this.follow()}disconnectedCallback(){super.disconnectedCallback(),this.leave()}firstUpdated(){this.follow()}get chat(){return this.api.chat}follow(){this.leave();let{subscription:e}=this;this.end=this.chat.follow(this.shown,t=>{e===this.subscription&&this.happened(t)},e=>this.connected=e)}leave(){this.subscription+=1,this.end?.(),this.end=void 0}happened(e){e.type===`home`?(this.home=e,this.chosen||(this.choice=e.choice),this.chosen=!0):e.type===`deleted`?this.show(null):(e.type===`message`&&e.message.role===`assistant`&&e.message.details.outcome&&this.announce(e.message),this.conversation=Yt(this.conversation,e))}announce({content:e,details:t}){t.replaced||(this.said=`${this.texts(`chat.answer_of`,{provider:t.backend??``})}: ${t.error??e}`)}show(e){pi=this.shown=e,this.conversation=null,this.retrying=!1,this.listed=!1,this.sticks=!0,this.said=``,this.follow(),this.updateComplete.then(()=>this.composer.focus())}willUpdate(){let e=this.messages;e&&(this.sticks=e.scrollHeight-e.scrollTop-e.clientHeight<fi)}updated(e){super.updated(e);let t=this.messages;t&&this.sticks&&(t.scrollTop=t.scrollHeight,requestAnimationFrame(()=>t.scrollTop=t.scrollHeight))}render(){let{texts:e,home:t,conversation:n}=this,r=n?.running!=null;return _`<div class="chat">
+`,ui={backend_id:null,model:`auto`,tools:!0},di={home:[`idea_state`,`idea_open`],any:[`idea_explain`,`idea_write`],both:[`idea_plan`,`idea_help`]},fi=80,pi=6e4,mi=null,X=class extends F{constructor(...e){super(...e),this.home=null,this.conversation=null,this.choice=ui,this.listed=!1,this.retrying=!1,this.retryChoice=ui,this.said=``,this.connected=!0,this.shown=mi,this.chosen=!1,this.sticks=!0,this.subscription=0,this.renewed=0}static{this.styles=[F.styles,li]}connectedCallback(){super.connectedCallback(),this.hasUpdated&&this.follow()}disconnectedCallback(){super.disconnectedCallback(),this.leave()}firstUpdated(){this.follow()}get chat(){return this.api.chat}follow(){this.leave();let{subscription:e}=this;this.end=this.chat.follow(this.shown,t=>{e===this.subscription&&this.happened(t)},e=>this.connected=e)}renew(){let e=Date.now();e-this.renewed<pi||(this.renewed=e,this.follow())}leave(){this.subscription+=1,this.end?.(),this.end=void 0}happened(e){e.type===`home`?(this.home=e,this.chosen||(this.choice=e.choice),this.chosen=!0):e.type===`deleted`?this.show(null):(e.type===`message`&&e.message.role===`assistant`&&e.message.details.outcome&&this.announce(e.message),this.conversation=Yt(this.conversation,e))}announce({content:e,details:t}){t.replaced||(this.said=`${this.texts(`chat.answer_of`,{provider:t.backend??``})}: ${t.error??e}`)}show(e){mi=this.shown=e,this.conversation=null,this.retrying=!1,this.listed=!1,this.sticks=!0,this.said=``,this.follow(),this.updateComplete.then(()=>this.composer.focus())}willUpdate(){let e=this.messages;e&&(this.sticks=e.scrollHeight-e.scrollTop-e.clientHeight<fi)}updated(e){super.updated(e);let t=this.messages;t&&this.sticks&&(t.scrollTop=t.scrollHeight,requestAnimationFrame(()=>t.scrollTop=t.scrollHeight))}render(){let{texts:e,home:t,conversation:n}=this,r=n?.running!=null;return _`<div class="chat">
       <aside id="conversations" class=${this.listed?`shown`:``} aria-label=${e(`chat.conversations`)}>
         <zai-chat-list
           .api=${this.chat}
@@ -1118,7 +1120,14 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
           </button>
           <button class="main" @click=${()=>this.show(null)}>${e(`chat.new`)}</button>
         </div>
-        <div class="messages" tabindex="0" role="log" aria-live="off" aria-label=${e(`chat.conversation`)}>
+        <div
+          class="messages"
+          tabindex="0"
+          role="log"
+          aria-live="off"
+          aria-label=${e(`chat.conversation`)}
+          @stale=${()=>this.renew()}
+        >
           ${this.shown===null?this.empty():this.history(n)}
         </div>
         <p class="visually-hidden" role="status" aria-live="polite">${this.said}</p>
@@ -1173,7 +1182,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
         >
           ${e(`chat.retry`)}
         </button>
-      </div>`}async send({text:e,images:t}){await this.run(async()=>{let n=this.shown===null,r=this.shown??await this.chat.create();try{let n=t.length>0?`up_${crypto.getRandomValues(new Uint32Array(4)).join(`_`)}`:null;if(n!==null)for(let e of t)await this.chat.upload(r,n,e);await this.chat.send(r,e,this.choice,n)}catch(e){throw n&&await this.chat.remove(r).catch(()=>void 0),e}this.composer.clear(),this.retrying=!1,this.sticks=!0,n&&this.show(r)})}retry(){return this.run(async()=>{await this.chat.retry(this.shown??``,this.retryChoice),this.choice=this.retryChoice,this.retrying=!1})}};P([w()],X.prototype,`home`,void 0),P([w()],X.prototype,`conversation`,void 0),P([w()],X.prototype,`choice`,void 0),P([w()],X.prototype,`listed`,void 0),P([w()],X.prototype,`retrying`,void 0),P([w()],X.prototype,`retryChoice`,void 0),P([w()],X.prototype,`said`,void 0),P([w()],X.prototype,`connected`,void 0),P([Je(`.messages`)],X.prototype,`messages`,void 0),P([Je(`zai-chat-composer`)],X.prototype,`composer`,void 0),X=P([S(`zai-chat`)],X);var mi=class extends F{constructor(...e){super(...e),this.keys=null,this.created=null,this.copied=``,this.baseUrl=``,this.asked=null}connectedCallback(){super.connectedCallback(),this.run(()=>this.load())}async load(){let e=await this.api.keys();this.keys=e.keys,this.baseUrl=e.base_url}render(){let{texts:e}=this;return _`${this.api.isAdmin?_`<form class="card row" @submit=${e=>this.create(e)}>
+      </div>`}async send({text:e,images:t}){await this.run(async()=>{let n=this.shown===null,r=this.shown??await this.chat.create();try{let n=t.length>0?`up_${crypto.getRandomValues(new Uint32Array(4)).join(`_`)}`:null;if(n!==null)for(let e of t)await this.chat.upload(r,n,e);await this.chat.send(r,e,this.choice,n)}catch(e){throw n&&await this.chat.remove(r).catch(()=>void 0),e}this.composer.clear(),this.retrying=!1,this.sticks=!0,n&&this.show(r)})}retry(){return this.run(async()=>{await this.chat.retry(this.shown??``,this.retryChoice),this.choice=this.retryChoice,this.retrying=!1})}};P([w()],X.prototype,`home`,void 0),P([w()],X.prototype,`conversation`,void 0),P([w()],X.prototype,`choice`,void 0),P([w()],X.prototype,`listed`,void 0),P([w()],X.prototype,`retrying`,void 0),P([w()],X.prototype,`retryChoice`,void 0),P([w()],X.prototype,`said`,void 0),P([w()],X.prototype,`connected`,void 0),P([Je(`.messages`)],X.prototype,`messages`,void 0),P([Je(`zai-chat-composer`)],X.prototype,`composer`,void 0),X=P([S(`zai-chat`)],X);var hi=class extends F{constructor(...e){super(...e),this.keys=null,this.created=null,this.copied=``,this.baseUrl=``,this.asked=null}connectedCallback(){super.connectedCallback(),this.run(()=>this.load())}async load(){let e=await this.api.keys();this.keys=e.keys,this.baseUrl=e.base_url}render(){let{texts:e}=this;return _`${this.api.isAdmin?_`<form class="card row" @submit=${e=>this.create(e)}>
             <label>${e(`keys.name`)} <input name="name" required maxlength="100" autocomplete="off" /></label>
             <button class="main" ?disabled=${this.busy}>${e(`keys.create`)}</button>
             <span class="quiet">${e(`keys.name_hint`)}</span>
@@ -1222,7 +1231,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
             </div>
             <pre tabindex="0">${n}</pre>`)}
       <button @click=${()=>this.created=null}>${t(`common.done`)}</button>
-    </div>`}create(e){e.preventDefault();let t=e.target,n=I(new FormData(t),`name`);n&&this.run(async()=>{this.created=await this.api.createKey(n),this.copied=``,t.reset(),await this.load()})}rotate(e){return this.run(async()=>{this.created=await this.api.rotateKey(e.key_id),this.copied=``,await this.load()})}enable(e){return this.run(async()=>{await this.api.enableKey(e.key_id,!e.enabled),await this.load()})}revoke(e){return this.asked=null,this.run(async()=>{await this.api.revokeKey(e.key_id),await this.load()})}async copy(e,t){await hi(t,this.renderRoot),this.copied=e}};P([w()],mi.prototype,`keys`,void 0),P([w()],mi.prototype,`created`,void 0),P([w()],mi.prototype,`copied`,void 0),P([w()],mi.prototype,`baseUrl`,void 0),P([w()],mi.prototype,`asked`,void 0),mi=P([S(`zai-keys`)],mi);async function hi(e,t){let n=navigator.clipboard;if(n)return n.writeText(e);let r=document.createElement(`textarea`);r.value=e,t.append(r),r.select(),document.execCommand(`copy`),r.remove()}var Z=class extends x{constructor(...e){super(...e),this.known=[],this.strategies=[],this.editable=!1,this.busy=!1,this.dragged=null,this.moved=``}static{this.styles=[O,o`
+    </div>`}create(e){e.preventDefault();let t=e.target,n=I(new FormData(t),`name`);n&&this.run(async()=>{this.created=await this.api.createKey(n),this.copied=``,t.reset(),await this.load()})}rotate(e){return this.run(async()=>{this.created=await this.api.rotateKey(e.key_id),this.copied=``,await this.load()})}enable(e){return this.run(async()=>{await this.api.enableKey(e.key_id,!e.enabled),await this.load()})}revoke(e){return this.asked=null,this.run(async()=>{await this.api.revokeKey(e.key_id),await this.load()})}async copy(e,t){await gi(t,this.renderRoot),this.copied=e}};P([w()],hi.prototype,`keys`,void 0),P([w()],hi.prototype,`created`,void 0),P([w()],hi.prototype,`copied`,void 0),P([w()],hi.prototype,`baseUrl`,void 0),P([w()],hi.prototype,`asked`,void 0),hi=P([S(`zai-keys`)],hi);async function gi(e,t){let n=navigator.clipboard;if(n)return n.writeText(e);let r=document.createElement(`textarea`);r.value=e,t.append(r),r.select(),document.execCommand(`copy`),r.remove()}var Z=class extends x{constructor(...e){super(...e),this.known=[],this.strategies=[],this.editable=!1,this.busy=!1,this.dragged=null,this.moved=``}static{this.styles=[O,o`
       ol {
         margin: 8px 0;
         padding: 0;
@@ -1323,14 +1332,14 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
               </option>`)}
         </select>
       </label>
-    </form>`}add(e){e.preventDefault();let t=e.target,n=I(new FormData(t),`target`);n&&this.change([...this.alias.targets,n]),t.reset()}drop(e){let t=this.alias.targets.indexOf(this.dragged??``);this.dragged=null,t>=0&&this.move(t,e)}move(e,t){let n=[...this.alias.targets],[r]=n.splice(e,1);r!==void 0&&e!==t&&(n.splice(t,0,r),this.change(n),this.moved=this.texts(`models.moved`,{name:r,place:t+1}),this.keepFocus(t,t<e?`up`:`down`))}async keepFocus(e,t){await new Promise(e=>this.addEventListener(`saved`,e,{once:!0})),await this.updateComplete;let n=this.renderRoot.querySelectorAll(`li`)[e]?.querySelectorAll(`button[data-move]:not(:disabled)`);([...n??[]].find(e=>e.dataset.move===t)??n?.[0])?.focus()}change(e,t=this.alias.strategy){this.send({alias:{...this.alias,targets:e,strategy:t}})}send(e){this.dispatchEvent(new CustomEvent(`change-alias`,{detail:e}))}};P([C({attribute:!1})],Z.prototype,`alias`,void 0),P([C({attribute:!1})],Z.prototype,`texts`,void 0),P([C({attribute:!1})],Z.prototype,`known`,void 0),P([C({attribute:!1})],Z.prototype,`strategies`,void 0),P([C({type:Boolean})],Z.prototype,`editable`,void 0),P([C({type:Boolean})],Z.prototype,`busy`,void 0),P([w()],Z.prototype,`dragged`,void 0),P([w()],Z.prototype,`moved`,void 0),Z=P([S(`zai-alias-card`)],Z);var gi=50,_i=class extends x{constructor(...e){super(...e),this.language=`en`,this.wanted=``,this.rows=gi}static{this.styles=O}render(){let{texts:e,language:t}=this,n=this.wanted.toLowerCase().split(/\s+/),r=this.models.models.flatMap(({id:e,providers:t})=>t.filter(t=>{let r=`${e} ${t.backend} ${t.capabilities?.join(` `)??``}`.toLowerCase();return n.every(e=>r.includes(e))}).map(t=>({id:e,provider:t})));return _`<div class="card">
+    </form>`}add(e){e.preventDefault();let t=e.target,n=I(new FormData(t),`target`);n&&this.change([...this.alias.targets,n]),t.reset()}drop(e){let t=this.alias.targets.indexOf(this.dragged??``);this.dragged=null,t>=0&&this.move(t,e)}move(e,t){let n=[...this.alias.targets],[r]=n.splice(e,1);r!==void 0&&e!==t&&(n.splice(t,0,r),this.change(n),this.moved=this.texts(`models.moved`,{name:r,place:t+1}),this.keepFocus(t,t<e?`up`:`down`))}async keepFocus(e,t){await new Promise(e=>this.addEventListener(`saved`,e,{once:!0})),await this.updateComplete;let n=this.renderRoot.querySelectorAll(`li`)[e]?.querySelectorAll(`button[data-move]:not(:disabled)`);([...n??[]].find(e=>e.dataset.move===t)??n?.[0])?.focus()}change(e,t=this.alias.strategy){this.send({alias:{...this.alias,targets:e,strategy:t}})}send(e){this.dispatchEvent(new CustomEvent(`change-alias`,{detail:e}))}};P([C({attribute:!1})],Z.prototype,`alias`,void 0),P([C({attribute:!1})],Z.prototype,`texts`,void 0),P([C({attribute:!1})],Z.prototype,`known`,void 0),P([C({attribute:!1})],Z.prototype,`strategies`,void 0),P([C({type:Boolean})],Z.prototype,`editable`,void 0),P([C({type:Boolean})],Z.prototype,`busy`,void 0),P([w()],Z.prototype,`dragged`,void 0),P([w()],Z.prototype,`moved`,void 0),Z=P([S(`zai-alias-card`)],Z);var _i=50,vi=class extends x{constructor(...e){super(...e),this.language=`en`,this.wanted=``,this.rows=_i}static{this.styles=O}render(){let{texts:e,language:t}=this,n=this.wanted.toLowerCase().split(/\s+/),r=this.models.models.flatMap(({id:e,providers:t})=>t.filter(t=>{let r=`${e} ${t.backend} ${t.capabilities?.join(` `)??``}`.toLowerCase();return n.every(e=>r.includes(e))}).map(t=>({id:e,provider:t})));return _`<div class="card">
       <div class="row spread below">
         <h2>${e(`models.all`,{count:M(this.models.models_total,t)})}</h2>
         <label
           >${e(`models.find`)}
           <input
             type="search"
-            @input=${e=>{this.wanted=e.target.value.trim(),this.rows=gi}}
+            @input=${e=>{this.wanted=e.target.value.trim(),this.rows=_i}}
           />
         </label>
       </div>
@@ -1363,7 +1372,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
               </tr>`)}
         </tbody>
       </table>
-    </div>`}price(e){let{price_prompt:t,price_completion:n,currency:r}=e;return t===null||n===null||r===null?this.texts(`costs.${e.cost}`):this.texts(`models.prices`,{prompt:Pt(t,r,this.language),completion:Pt(n,r,this.language)})}};P([C({attribute:!1})],_i.prototype,`models`,void 0),P([C({attribute:!1})],_i.prototype,`texts`,void 0),P([C()],_i.prototype,`language`,void 0),P([w()],_i.prototype,`wanted`,void 0),P([w()],_i.prototype,`rows`,void 0),_i=P([S(`zai-model-table`)],_i);var vi=class extends F{constructor(...e){super(...e),this.models=null,this.seen=``}updated(e){if(!e.has(`live`)&&this.seen)return;let t=this.live?.members??[],n=JSON.stringify(t.map(e=>[e.id,e.state,e.enabled,e.priority,e.models_total,e.models.map(e=>e.warm)]));n!==this.seen&&(this.seen=n,this.run(()=>this.load()))}async load(){this.models=await this.api.routing.models()}render(){let{texts:e,models:t}=this;if(t===null)return _`${this.errorLine()}
+    </div>`}price(e){let{price_prompt:t,price_completion:n,currency:r}=e;return t===null||n===null||r===null?this.texts(`costs.${e.cost}`):this.texts(`models.prices`,{prompt:Pt(t,r,this.language),completion:Pt(n,r,this.language)})}};P([C({attribute:!1})],vi.prototype,`models`,void 0),P([C({attribute:!1})],vi.prototype,`texts`,void 0),P([C()],vi.prototype,`language`,void 0),P([w()],vi.prototype,`wanted`,void 0),P([w()],vi.prototype,`rows`,void 0),vi=P([S(`zai-model-table`)],vi);var yi=class extends F{constructor(...e){super(...e),this.models=null,this.seen=``}updated(e){if(!e.has(`live`)&&this.seen)return;let t=this.live?.members??[],n=JSON.stringify(t.map(e=>[e.id,e.state,e.enabled,e.priority,e.models_total,e.models.map(e=>e.warm)]));n!==this.seen&&(this.seen=n,this.run(()=>this.load()))}async load(){this.models=await this.api.routing.models()}render(){let{texts:e,models:t}=this;if(t===null)return _`${this.errorLine()}
         <p class="quiet">${e(`common.loading`)}</p>`;let n=[...t.aliases.map(e=>e.name),...t.models.map(e=>e.id)];return _`${this.errorLine()}
       <div class="card">
         <h2>${e(`models.strategy`)}</h2>
@@ -1402,7 +1411,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
         </label>
         ${E(t(`models.create`),{kind:`main`,disabled:this.busy})}
       </div>
-    </form>`}create(e){e.preventDefault();let t=e.target,n=new FormData(t),r={name:I(n,`name`),targets:[I(n,`target`)],strategy:null};this.save(async()=>{await this.api.routing.setAlias(r,!0),t.reset()})}async change(e){let{detail:t,target:n}=e;await this.save(()=>`remove`in t?this.api.routing.removeAlias(t.remove):this.api.routing.setAlias(t.alias)),await this.updateComplete,n?.dispatchEvent(new Event(`saved`))}save(e){return this.run(async()=>{await e(),await this.load()})}};P([w()],vi.prototype,`models`,void 0),vi=P([S(`zai-models`)],vi);var yi=class extends F{constructor(...e){super(...e),this.budgets=[],this.now=Date.now()/1e3}static{this.styles=[F.styles,o`
+    </form>`}create(e){e.preventDefault();let t=e.target,n=new FormData(t),r={name:I(n,`name`),targets:[I(n,`target`)],strategy:null};this.save(async()=>{await this.api.routing.setAlias(r,!0),t.reset()})}async change(e){let{detail:t,target:n}=e;await this.save(()=>`remove`in t?this.api.routing.removeAlias(t.remove):this.api.routing.setAlias(t.alias)),await this.updateComplete,n?.dispatchEvent(new Event(`saved`))}save(e){return this.run(async()=>{await e(),await this.load()})}};P([w()],yi.prototype,`models`,void 0),yi=P([S(`zai-models`)],yi);var bi=class extends F{constructor(...e){super(...e),this.budgets=[],this.now=Date.now()/1e3}static{this.styles=[F.styles,o`
       ul {
         list-style: none;
         margin: 0;
@@ -1461,7 +1470,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
               </tr>`)}
         </tbody>
       </table>
-    </div>`}};P([w()],yi.prototype,`budgets`,void 0),P([w()],yi.prototype,`now`,void 0),yi=P([S(`zai-overview`)],yi);var bi=class extends F{constructor(...e){super(...e),this.localize=null,this.values={}}connectedCallback(){super.connectedCallback(),this.run(async()=>{this.localize=await this.flows.texts()})}willUpdate(e){e.has(`step`)&&(this.values=ct(this.step.data_schema??[]))}updated(e){e.has(`step`)&&this.step.type!==`create_entry`&&this.renderRoot.querySelector(`h2`)?.focus()}render(){let{step:e,localize:t,texts:n}=this;if(t===null)return _`${this.errorLine()}
+    </div>`}};P([w()],bi.prototype,`budgets`,void 0),P([w()],bi.prototype,`now`,void 0),bi=P([S(`zai-overview`)],bi);var xi=class extends F{constructor(...e){super(...e),this.localize=null,this.values={}}connectedCallback(){super.connectedCallback(),this.run(async()=>{this.localize=await this.flows.texts()})}willUpdate(e){e.has(`step`)&&(this.values=ct(this.step.data_schema??[]))}updated(e){e.has(`step`)&&this.step.type!==`create_entry`&&this.renderRoot.querySelector(`h2`)?.focus()}render(){let{step:e,localize:t,texts:n}=this;if(t===null)return _`${this.errorLine()}
         <p class="quiet">${n(`common.loading`)}</p>`;let r=this.text(`step.${e.step_id??``}.title`)||n(`add.title`);return _`<section aria-label=${r}>
       <h2 tabindex="-1">${r}</h2>
       ${this.errorLine()}${this.body()}
@@ -1476,14 +1485,14 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
             ${this.cancelButton()}
           </div>`}}form(){let{step:e,texts:t}=this,n=yt({hass:this.flows.hass,schema:e.data_schema??[],values:this.values,errors:e.errors??{},label:(t,n)=>t.type===`expandable`?this.text(`step.${e.step_id}.sections.${t.name}.name`)||t.name:this.fieldText(`data`,t,n)||t.name,helper:(e,t)=>e.type===`expandable`?``:this.fieldText(`data_description`,e,t),error:e=>this.text(`error.${e}`)||e,localizeValue:e=>this.localize?.(`selector.${e}`)??e,changed:e=>this.values=e});return n===null?_`<p>${t(`add.elsewhere`)}</p>
         ${this.api.settings?_`<a href=${this.api.settings}>${t(`add.settings`)}</a>`:y}`:_`<form
-      @submit=${e=>{e.preventDefault(),this.send(xi(this.values))}}
+      @submit=${e=>{e.preventDefault(),this.send(Si(this.values))}}
     >
       ${this.description(`step.${e.step_id}.description`)}${n}
       <div class="row above">
-        ${E(t(this.busy?`add.checking`:`add.submit`),{kind:`main`,disabled:this.busy,press:()=>this.send(xi(this.values))})}
+        ${E(t(this.busy?`add.checking`:`add.submit`),{kind:`main`,disabled:this.busy,press:()=>this.send(Si(this.values))})}
         ${this.cancelButton()}
       </div>
-    </form>`}cancelButton(){return E(this.texts(`common.cancel`),{press:()=>this.cancel()})}description(e,t=``){let n=this.text(e)||t;return n?bt(n):y}fieldText(e,t,n){return this.text(`step.${this.step.step_id}.${n?`sections.${n}.`:``}${e}.${t.name}`)}text(e){let t=this.kind.part===null?`config`:`config_subentries.${this.kind.part}`;return this.localize?.(`${t}.${e}`,this.step.description_placeholders??{})??``}send(e){return this.run(async()=>{let t=await this.flows.answer(this.kind,this.step.flow_id,e);if(t.type===`create_entry`)this.end(t);else if(t.step_id===this.step.step_id&&t.type===`form`){let e=this.values;this.step=t,await this.updateComplete,this.values=e}else this.step=t})}async cancel(){await this.flows.cancel(this.kind,this.step.flow_id),this.end(null)}end(e){this.dispatchEvent(new CustomEvent(`flow-end`,{detail:{kind:this.kind,step:e}}))}};P([C({attribute:!1})],bi.prototype,`flows`,void 0),P([C({attribute:!1})],bi.prototype,`kind`,void 0),P([C({attribute:!1})],bi.prototype,`step`,void 0),P([w()],bi.prototype,`localize`,void 0),P([w()],bi.prototype,`values`,void 0),bi=P([S(`zai-flow`)],bi);function xi(e){return Object.fromEntries(Object.entries(e).filter(([,e])=>e!=null))}var Si=[`new`,`changed`,`unanswered`],Ci=class extends F{constructor(...e){super(...e),this.found=null,this.choosing=!1,this.running=null,this.notice=``}static{this.styles=[F.styles,o`
+    </form>`}cancelButton(){return E(this.texts(`common.cancel`),{press:()=>this.cancel()})}description(e,t=``){let n=this.text(e)||t;return n?bt(n):y}fieldText(e,t,n){return this.text(`step.${this.step.step_id}.${n?`sections.${n}.`:``}${e}.${t.name}`)}text(e){let t=this.kind.part===null?`config`:`config_subentries.${this.kind.part}`;return this.localize?.(`${t}.${e}`,this.step.description_placeholders??{})??``}send(e){return this.run(async()=>{let t=await this.flows.answer(this.kind,this.step.flow_id,e);if(t.type===`create_entry`)this.end(t);else if(t.step_id===this.step.step_id&&t.type===`form`){let e=this.values;this.step=t,await this.updateComplete,this.values=e}else this.step=t})}async cancel(){await this.flows.cancel(this.kind,this.step.flow_id),this.end(null)}end(e){this.dispatchEvent(new CustomEvent(`flow-end`,{detail:{kind:this.kind,step:e}}))}};P([C({attribute:!1})],xi.prototype,`flows`,void 0),P([C({attribute:!1})],xi.prototype,`kind`,void 0),P([C({attribute:!1})],xi.prototype,`step`,void 0),P([w()],xi.prototype,`localize`,void 0),P([w()],xi.prototype,`values`,void 0),xi=P([S(`zai-flow`)],xi);function Si(e){return Object.fromEntries(Object.entries(e).filter(([,e])=>e!=null))}var Ci=[`new`,`changed`,`unanswered`],wi=class extends F{constructor(...e){super(...e),this.found=null,this.choosing=!1,this.running=null,this.notice=``}static{this.styles=[F.styles,o`
       ul {
         margin: 0;
         padding: 0;
@@ -1542,7 +1551,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
     </section>`}nameOf(e){return e.name===`openai_compatible`?this.texts(`add.other`):e.cloud?this.texts(`add.cloud`,{name:e.title}):e.title}discovered(){let{texts:e,found:t}=this;return t===null?_`<p class="quiet">${e(`common.loading`)}</p>`:t.providers.length===0?_`<p class="quiet">${e(`add.nothing`)}</p>`:_`<ul class="found">
         ${A(t.providers,e=>e.id,e=>this.provider(e))}
       </ul>
-      ${this.api.flows===null?_`<p class="quiet">${e(`add.served`)}</p>`:y}`}provider(e){let{texts:t,api:n}=this,r=e.models_total-e.models.length,i=e.models.join(`, `)+(r>0?` ${t(`providers.more_models`,{count:r})}`:``),a=Si.includes(e.state);return _`<li>
+      ${this.api.flows===null?_`<p class="quiet">${e(`add.served`)}</p>`:y}`}provider(e){let{texts:t,api:n}=this,r=e.models_total-e.models.length,i=e.models.join(`, `)+(r>0?` ${t(`providers.more_models`,{count:r})}`:``),a=Ci.includes(e.state);return _`<li>
       <div class="row spread">
         <div>
           <b>${e.name}</b> <span class="quiet">${t(`add.${e.state}`)}</span>
@@ -1552,7 +1561,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
         ${a&&n.flows!==null?E(t(`add.add`),{disabled:this.busy||this.running!==null,name:t(`add.add_name`,{name:e.name}),press:()=>this.addDiscovered(e)}):y}
       </div>
       ${a&&n.flows===null?_`<pre>--upstream zeroconfai=${e.base_url}</pre>`:y}
-    </li>`}addDiscovered(e){return this.begin(async()=>{if(e.flow_id!==null){let t={part:null};return{kind:t,step:await this.flows.resume(t,e.flow_id)}}let t=await this.ofEntry(`provider`);return t.step.step_id===`found`&&(t.step=await this.flows.answer(t.kind,t.step.flow_id,{provider:e.id})),t})}addPart(e,t){let n=async n=>{let r={part:e,entry:n},i=await this.flows.start(r);return t===void 0||!lt(i).includes(t)?{kind:r,step:i}:{kind:r,step:await this.flows.answer(r,i.flow_id,{next_step_id:t})}};return this.begin(async()=>{let e=this.found?.gateway??null;return e===null?{...await this.ofEntry(`gateway`),next:n}:n(e)})}async ofEntry(e){let t={part:null},n=await this.flows.start(t);return n.type===`menu`?{kind:t,step:await this.flows.answer(t,n.flow_id,{next_step_id:e})}:{kind:t,step:n}}get flows(){if(this.api.flows===null)throw Error(`A configuration file adds providers.`);return this.api.flows}begin(e){return this.notice=``,this.run(async()=>{this.running=await e(),this.choosing=!1})}ended({step:e}){let t=this.running?.next;if(this.running=null,e===null||e.type!==`create_entry`)return;let n=e.result?.entry_id;t&&n!==void 0&&this.begin(()=>t(n)).catch(e=>this.error=et(e)),this.notice=this.texts(`add.done`,{name:e.title??``})}};P([w()],Ci.prototype,`found`,void 0),P([w()],Ci.prototype,`choosing`,void 0),P([w()],Ci.prototype,`running`,void 0),P([w()],Ci.prototype,`notice`,void 0),Ci=P([S(`zai-add-ai`)],Ci);var wi=class extends F{constructor(...e){super(...e),this.found=null}static{this.styles=[F.styles,o`
+    </li>`}addDiscovered(e){return this.begin(async()=>{if(e.flow_id!==null){let t={part:null};return{kind:t,step:await this.flows.resume(t,e.flow_id)}}let t=await this.ofEntry(`provider`);return t.step.step_id===`found`&&(t.step=await this.flows.answer(t.kind,t.step.flow_id,{provider:e.id})),t})}addPart(e,t){let n=async n=>{let r={part:e,entry:n},i=await this.flows.start(r);return t===void 0||!lt(i).includes(t)?{kind:r,step:i}:{kind:r,step:await this.flows.answer(r,i.flow_id,{next_step_id:t})}};return this.begin(async()=>{let e=this.found?.gateway??null;return e===null?{...await this.ofEntry(`gateway`),next:n}:n(e)})}async ofEntry(e){let t={part:null},n=await this.flows.start(t);return n.type===`menu`?{kind:t,step:await this.flows.answer(t,n.flow_id,{next_step_id:e})}:{kind:t,step:n}}get flows(){if(this.api.flows===null)throw Error(`A configuration file adds providers.`);return this.api.flows}begin(e){return this.notice=``,this.run(async()=>{this.running=await e(),this.choosing=!1})}ended({step:e}){let t=this.running?.next;if(this.running=null,e===null||e.type!==`create_entry`)return;let n=e.result?.entry_id;t&&n!==void 0&&this.begin(()=>t(n)).catch(e=>this.error=et(e)),this.notice=this.texts(`add.done`,{name:e.title??``})}};P([w()],wi.prototype,`found`,void 0),P([w()],wi.prototype,`choosing`,void 0),P([w()],wi.prototype,`running`,void 0),P([w()],wi.prototype,`notice`,void 0),wi=P([S(`zai-add-ai`)],wi);var Ti=class extends F{constructor(...e){super(...e),this.found=null}static{this.styles=[F.styles,o`
       ul {
         padding: 0;
         list-style: none;
@@ -1632,7 +1641,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
                 </tbody>
               </table>
             </div>`}
-    </details>`}check(){return this.run(async()=>{this.found=await this.api.finding.checkDiscovery()})}};P([w()],wi.prototype,`found`,void 0),wi=P([S(`zai-discovery-check`)],wi);var Ti=class extends x{constructor(...e){super(...e),this.items=[],this.language=`en`,this.now=Date.now()/1e3}static{this.styles=[O,o`
+    </details>`}check(){return this.run(async()=>{this.found=await this.api.finding.checkDiscovery()})}};P([w()],Ti.prototype,`found`,void 0),Ti=P([S(`zai-discovery-check`)],Ti);var Ei=class extends x{constructor(...e){super(...e),this.items=[],this.language=`en`,this.now=Date.now()/1e3}static{this.styles=[O,o`
       progress {
         width: 100%;
         accent-color: var(--zai-accent);
@@ -1645,7 +1654,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
         aria-label=${i(`providers.${e}`,s)}
         max=${l?r:y}
         value=${l?o:y}
-      ></progress>`}};P([C({attribute:!1})],Ti.prototype,`items`,void 0),P([C({attribute:!1})],Ti.prototype,`texts`,void 0),P([C()],Ti.prototype,`language`,void 0),P([w()],Ti.prototype,`now`,void 0),Ti=P([S(`zai-preparations`)],Ti);var Ei=12,Di=5,Oi=class extends F{constructor(...e){super(...e),this.dragged=null,this.checking=null}static{this.styles=[F.styles,o`
+      ></progress>`}};P([C({attribute:!1})],Ei.prototype,`items`,void 0),P([C({attribute:!1})],Ei.prototype,`texts`,void 0),P([C()],Ei.prototype,`language`,void 0),P([w()],Ei.prototype,`now`,void 0),Ei=P([S(`zai-preparations`)],Ei);var Di=12,Oi=5,ki=class extends F{constructor(...e){super(...e),this.dragged=null,this.checking=null}static{this.styles=[F.styles,o`
       li {
         list-style: none;
       }
@@ -1705,7 +1714,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
           ${M(e.running,i)}${e.limit===null?y:_` / ${M(e.limit,i)}`}${e.waiting?`, ${r(`overview.waiting`,{count:e.waiting})}`:``}
         </span>
         ${e.latency_ms===null?y:_`<span>${r(`providers.latency`)}: ${N(e.latency_ms,i)}</span>
-                ${ki(e.latencies_ms)}`}
+                ${Ai(e.latencies_ms)}`}
         <span>${r(`overview.requests_today`)}: ${M(e.requests_today,i)}</span>
         ${j(e.cost_today,i)?_`<span>${r(`providers.cost_today`)}: ${j(e.cost_today,i)}</span>`:y}
       </div>
@@ -1734,11 +1743,11 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
       >
         ↓
       </button>
-    </div>`}models(e){if(e.models.length===0)return _`<span class="quiet">${this.texts(`providers.no_models`)}</span>`;let t=e.models_total-Math.min(Ei,e.models.length);return _`${e.models.slice(0,Ei).map(e=>_`<span class=${e.warm?`warm`:``}
+    </div>`}models(e){if(e.models.length===0)return _`<span class="quiet">${this.texts(`providers.no_models`)}</span>`;let t=e.models_total-Math.min(Di,e.models.length);return _`${e.models.slice(0,Di).map(e=>_`<span class=${e.warm?`warm`:``}
             >${e.id}${e.warm?` (${this.texts(`providers.warm`)})`:``}</span
-          >`)}${t>0?_`<span class="quiet">${this.texts(`providers.more_models`,{count:t})}</span>`:y}`}async check(e){this.checking=e,await this.run(()=>this.api.checkProvider(e)),this.checking=null}drop(e,t){let n=t.findIndex(e=>e.id===this.dragged);this.dragged=null,n>=0&&this.move(n,e,t)}move(e,t,n){let r=n.map(e=>e.id),[i]=r.splice(e,1);return i===void 0||e===t||n[t]?.kind!==n[e]?.kind?Promise.resolve():(r.splice(t,0,i),this.run(()=>this.api.orderProviders(r)))}};P([w()],Oi.prototype,`dragged`,void 0),P([w()],Oi.prototype,`checking`,void 0),Oi=P([S(`zai-providers`)],Oi);function ki(e){if(e.length<Di)return y;let t=Math.max(...e,1);return _`<svg viewBox="0 0 120 28" aria-hidden="true">
+          >`)}${t>0?_`<span class="quiet">${this.texts(`providers.more_models`,{count:t})}</span>`:y}`}async check(e){this.checking=e,await this.run(()=>this.api.checkProvider(e)),this.checking=null}drop(e,t){let n=t.findIndex(e=>e.id===this.dragged);this.dragged=null,n>=0&&this.move(n,e,t)}move(e,t,n){let r=n.map(e=>e.id),[i]=r.splice(e,1);return i===void 0||e===t||n[t]?.kind!==n[e]?.kind?Promise.resolve():(r.splice(t,0,i),this.run(()=>this.api.orderProviders(r)))}};P([w()],ki.prototype,`dragged`,void 0),P([w()],ki.prototype,`checking`,void 0),ki=P([S(`zai-providers`)],ki);function Ai(e){if(e.length<Oi)return y;let t=Math.max(...e,1);return _`<svg viewBox="0 0 120 28" aria-hidden="true">
     ${ke`<polyline points=${e.map((n,r)=>`${r/(e.length-1)*120},${27-n/t*26}`).join(` `)} fill="none" stroke="currentColor" stroke-width="1.5" />`}
-  </svg>`}var Ai=class extends F{constructor(...e){super(...e),this.records=[],this.next=null,this.filter={},this.open=null,this.loaded=!1}connectedCallback(){super.connectedCallback(),this.load({})}load(e){return this.filter=e,this.run(async()=>{let t=await this.api.requests(e,null);e===this.filter&&(this.records=t.requests,this.next=t.next,this.loaded=!0)})}more(){let{filter:e,next:t}=this;return this.run(async()=>{let n=await this.api.requests(e,t);e===this.filter&&(this.records=[...this.records,...n.requests],this.next=n.next)})}pick(e){let t=Object.entries({...this.filter,...e}).filter(([,e])=>e!==void 0&&e!==``);this.load(Object.fromEntries(t))}render(){let{texts:e}=this,t=this.live?.members??[];return _`<div class="card row">
+  </svg>`}var ji=class extends F{constructor(...e){super(...e),this.records=[],this.next=null,this.filter={},this.open=null,this.loaded=!1}connectedCallback(){super.connectedCallback(),this.load({})}load(e){return this.filter=e,this.run(async()=>{let t=await this.api.requests(e,null);e===this.filter&&(this.records=t.requests,this.next=t.next,this.loaded=!0)})}more(){let{filter:e,next:t}=this;return this.run(async()=>{let n=await this.api.requests(e,t);e===this.filter&&(this.records=[...this.records,...n.requests],this.next=n.next)})}pick(e){let t=Object.entries({...this.filter,...e}).filter(([,e])=>e!==void 0&&e!==``);this.load(Object.fromEntries(t))}render(){let{texts:e}=this,t=this.live?.members??[];return _`<div class="card row">
         <label
           >${e(`requests.outcome`)}
           <select
@@ -1843,7 +1852,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
                   </dd>`}
         </dl>
       </td>
-    </tr>`}};P([w()],Ai.prototype,`records`,void 0),P([w()],Ai.prototype,`next`,void 0),P([w()],Ai.prototype,`filter`,void 0),P([w()],Ai.prototype,`open`,void 0),P([w()],Ai.prototype,`loaded`,void 0),Ai=P([S(`zai-requests`)],Ai);var ji=(function(){let e=typeof document<`u`&&document.createElement(`link`).relList;return e&&e.supports&&e.supports(`modulepreload`)?`modulepreload`:`preload`})(),Mi=function(e,t){return new URL(e,t).href},Ni={},Pi={},Fi=function(e){return e.pathname.endsWith(`.css`)},Ii=function(e,t,n){if(t in e)return e[t];let r=n();if(!r){e[t]=void 0;return}let i=r.then(()=>{e[t]=void 0},n=>{throw delete e[t],n});return e[t]=i,i},Li=function(e,t,n){let r=Promise.resolve();if(t&&t.length>0){let e,i=document.querySelector(`meta[property=csp-nonce]`),a=i?.nonce||i?.getAttribute(`nonce`);function o(e){return Promise.all(e.map(e=>Promise.resolve(e).then(e=>({status:`fulfilled`,value:e}),e=>({status:`rejected`,reason:e}))))}function s(e){return import.meta.resolve?new URL(import.meta.resolve(e)):new URL(e,import.meta.url)}r=o(t.map(t=>{t=Mi(t,n);let r=s(t),i=Fi(r);return Ii(Ni,r.href,()=>{if(e===void 0){e={all:new Set,styles:new Set};let t=document.getElementsByTagName(`link`);for(let n=t.length-1;n>=0;n--){let r=t[n];e.all.add(r.href),r.rel===`stylesheet`&&e.styles.add(r.href)}}let t=i?e.styles:e.all,n=i?Pi[r.href]:void 0;if(!n&&t.has(r.href))return;let o=document.createElement(`link`);if(o.rel=i?`stylesheet`:ji,i||(o.as=`script`),o.crossOrigin=``,o.href=r.href,a&&o.setAttribute(`nonce`,a),n&&delete Pi[r.href],n?.isConnected?n.replaceWith(o):document.head.appendChild(o),i)return new Promise((e,t)=>{let n=i=>{o.removeEventListener(`load`,n),o.removeEventListener(`error`,n),i.type===`error`?(Pi[r.href]=o,t(Error(`Unable to preload CSS for ${r}`))):e(i)};o.addEventListener(`load`,n),o.addEventListener(`error`,n)})})}).filter(e=>e!==void 0))}function i(e){let t=new Event(`vite:preloadError`,{cancelable:!0});if(t.payload=e,window.dispatchEvent(t),!t.defaultPrevented)throw e}return r.then(t=>{for(let e of t||[])e.status===`rejected`&&i(e.reason);return e().catch(i)})},Ri=[`model`,`backend`,`key`,`user`,`source`,`label`,`address`],zi={backend:`backend_name`,key:`key_name`,user:`user_name`},Q=class extends F{constructor(...e){super(...e),this.range=`month`,this.start=``,this.end=``,this.group=`model`,this.table=null,this.chart=null,this.sort=`requests`}static{this.styles=[F.styles,o`
+    </tr>`}};P([w()],ji.prototype,`records`,void 0),P([w()],ji.prototype,`next`,void 0),P([w()],ji.prototype,`filter`,void 0),P([w()],ji.prototype,`open`,void 0),P([w()],ji.prototype,`loaded`,void 0),ji=P([S(`zai-requests`)],ji);var Mi=(function(){let e=typeof document<`u`&&document.createElement(`link`).relList;return e&&e.supports&&e.supports(`modulepreload`)?`modulepreload`:`preload`})(),Ni=function(e,t){return new URL(e,t).href},Pi={},Fi={},Ii=function(e){return e.pathname.endsWith(`.css`)},Li=function(e,t,n){if(t in e)return e[t];let r=n();if(!r){e[t]=void 0;return}let i=r.then(()=>{e[t]=void 0},n=>{throw delete e[t],n});return e[t]=i,i},Ri=function(e,t,n){let r=Promise.resolve();if(t&&t.length>0){let e,i=document.querySelector(`meta[property=csp-nonce]`),a=i?.nonce||i?.getAttribute(`nonce`);function o(e){return Promise.all(e.map(e=>Promise.resolve(e).then(e=>({status:`fulfilled`,value:e}),e=>({status:`rejected`,reason:e}))))}function s(e){return import.meta.resolve?new URL(import.meta.resolve(e)):new URL(e,import.meta.url)}r=o(t.map(t=>{t=Ni(t,n);let r=s(t),i=Ii(r);return Li(Pi,r.href,()=>{if(e===void 0){e={all:new Set,styles:new Set};let t=document.getElementsByTagName(`link`);for(let n=t.length-1;n>=0;n--){let r=t[n];e.all.add(r.href),r.rel===`stylesheet`&&e.styles.add(r.href)}}let t=i?e.styles:e.all,n=i?Fi[r.href]:void 0;if(!n&&t.has(r.href))return;let o=document.createElement(`link`);if(o.rel=i?`stylesheet`:Mi,i||(o.as=`script`),o.crossOrigin=``,o.href=r.href,a&&o.setAttribute(`nonce`,a),n&&delete Fi[r.href],n?.isConnected?n.replaceWith(o):document.head.appendChild(o),i)return new Promise((e,t)=>{let n=i=>{o.removeEventListener(`load`,n),o.removeEventListener(`error`,n),i.type===`error`?(Fi[r.href]=o,t(Error(`Unable to preload CSS for ${r}`))):e(i)};o.addEventListener(`load`,n),o.addEventListener(`error`,n)})})}).filter(e=>e!==void 0))}function i(e){let t=new Event(`vite:preloadError`,{cancelable:!0});if(t.payload=e,window.dispatchEvent(t),!t.defaultPrevented)throw e}return r.then(t=>{for(let e of t||[])e.status===`rejected`&&i(e.reason);return e().catch(i)})},zi=[`model`,`backend`,`key`,`user`,`source`,`label`,`address`],Bi={backend:`backend_name`,key:`key_name`,user:`user_name`},Q=class extends F{constructor(...e){super(...e),this.range=`month`,this.start=``,this.end=``,this.group=`model`,this.table=null,this.chart=null,this.sort=`requests`}static{this.styles=[F.styles,o`
       .chart {
         position: relative;
         height: 280px;
@@ -1881,7 +1890,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
           <select
             @change=${e=>this.pick({group:e.target.value})}
           >
-            ${Ri.map(t=>_`<option value=${t} ?selected=${t===this.group}>
+            ${zi.map(t=>_`<option value=${t} ?selected=${t===this.group}>
                   ${e(`usage.group_${t}`)}
                 </option>`)}
           </select>
@@ -1906,7 +1915,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
             ${this.sorted(e.rows).map(e=>_`<tr>
                   <td>${this.name(e)}</td>
                   <td class="number">${M(e.requests,n)}</td>
-                  <td class="number">${M(Vi(e),n)}</td>
+                  <td class="number">${M(Hi(e),n)}</td>
                   <td class="number">${j(e.cost,n)}</td>
                 </tr>`)}
           </tbody>
@@ -1914,7 +1923,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
             <tr>
               <th scope="row">${t(`usage.total`)}</th>
               <th class="number">${M(e.total.requests,n)}</th>
-              <th class="number">${M(Vi(e.total),n)}</th>
+              <th class="number">${M(Hi(e.total),n)}</th>
               <th class="number">${j(e.total.cost,n)}</th>
             </tr>
           </tfoot>
@@ -1927,8 +1936,8 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
       aria-sort=${this.sort===e?e===`name`?`ascending`:`descending`:`none`}
     >
       <button @click=${()=>this.sort=e}>${t}${this.sort===e?` ▾`:``}</button>
-    </th>`}sorted(e){let t={requests:e=>e.requests,tokens:Vi,cost:e=>Object.values(e.cost).reduce((e,t)=>e+t,0)},{sort:n}=this;return[...e].sort((e,r)=>n===`name`?this.name(e).localeCompare(this.name(r)):t[n](r)-t[n](e))}name(e){let{group:t}=this,n=Bi(e[zi[t]??t])||Bi(e[t]);return t===`source`&&n?this.texts(`sources.${n}`):n||this.texts(t===`label`?`usage.no_label`:`usage.unknown`)}select(e){this.range=e;let t=new Date,n=new Date(t);e===`week`&&n.setDate(t.getDate()-6),e===`month`&&n.setDate(1),e!==`custom`&&this.pick({start:Lt(n),end:Lt(t)})}pick(e){this.start=e.start??this.start,this.end=e.end??this.end,this.group=e.group??this.group,this.start&&this.end&&this.run(()=>this.load())}async load(){let{start:e,end:t,group:n}=this,[r,i]=await Promise.all([this.api.usage(e,t,[n]),n===`address`||e===t?null:this.api.usage(e,t,[`day`,n])]);e===this.start&&t===this.end&&n===this.group&&(this.table=r,this.chart=i)}updated(e){e.has(`chart`)&&this.draw()}async draw(){this.drawn?.destroy();let{chart:e,canvas:t}=this;if(e===null||t===null)return;let{stackedBars:n}=await Li(async()=>{let{stackedBars:e}=await import(`./chart-CbWf389B.js`);return{stackedBars:e}},[],import.meta.url);t.isConnected&&(this.drawn=n(t,e.rows.map(e=>({x:Bi(e.day),name:this.name(e),value:e.requests}))))}save(e){let{table:t}=this;if(t===null)return;let n=e===`json`?JSON.stringify(t,null,2):Hi(t.rows),r=URL.createObjectURL(new Blob([n],{type:e===`json`?`application/json`:`text/csv`})),i=document.createElement(`a`);i.href=r,i.download=`usage-${t.start}-${t.end}.${e}`,i.click(),URL.revokeObjectURL(r)}};P([w()],Q.prototype,`range`,void 0),P([w()],Q.prototype,`start`,void 0),P([w()],Q.prototype,`end`,void 0),P([w()],Q.prototype,`group`,void 0),P([w()],Q.prototype,`table`,void 0),P([w()],Q.prototype,`chart`,void 0),P([w()],Q.prototype,`sort`,void 0),P([Je(`canvas`)],Q.prototype,`canvas`,void 0),Q=P([S(`zai-usage`)],Q);var Bi=e=>typeof e==`string`?e:``,Vi=e=>e.tokens_prompt+e.tokens_completion;function Hi(e){let t=e.map(({cost:e,...t})=>({...t,...Object.fromEntries(Object.entries(e).map(([e,t])=>[`cost_${e}`,t]))})),n=[...new Set(t.flatMap(e=>Object.keys(e)))],r=e=>{let t=typeof e==`number`?e.toString():Bi(e),n=/^[=+\-@\t\r]/.test(t)&&!/^-?[\d.]+$/.test(t)?`'${t}`:t;return/[",\r\n]/.test(n)?`"${n.replaceAll(`"`,`""`)}"`:n};return[n,...t.map(e=>n.map(t=>e[t]))].map(e=>e.map(r).join(`,`)).join(`\r
-`)}var Ui=class extends F{constructor(...e){super(...e),this.plan=null,this.callers={keys:[],users:[]}}firstUpdated(){this.run(async()=>{this.api.can.records&&(this.callers=await this.api.routing.callers())})}render(){let{texts:e}=this,t=[...new Set((this.live?.members??[]).flatMap(e=>e.models.map(e=>e.id)))];return _`<form class="card" @submit=${e=>this.ask(e)}>
+    </th>`}sorted(e){let t={requests:e=>e.requests,tokens:Hi,cost:e=>Object.values(e.cost).reduce((e,t)=>e+t,0)},{sort:n}=this;return[...e].sort((e,r)=>n===`name`?this.name(e).localeCompare(this.name(r)):t[n](r)-t[n](e))}name(e){let{group:t}=this,n=Vi(e[Bi[t]??t])||Vi(e[t]);return t===`source`&&n?this.texts(`sources.${n}`):n||this.texts(t===`label`?`usage.no_label`:`usage.unknown`)}select(e){this.range=e;let t=new Date,n=new Date(t);e===`week`&&n.setDate(t.getDate()-6),e===`month`&&n.setDate(1),e!==`custom`&&this.pick({start:Lt(n),end:Lt(t)})}pick(e){this.start=e.start??this.start,this.end=e.end??this.end,this.group=e.group??this.group,this.start&&this.end&&this.run(()=>this.load())}async load(){let{start:e,end:t,group:n}=this,[r,i]=await Promise.all([this.api.usage(e,t,[n]),n===`address`||e===t?null:this.api.usage(e,t,[`day`,n])]);e===this.start&&t===this.end&&n===this.group&&(this.table=r,this.chart=i)}updated(e){e.has(`chart`)&&this.draw()}async draw(){this.drawn?.destroy();let{chart:e,canvas:t}=this;if(e===null||t===null)return;let{stackedBars:n}=await Ri(async()=>{let{stackedBars:e}=await import(`./chart-CbWf389B.js`);return{stackedBars:e}},[],import.meta.url);t.isConnected&&(this.drawn=n(t,e.rows.map(e=>({x:Vi(e.day),name:this.name(e),value:e.requests}))))}save(e){let{table:t}=this;if(t===null)return;let n=e===`json`?JSON.stringify(t,null,2):Ui(t.rows),r=URL.createObjectURL(new Blob([n],{type:e===`json`?`application/json`:`text/csv`})),i=document.createElement(`a`);i.href=r,i.download=`usage-${t.start}-${t.end}.${e}`,i.click(),URL.revokeObjectURL(r)}};P([w()],Q.prototype,`range`,void 0),P([w()],Q.prototype,`start`,void 0),P([w()],Q.prototype,`end`,void 0),P([w()],Q.prototype,`group`,void 0),P([w()],Q.prototype,`table`,void 0),P([w()],Q.prototype,`chart`,void 0),P([w()],Q.prototype,`sort`,void 0),P([Je(`canvas`)],Q.prototype,`canvas`,void 0),Q=P([S(`zai-usage`)],Q);var Vi=e=>typeof e==`string`?e:``,Hi=e=>e.tokens_prompt+e.tokens_completion;function Ui(e){let t=e.map(({cost:e,...t})=>({...t,...Object.fromEntries(Object.entries(e).map(([e,t])=>[`cost_${e}`,t]))})),n=[...new Set(t.flatMap(e=>Object.keys(e)))],r=e=>{let t=typeof e==`number`?e.toString():Vi(e),n=/^[=+\-@\t\r]/.test(t)&&!/^-?[\d.]+$/.test(t)?`'${t}`:t;return/[",\r\n]/.test(n)?`"${n.replaceAll(`"`,`""`)}"`:n};return[n,...t.map(e=>n.map(t=>e[t]))].map(e=>e.map(r).join(`,`)).join(`\r
+`)}var Wi=class extends F{constructor(...e){super(...e),this.plan=null,this.callers={keys:[],users:[]}}firstUpdated(){this.run(async()=>{this.api.can.records&&(this.callers=await this.api.routing.callers())})}render(){let{texts:e}=this,t=[...new Set((this.live?.members??[]).flatMap(e=>e.models.map(e=>e.id)))];return _`<form class="card" @submit=${e=>this.ask(e)}>
         <h2>${e(`why.title`)}</h2>
         <p class="quiet" id="hint">${e(`why.hint`)}</p>
         <label class="wide"
@@ -1976,7 +1985,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
                 ${e.now?y:_` · ${t(`why.last_resort`)}`}
               </span>
             </li>`)}
-      </ol>`}ask(e){e.preventDefault();let t=new FormData(e.target),n=I(t,`model`),[r,i]=I(t,`asker`).split(/:(.*)/s);this.run(async()=>{this.plan=null,this.plan=await this.api.routing.why({text:I(t,`text`),...n&&{model:n},...r&&i?{[r]:i}:{}})})}};P([w()],Ui.prototype,`plan`,void 0),P([w()],Ui.prototype,`callers`,void 0),Ui=P([S(`zai-why`)],Ui);var Wi=[`overview`,`chat`,`providers`,`usage`,`requests`,`keys`,`budgets`,`models`,`why`],Gi=[`chat`,`usage`,`requests`,`keys`],Ki=[`overview`,`providers`,`models`,`why`],$=class extends x{constructor(...e){super(...e),this.language=`en`,this.tab=``,this.narrow=!1,this.live=null,this.connected=!0}static{this.styles=[O,o`
+      </ol>`}ask(e){e.preventDefault();let t=new FormData(e.target),n=I(t,`model`),[r,i]=I(t,`asker`).split(/:(.*)/s);this.run(async()=>{this.plan=null,this.plan=await this.api.routing.why({text:I(t,`text`),...n&&{model:n},...r&&i?{[r]:i}:{}})})}};P([w()],Wi.prototype,`plan`,void 0),P([w()],Wi.prototype,`callers`,void 0),Wi=P([S(`zai-why`)],Wi);var Gi=[`overview`,`chat`,`providers`,`usage`,`requests`,`keys`,`budgets`,`models`,`why`],Ki=[`chat`,`usage`,`requests`,`keys`],qi=[`overview`,`providers`,`models`,`why`],$=class extends x{constructor(...e){super(...e),this.language=`en`,this.tab=``,this.narrow=!1,this.live=null,this.connected=!0}static{this.styles=[O,o`
       :host {
         max-width: 1200px;
         margin: 0 auto;
@@ -2004,7 +2013,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
       nav a:focus-visible {
         outline-offset: -2px;
       }
-    `]}connectedCallback(){super.connectedCallback(),this.hasUpdated&&this.subscribe()}disconnectedCallback(){super.disconnectedCallback(),this.end?.(),this.end=void 0}firstUpdated(){this.subscribe()}subscribe(){this.api.isAdmin&&(this.end=this.api.live(e=>this.live=e,e=>this.connected=e))}get tabs(){return this.api.isAdmin?this.api.can.records?Wi:Ki:Gi}render(){let{tabs:e,texts:t}=this,n=e.find(e=>e===this.tab)??e[0];return _`<nav aria-label=${t(`common.tabs`)}>
+    `]}connectedCallback(){super.connectedCallback(),this.hasUpdated&&this.subscribe()}disconnectedCallback(){super.disconnectedCallback(),this.end?.(),this.end=void 0}firstUpdated(){this.subscribe()}subscribe(){this.api.isAdmin&&(this.end=this.api.live(e=>this.live=e,e=>this.connected=e))}get tabs(){return this.api.isAdmin?this.api.can.records?Gi:qi:Ki}render(){let{tabs:e,texts:t}=this,n=e.find(e=>e===this.tab)??e[0];return _`<nav aria-label=${t(`common.tabs`)}>
         ${e.map(e=>_`<a href=${this.api.link(e)} aria-current=${e===n?`page`:y}
               >${t(`tabs.${e}`)}</a
             >`)}
