@@ -118,3 +118,6 @@ SIGNAL_PROVIDERS_CHANGED: Final = f"{DOMAIN}_providers_changed"
 """Sent when a provider is set up, unloaded or changes its state: what `auto` agents listen to."""
 LARGEST_BUDGET = 1_000_000
 """Units of currency: the most that a form or an entity takes for a budget."""
+
+PAGE_PATH: Final = "zeroconf-ai"
+"""The path of the page in Home Assistant."""

@@ -9,11 +9,10 @@ from homeassistant.components.panel_custom import async_register_panel
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.loader import async_get_integration
 
-from .const import DOMAIN
+from .const import DOMAIN, PAGE_PATH
 from .core.server.administration.administration import FILES
 
-PATH: Final = "zeroconf-ai"
-"""The path of the page in Home Assistant."""
+PATH: Final = PAGE_PATH
 _FILES_URL: Final = "/zeroconf_ai_page"
 
 

@@ -71,7 +71,8 @@ async def doors(
     port = free_port()
     hass.http.server_host = ["127.0.0.1"]
     entry = await set_up(hass, gateway_with(box(provider), options={CONF_AUTH: request.param, CONF_OWN_PORT: port}))
-    _, secret = await runtime_of(entry).store.keys.create("Laptop", user_id=user.id)
+    every = tuple(sorted({route.scope for route in LOCKED}))  # with that of administrators
+    _, secret = await runtime_of(entry).store.keys.create("Laptop", user_id=user.id, endpoints=every)
     async with aiohttp.ClientSession() as session:
         yield Doors(await hass_client_no_auth(), session, port, secret)
 

@@ -8,7 +8,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, MockHAClientWebSocket, WebSocketGenerator
 
 from custom_components.zeroconf_ai.core.admin.live import INTERVAL
+from custom_components.zeroconf_ai.core.protocol.exchange import Exchange
 from custom_components.zeroconf_ai.data import DATA
+from custom_components.zeroconf_ai.usage.database import CONF_KEEP_BODIES
 from homeassistant.core import HomeAssistant
 
 from ..support.fakes.provider import FakeProvider
@@ -23,6 +25,7 @@ FOR_ADMINISTRATORS: list[dict[str, Any]] = [
     {"type": "zeroconf_ai/live"},
     {"type": "zeroconf_ai/keys/create", "name": "Laptop"},
     {"type": "zeroconf_ai/keys/update", "key_id": "x", "name": "Laptop"},
+    {"type": "zeroconf_ai/currency"},
     {"type": "zeroconf_ai/budgets"},
     {"type": "zeroconf_ai/budgets/set", "scope": "household", "amount": 5},
     {"type": "zeroconf_ai/budgets/reset", "scope": "household"},
@@ -53,6 +56,7 @@ FOR_ADMINISTRATORS: list[dict[str, Any]] = [
 FOR_USERS: list[dict[str, Any]] = [
     {"type": "zeroconf_ai/usage"},
     {"type": "zeroconf_ai/requests"},
+    {"type": "zeroconf_ai/requests/words", "request_id": "x"},
     {"type": "zeroconf_ai/keys"},
     {"type": "zeroconf_ai/keys/create_own", "name": "Laptop"},
     {"type": "zeroconf_ai/keys/update_own", "key_id": "x", "name": "Laptop"},
@@ -205,7 +209,6 @@ async def test_usage_and_requests_of_a_user_are_his_own(
 @pytest.mark.parametrize(
     "fields",
     [
-        {"group_by": ["day", "hour"]},
         {"start": "2026-02-01", "end": "2026-01-01"},
         {"start": "1990-01-01", "end": "2026-01-01"},
         {"group_by": ["nonsense"]},
@@ -216,6 +219,41 @@ async def test_usage_invalid_range_or_group_is_an_error(
 ) -> None:
     client = await hass_ws_client(hass)
     assert await error_of(client, {"type": "zeroconf_ai/usage", **fields}) == "invalid_format"
+
+
+async def test_words_of_a_request_are_found_where_they_are_kept_and_by_their_user_only(
+    hass: HomeAssistant,
+    provider: FakeProvider,
+    hass_ws_client: WebSocketGenerator,
+    hass_client_no_auth: ClientSessionGenerator,
+    hass_read_only_user: MockUser,
+    hass_read_only_access_token: str,
+) -> None:
+    entry = await set_up(hass, gateway_with(box(provider), options={CONF_KEEP_BODIES: True}))
+    _, secret = await runtime_of(entry).store.keys.create("Mine", user_id=hass_read_only_user.id)
+    http = await hass_client_no_auth()
+    for key in ({}, {"key": secret}):
+        assert (await post_chat(http, **key))[0] == 200
+    admin, user = await hass_ws_client(hass), await hass_ws_client(hass, hass_read_only_access_token)
+    mine, other = (await ask(admin, "requests"))["requests"]
+    assert (mine["who"], other["who"]) == ("Mine", "First key")
+    assert mine["key"] == f"{secret[:8]}…"
+    for client, request_id, found in ((admin, other, True), (user, mine, True), (user, other, False)):
+        words = (await ask(client, "requests/words", request_id=request_id["id"]))["words"]
+        assert (words is not None) is found
+        assert words is None or ("messages" in words["request"] and words["answer"])
+    assert (await ask(admin, "requests/words", request_id="unknown"))["words"] is None
+
+
+async def test_currency_says_what_counts_one_to_one_and_what_has_no_rate(
+    hass: HomeAssistant, provider: FakeProvider, hass_ws_client: WebSocketGenerator
+) -> None:
+    hass.config.currency = "EUR"
+    await set_up(hass, gateway_with(box(provider, input_price=1.0, output_price=1.0)))
+    client = await hass_ws_client(hass)
+    assert await ask(client, "currency") == {"currency": "EUR", "rates": {}, "one_to_one": ["USD"], "missing": []}
+    hass.data[DATA].engine.exchange = Exchange.of("EUR", {"GBP": 1.2})
+    assert await ask(client, "currency") == {"currency": "EUR", "rates": {"GBP": 1.2}, "one_to_one": [], "missing": ["USD"]}
 
 
 async def test_budget_set_shown_reset_and_removed(

@@ -19,7 +19,7 @@ from ..core.accounting.storage.database import DatabaseError
 from ..core.accounting.store import AccountingStore
 from ..core.accounting.usage import export
 from ..core.accounting.usage.export import Format
-from ..core.accounting.usage.rollups import Group
+from ..core.accounting.usage.rollups import Group, UsageFilter
 from ..core.protocol.values import NANO
 from ..gateway.runtime import gateway_runtime
 from ..usage.display_names import backend_names, user_names
@@ -118,7 +118,7 @@ async def _export_usage(call: ServiceCall) -> ServiceResponse:
             return {**period, ATTR_FILE: str(file), "rows": rows} if call.return_response else None
         if not call.return_response:
             raise _wrong("file_or_answer")
-        uses = await store.ledger.usage(start, end, groups, label=data.get(ATTR_LABEL), limit=MOST_ROWS + 1)
+        uses = await store.ledger.usage(start, end, groups, only=UsageFilter(label=data.get(ATTR_LABEL)), limit=MOST_ROWS + 1)
     except DatabaseError as err:
         raise _failed(err) from err
     except OSError as err:

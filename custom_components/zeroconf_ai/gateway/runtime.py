@@ -14,6 +14,9 @@ import time
 from typing import Self
 from urllib.parse import urlsplit
 
+from aiohttp import web
+
+from homeassistant.components.frontend import DATA_PANELS
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.event import async_track_time_interval
@@ -34,12 +37,14 @@ from ..const import (
     CONF_QUEUE_LENGTH,
     DEFAULT_QUEUE_LENGTH,
     DOMAIN,
+    PAGE_PATH,
     SUBENTRY_BACKEND,
 )
 from ..core.accounting.keys.key_watch import HOUR, KeyWatch
 from ..core.accounting.storage.database import DatabaseError
 from ..core.accounting.store import AccountingStore
 from ..core.accounting.usage.generation import Recorders
+from ..core.admin.names import Names
 from ..core.protocol.record import Auth
 from ..core.protocol.values import money
 from ..core.routing.accounting import Accounting
@@ -53,7 +58,7 @@ from ..core.server.metrics import Metrics
 from ..data import DATA, gateway_entry
 from ..pool_coordinator import MemberCoordinator
 from ..usage.alerts import Alerts, key_factor
-from ..usage.display_names import DeviceNames
+from ..usage.display_names import DeviceNames, user_names
 from ..usage.trackers import UsageTrackers
 from .advertisement import GatewayAdvertisement
 from .audio import HomeAudio
@@ -95,6 +100,8 @@ class GatewayRuntime:
             images=store.images,
             responses=store.responses,
         )
+        self.server.names = partial(_names, hass, store)
+        self.server.usage_page = partial(_usage_page, hass)
         self.coordinator = GatewayCoordinator(hass, entry, self.server)
         self.backend_coordinators = BackendCoordinators(hass, entry, device_id)
         self.backends = GatewayMembers(hass, entry, self._engine)
@@ -252,6 +259,24 @@ async def _adopt_first_key(hass: HomeAssistant, entry: GatewayConfigEntry, store
     await store.keys.adopt(first["name"], bytes.fromhex(first["digest"]), first["prefix"])
     data = {key: value for key, value in entry.data.items() if key != CONF_FIRST_KEY}
     hass.config_entries.async_update_entry(entry, data=data)
+
+
+async def _names(hass: HomeAssistant, store: AccountingStore) -> Names:
+    """The names of keys and users."""
+    return Names(store.keys, (await user_names(hass)).get)
+
+
+def _usage_page(hass: HomeAssistant, request: web.Request) -> str | None:
+    """The page with the usage: on the same port, or at Home Assistant's address for a request to the separate port."""
+    if PAGE_PATH not in hass.data.get(DATA_PANELS, ()):
+        return None
+    path = f"/{PAGE_PATH}/usage"
+    if request.app is hass.http.app:
+        return path
+    try:
+        return f"{get_url(hass, allow_external=False, allow_cloud=False)}{path}"
+    except NoURLAvailableError:
+        return None
 
 
 def _host_names(hass: HomeAssistant) -> list[str]:

@@ -106,6 +106,8 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("GET /v1/usage", {"query": {"from": "2026-01-01", "to": "2026-12-31", "group_by": "day,client"}}),
     ("GET /v1/usage", {"query": {"format": "csv"}}),
     ("GET /v1/metrics", {}),
+    ("GET /admin/usage", {"query": {"start": "2026-01-01", "end": "2026-12-31", "group_by": "day,model"}}),
+    ("GET /admin/usage", {"query": {"group_by": "hour,address", "format": "csv"}}),
     ("GET /metrics", {}),
     ("POST /api/chat", {"body": ASK | {"model": "demo-rules", "stream": False}}),
     ("POST /api/chat", {"body": ASK | {"model": "demo-rules"}}),
@@ -137,7 +139,8 @@ async def complete(folder: Path, audio: FakeAudio | None = None) -> AsyncIterato
     """A gateway with all that one can have, and a key for it."""
     store = await AccountingStore.open(folder / "gateway.db")
     try:
-        _, secret = await store.keys.create("Robot")
+        scopes = {route.scope for route in (*ROUTES, *OWN_PORT_ROUTES) if route.scope}  # with that of administrators
+        _, secret = await store.keys.create("Robot", endpoints=tuple(sorted(scopes)))
         backend = DemoBackend(word_seconds=0.0)
         options: dict[str, Any] = {"ledger": store.ledger, "images": store.images, "audio": audio or FakeAudio()}
         async with served(backend, access=Guard(store.keys), **options) as gateway:

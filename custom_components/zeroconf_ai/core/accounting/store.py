@@ -36,7 +36,7 @@ from .usage import export, ledger, rollups
 from .usage.export import Format, Rows
 from .usage.ledger import COLUMNS, Ledger
 from .usage.opening_balances import OpeningBalances
-from .usage.rollups import FORGOTTEN, Group
+from .usage.rollups import FORGOTTEN, Group, UsageFilter
 from .usage.summary import day_of
 from .usage.totals import Totals
 
@@ -287,7 +287,7 @@ class AccountingStore:
             moments = [datetime.combine(day, datetime.min.time(), self.totals.zone) for day in (start, end + timedelta(days=1))]
             pages = self.ledger.pages(moments[0].timestamp(), moments[1].timestamp())
             return await export.write(file, COLUMNS, pages, written)
-        uses = export.usage_cells(await self.ledger.usage(start, end, group_by, label=label))
+        uses = export.usage_cells(await self.ledger.usage(start, end, group_by, only=UsageFilter(label=label)))
         columns = list(uses[0]) if uses else export.usage_columns(group_by)
         return await export.write(file, columns, _single_page(uses), written)
 

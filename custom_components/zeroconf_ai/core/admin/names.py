@@ -30,6 +30,11 @@ class Names:
         key = None if self.keys is None or key_id is None else self.keys.get(key_id)
         return () if key is None else key.labels
 
+    def masked(self, key_id: str) -> str | None:
+        """The beginning of an API key, by which people recognize it; None if it was deleted."""
+        key = None if self.keys is None else self.keys.get(key_id)
+        return None if key is None else f"{key.prefix}…"
+
     def of(self, *, key_id: str | None, user_id: str | None, fallback: str, address: str | None) -> str:
         """The name of a caller: of its key, else of its user, else its own name, else its address; "" if all are unknown."""
         named = (self.key(key_id) if key_id else None) or (self.user(user_id) if user_id else None)

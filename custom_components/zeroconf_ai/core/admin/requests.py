@@ -6,6 +6,7 @@ import math
 import struct
 from typing import Any, TypedDict
 
+from ..accounting.conversations.exchanges import ExchangeStore
 from ..accounting.usage.ledger import Ledger
 from ..accounting.usage.record_search import PAGE_LIMIT, Cursor, RecordFilter
 from ..protocol.errors import InvalidRequestError
@@ -39,6 +40,8 @@ class RequestRecord(TypedDict):
     kind: str
     who: str
     key_id: str | None
+    key: str | None
+    """The beginning of the API key; None if it was deleted."""
     user_id: str | None
     labels: list[str]
     """The labels that the key has today."""
@@ -101,6 +104,23 @@ async def find_requests(
     return {"requests": [_record(row, names) for row in shown], "next": following}
 
 
+class Words(TypedDict):
+    """The stored words of a request, each at most `BODY_LIMIT` characters; "" for what is unknown."""
+
+    request: str
+    """The body of the request, as JSON."""
+    answer: str
+
+
+async def find_words(exchanges: ExchangeStore, request_id: str, user_id: str | None = None) -> Words | None:
+    """The words of the last request with an id; None if they were not stored, or are not those of the user (None: any).
+
+    Raises DatabaseError.
+    """
+    found = await exchanges.get(request_id, user_id)
+    return None if found is None else {"request": found[0] or "", "answer": found[1] or ""}
+
+
 def _record(row: dict[str, Any], names: Names) -> RequestRecord:
     latency, duration = row["first_token"], row["duration"]
     tokens, cost, prompt_cost = row["completion_tokens"], row["cost"], row["prompt_cost"]
@@ -112,6 +132,7 @@ def _record(row: dict[str, Any], names: Names) -> RequestRecord:
         "kind": row["kind"],
         "who": names.of(key_id=row["key_id"], user_id=row["user_id"], fallback=row["caller"], address=row["address"]),
         "key_id": row["key_id"],
+        "key": names.masked(row["key_id"]) if row["key_id"] else None,
         "user_id": row["user_id"],
         "labels": list(names.labels(row["key_id"])),
         "address": row["address"],

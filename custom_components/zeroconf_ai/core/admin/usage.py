@@ -1,6 +1,7 @@
 """Usage reports: by day from the sums that are kept for long, by hour and by address from the records of the last days."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, TypedDict
@@ -8,8 +9,8 @@ from typing import Any, TypedDict
 from ..accounting.prices.energy import WATT_SECONDS_PER_KWH
 from ..accounting.usage import export
 from ..accounting.usage.ledger import Ledger
-from ..accounting.usage.record_search import GROUP_LIMIT, RecordFilter
-from ..accounting.usage.rollups import Group
+from ..accounting.usage.record_search import GROUP_LIMIT, RecordFilter, SumGroups
+from ..accounting.usage.rollups import ALL, Group, UsageFilter
 from ..protocol.errors import InvalidRequestError
 from ..protocol.values import NANO
 from .names import Names
@@ -17,6 +18,8 @@ from .names import Names
 ROW_LIMIT = 5_000
 """Rows of a report."""
 _MOST_DAYS = 1830
+_RECENT_DAYS = 62
+"""Days of a report on records by day; they are kept for a week unless the owner of a program decides otherwise."""
 
 
 class RecentGroup(StrEnum):
@@ -41,55 +44,42 @@ class UsageReport(TypedDict):
     complete: bool
 
 
-async def report_by(
-    ledger: Ledger,
-    names: Names,
-    start: date | None,
-    end: date | None,
-    group_by: Sequence[str],
-    *,
-    user_id: str | None = None,
-    label: str | None = None,
-) -> UsageReport:
-    """The usage of a range of days (default: this month) by groups of one of the two kinds.
+@dataclass(frozen=True, slots=True)
+class ReportQuery:
+    """What a report is about. `address` is known of records only: with it, a report reaches as far back as they are kept."""
 
-    `label` restricts it to the keys with this label.
+    start: date | None = None
+    """None: the first of the month of `end`."""
+    end: date | None = None
+    """Included. None: today."""
+    group_by: Sequence[str] = ("day",)
+    only: UsageFilter = ALL
+    address: str | None = None
+
+
+async def report_by(ledger: Ledger, names: Names, query: ReportQuery) -> UsageReport:
+    """The usage of a range of days by groups.
 
     Raises InvalidRequestError for an invalid range or invalid groups, DatabaseError.
     """
-    end = end or ledger.totals.date
-    start = start or end.replace(day=1)
+    end = query.end or ledger.totals.date
+    start = query.start or end.replace(day=1)
     if not timedelta(0) <= end - start <= timedelta(days=_MOST_DAYS):
-        raise InvalidRequestError("The first day must not be after the last, or more than five years before it.")
-    names_of_groups = list(dict.fromkeys(group_by))
-    recent = [RecentGroup(name) for name in names_of_groups if name in set(RecentGroup)]
-    if not recent:
-        try:
-            groups = [Group(name) for name in names_of_groups]
-        except ValueError:
-            known = ", ".join((*Group, *RecentGroup))
-            raise InvalidRequestError(f"Group by one or more of: {known}.", param="group_by") from None
-        return await usage_report(ledger, names, start, end, groups, user_id=user_id, label=label)
-    if len(recent) < len(names_of_groups):
-        raise InvalidRequestError("Hours and addresses cannot be combined with other groups.", param="group_by")
-    return await recent_usage_report(ledger, start, end, recent, user_id=user_id, label=label)
+        raise InvalidRequestError("The first day must not be after the last, or more than five years before it.", param="start")
+    wanted = list(dict.fromkeys(query.group_by))
+    known = {*Group, *RecentGroup}
+    if unknown := [name for name in wanted if name not in known]:
+        raise InvalidRequestError(f"There is no group '{unknown[0]}'. Group by: {', '.join(sorted(known))}.", param="group_by")
+    if query.address is None and set(RecentGroup).isdisjoint(wanted):
+        return await usage_report(ledger, names, start, end, [Group(name) for name in wanted], only=query.only)
+    return await recent_usage_report(ledger, names, start, end, wanted, only=query.only, address=query.address)
 
 
 async def usage_report(
-    ledger: Ledger,
-    names: Names,
-    start: date,
-    end: date,
-    group_by: Sequence[Group],
-    *,
-    key_id: str | None = None,
-    user_id: str | None = None,
-    label: str | None = None,
+    ledger: Ledger, names: Names, start: date, end: date, group_by: Sequence[Group], *, only: UsageFilter = ALL
 ) -> UsageReport:
     """The usage from `start` to `end`, inclusive, by up to all dimensions. Raises DatabaseError."""
-    uses, total = await ledger.usage_and_total(
-        start, end, group_by, key_id=key_id, user_id=user_id, label=label, limit=ROW_LIMIT + 1
-    )
+    uses, total = await ledger.usage_and_total(start, end, group_by, only=only, limit=ROW_LIMIT + 1)
     rows = [export.usage_row(use) for use in uses[:ROW_LIMIT]]
     for row in rows:
         _add_names(row, names)
@@ -106,53 +96,116 @@ async def usage_report(
 
 async def recent_usage_report(
     ledger: Ledger,
+    names: Names,
     start: date,
     end: date,
-    group_by: Sequence[RecentGroup],
+    group_by: Sequence[str],
     *,
-    key_id: str | None = None,
-    user_id: str | None = None,
-    label: str | None = None,
+    only: UsageFilter = ALL,
+    address: str | None = None,
 ) -> UsageReport:
-    """The usage by hour, by address or by both, as far back as records are kept. Raises DatabaseError."""
+    """The usage from the records, also by hour and address, as far back as they are kept and at most `_RECENT_DAYS`.
+
+    Raises DatabaseError.
+    """
     zone = ledger.totals.zone
-    moments = [datetime.combine(day, time(), zone).timestamp() for day in (start, end + timedelta(days=1))]
-    wanted = RecordFilter(moments[0], moments[1], key_id=key_id, user_id=user_id, label=label)
-    by_hour, by_address = RecentGroup.HOUR in group_by, RecentGroup.ADDRESS in group_by
-    found = await ledger.sums(wanted, by_hour=by_hour, by_address=by_address)
+    start = max(start, end - timedelta(days=_RECENT_DAYS - 1))
+    days = [start + timedelta(days=number) for number in range((end - start).days + 1)]
+    midnights = [datetime.combine(day, time(), zone).timestamp() for day in (*days, end + timedelta(days=1))]
+    wanted = RecordFilter(
+        midnights[0],
+        midnights[-1],
+        model=only.model,
+        backend_id=only.backend_id,
+        key_id=only.key_id,
+        user_id=only.user_id,
+        label=only.label,
+        source=only.source,
+        address=address,
+    )
+    by = SumGroups(
+        hour=RecentGroup.HOUR in group_by,
+        days=tuple(midnights[:-1]) if Group.DAY in group_by else (),
+        address=RecentGroup.ADDRESS in group_by,
+        groups=tuple(Group(name) for name in group_by if name in set(Group) and name != Group.DAY),
+    )
+    found = await ledger.sums(wanted, by)
+    # Requests of a key with several labels count in each of them, and once in the total.
+    whole = await ledger.sums(wanted, SumGroups()) if Group.LABEL in by.groups else found
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     total = _nothing()
+    for sums in whole:
+        _add(total, sums)
     for sums in found:
         group: dict[str, Any] = {}
-        if by_hour:
+        if by.hour:
             group["hour"] = datetime.fromtimestamp(float(sums["hour"]), UTC).isoformat()
-        if by_address:
+        if by.days:
+            group["day"] = days[int(sums["day"])].isoformat()
+        if by.address:
             group["address"] = sums["address"]
-        row = rows.setdefault(tuple(group.values()), group | _nothing())
-        for into in (row, total):
-            for name in ("requests", "errors"):
-                into[name] += int(sums[name])
-            into["tokens_prompt"] += int(sums["prompt_tokens"])
-            into["tokens_completion"] += int(sums["completion_tokens"])
-            into["energy_kwh"] += float(sums["energy"]) / WATT_SECONDS_PER_KWH
-            currency = sums["currency"]
-            for name, known in (("cost", sums["priced"]), ("energy_cost", sums["energy_cost"])):
-                if known:
-                    into[name][currency] = into[name].get(currency, 0.0) + int(sums[name]) / NANO
+        group |= {name.value: sums[name.value] for name in by.groups}
+        row = rows.setdefault(tuple(group.values()), group | _named(sums, by.groups) | _nothing())
+        _add(row, sums)
+    for row in rows.values():
+        _add_names(row, names)
     return {
         "start": start.isoformat(),
         "end": end.isoformat(),
         "time_zone": str(zone),
-        "group_by": [group.value for group in group_by],
+        "group_by": list(group_by),
         "rows": list(rows.values()),
         "total": total,
         "complete": len(found) < GROUP_LIMIT,
     }
 
 
+def report_csv(report: UsageReport) -> str:
+    """The rows of a report as CSV, with one exact column for the cost in each currency."""
+    money = ("cost", "energy_cost")
+    columns = {name: sorted({currency for row in report["rows"] for currency in row[name]}) for name in money}
+    rows = [
+        {name: value for name, value in row.items() if name not in money}
+        | {
+            f"{name}_{currency}": export.decimal(round(row[name].get(currency, 0.0) * NANO))
+            for name, currencies in columns.items()
+            for currency in currencies
+        }
+        for row in report["rows"]
+    ]
+    first = rows[0] if rows else {name: None for name in (*report["group_by"], *report["total"]) if name not in money}
+    return export.csv_text(list(first), rows)
+
+
+def _named(sums: Mapping[str, Any], groups: Sequence[Group]) -> dict[str, Any]:
+    """The names at the time of the requests, for backends and keys."""
+    names = {Group.BACKEND: "backend_name", Group.KEY: "caller"}
+    return {f"{group.value}_name": sums[names[group]] or "" for group in groups if group in names and sums[group.value]}
+
+
+def _add(row: dict[str, Any], sums: Mapping[str, Any]) -> None:
+    """Add the sums of one currency to a row."""
+    for name in ("requests", "errors"):
+        row[name] += int(sums[name])
+    row["tokens_prompt"] += int(sums["prompt_tokens"])
+    row["tokens_completion"] += int(sums["completion_tokens"])
+    row["energy_kwh"] += float(sums["energy"]) / WATT_SECONDS_PER_KWH
+    currency = sums["currency"]
+    for name, known in (("cost", sums["priced"]), ("energy_cost", sums["energy_cost"])):
+        if known:
+            row[name][currency] = row[name].get(currency, 0.0) + int(sums[name]) / NANO
+
+
 def _nothing() -> dict[str, Any]:
-    counts: dict[str, Any] = dict.fromkeys(("requests", "errors", "tokens_prompt", "tokens_completion"), 0)
-    return counts | {"energy_kwh": 0.0, "cost": {}, "energy_cost": {}}
+    return {
+        "requests": 0,
+        "errors": 0,
+        "tokens_prompt": 0,
+        "tokens_completion": 0,
+        "energy_kwh": 0.0,
+        "cost": {},
+        "energy_cost": {},
+    }
 
 
 def _add_names(row: dict[str, Any], names: Names) -> None:

@@ -19,6 +19,7 @@ import click
 import orjson
 
 from ..accounting.store import AccountingStore
+from ..admin.names import Names
 from ..backends.base import BackendInfo
 from ..backends.demo.backend import CAPABILITIES, CHAT_MODEL, WORD_SECONDS, DemoBackend
 from ..config.server_fields import UsageSettings
@@ -26,7 +27,7 @@ from ..engine import Engine
 from ..lan.interfaces import interface_addresses
 from ..presence.advertised_record import AdvertisedRecord, describe_engine
 from ..protocol.record import DEFAULT_PRIORITY, MAX_CONTACT, Auth, ServiceRecord, is_contact
-from ..server.administration.administration import Administration
+from ..server.administration.administration import USAGE_PAGE, Administration
 from ..server.administration.program import Program
 from ..server.app import create_app, create_runner
 from ..server.gateway import Gateway
@@ -211,6 +212,9 @@ async def _serve(options: Options, provider_id: str) -> None:
         program = Program(partial(state.save_home_only, gateway.id), partial(scan, provider_id))
         gateway.provider_in_chunks = options.provider_in_chunks
         administration = _administration(options.admission, gateway, store, program)
+        if store is not None:
+            gateway.names = partial(_names, store)
+            gateway.usage_page = lambda _: USAGE_PAGE
         runner = create_runner(create_app(gateway, administration=administration))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -253,6 +257,10 @@ async def _serve(options: Options, provider_id: str) -> None:
             if first_key is not None:
                 click.echo(first_key_text(first_key, url))
         await stopping.wait()
+
+
+async def _names(store: AccountingStore) -> Names:
+    return Names(store.keys)
 
 
 def _administration(

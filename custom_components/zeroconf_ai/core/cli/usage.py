@@ -16,7 +16,7 @@ from rich.text import Text
 from ..accounting.storage.database import DatabaseError, parse_url
 from ..accounting.store import AccountingStore
 from ..accounting.usage import export
-from ..accounting.usage.rollups import Group, UsageRow
+from ..accounting.usage.rollups import Group, UsageFilter, UsageRow
 from . import state
 from .keys import database_option
 
@@ -92,7 +92,7 @@ async def _read(
         first, last = start or (end or today).replace(day=1), end or today
         if last < first:
             raise click.UsageError(f"{last} is before {first}: --from must not be after --to.")
-        return first, last, *await store.ledger.usage_and_total(first, last, group_by, label=label)
+        return first, last, *await store.ledger.usage_and_total(first, last, group_by, only=UsageFilter(label=label))
     finally:
         await store.close()
 

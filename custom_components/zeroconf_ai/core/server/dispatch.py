@@ -120,6 +120,8 @@ class Route:
     error_format: ErrorFormat = OPENAI
     formats: Mapping[str, ErrorFormat] = NOTHING
     """The error formats of clients that send a header, by the header."""
+    page: Callable[[Gateway, web.Request], web.Response | None] | None = None
+    """What a browser gets without a key; the function returns None for a program."""
 
     def format_for(self, request: web.Request) -> ErrorFormat:
         """The error format that the client of a request expects."""
@@ -134,6 +136,8 @@ async def dispatch(
     context.variables = request.match_info if variables is None else variables
     watch_client(request.transport)
     try:
+        if route.page is not None and (page := route.page(gateway, request)) is not None:
+            return page
         if route.public:
             return await route.handler(gateway, context)
         gateway.begin()

@@ -1,16 +1,19 @@
 """`Gateway`: the state that all HTTP requests share, and the shutdown that ends them."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 import time
 from types import TracebackType
 from typing import Self
 
+from aiohttp import web
+
 from ..accounting.conversations.image_store import ImageStore
 from ..accounting.conversations.response_store import ResponseStore
 from ..accounting.usage.ledger import Ledger
 from ..accounting.usage.totals import Totals
+from ..admin.names import Names
 from ..engine import Engine
 from ..protocol.errors import UnavailableError
 from .access.auth import Access, KeyCheck
@@ -65,6 +68,14 @@ class InterruptibleBlock:
         self._timeout.reschedule(asyncio.get_running_loop().time())
 
 
+async def _unnamed() -> Names:
+    return Names()
+
+
+def _no_page(_: web.Request) -> str | None:
+    return None
+
+
 class Gateway:
     """The engine with HTTP endpoints. Belongs to one event loop."""
 
@@ -109,6 +120,10 @@ class Gateway:
         self.recent_responses = RecentResponses()
         self.provider_in_chunks = False
         """Whether each chunk of a stream in OpenAI's format names the provider, instead of the first one."""
+        self.names: Callable[[], Awaitable[Names]] = _unnamed
+        """Finds the names of keys and users for reports."""
+        self.usage_page: Callable[[web.Request], str | None] = _no_page
+        """The address of the page with the usage for a browser; None: there is no page."""
         self.enabled = True
         """False: the gateway is disabled and answers public paths only."""
         self._started = time.monotonic()

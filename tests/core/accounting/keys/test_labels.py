@@ -1,7 +1,6 @@
 """Labels of API keys: stored with the key, and groups and filters of usage and records, in SQLite and PostgreSQL."""
 
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 import time
 
@@ -14,10 +13,10 @@ from zeroconf_ai.accounting.storage.database import Database
 from zeroconf_ai.accounting.storage.write_queue import WriteQueue
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage.record_search import RecordFilter
-from zeroconf_ai.accounting.usage.rollups import Group
+from zeroconf_ai.accounting.usage.rollups import Group, UsageFilter
 from zeroconf_ai.admin.names import Names
 from zeroconf_ai.admin.requests import find_requests
-from zeroconf_ai.admin.usage import report_by
+from zeroconf_ai.admin.usage import ReportQuery, UsageReport, report_by
 from zeroconf_ai.protocol.errors import InvalidRequestError
 from zeroconf_ai.protocol.usage import Usage
 
@@ -68,7 +67,11 @@ async def test_usage_of_a_key_with_two_labels_counts_in_each_and_once_in_the_tot
     bare, _ = await store.keys.create("Bare")
     for number, key_id in enumerate((both.id, both.id, app.id, bare.id, None)):
         store.ledger.record(make(f"r{number}", key_id=key_id, model="m", usage=Usage(10, 1), cost=1_000_000_000))
-    report = partial(report_by, store.ledger, Names(store.keys), None, None)
+
+    async def report(groups: list[str], label: str | None = None) -> UsageReport:
+        query = ReportQuery(group_by=groups, only=UsageFilter(label=label))
+        return await report_by(store.ledger, Names(store.keys), query)
+
     found = await report(["label"])
     assert [(row["label"], row["requests"], row["cost"]) for row in found["rows"]] == [
         ("", 2, {"USD": 2.0}),
@@ -85,7 +88,7 @@ async def test_usage_of_a_key_with_two_labels_counts_in_each_and_once_in_the_tot
     assert (await report(["hour"], label="App"))["total"]["requests"] == 3
     assert (await report(["hour"], label=""))["total"]["requests"] == 2
     today = store.totals.date
-    rows = await store.ledger.usage(today - timedelta(days=40), today, [Group.LABEL], label="App")
+    rows = await store.ledger.usage(today - timedelta(days=40), today, [Group.LABEL], only=UsageFilter(label="App"))
     assert sum(row.aggregate.requests for row in rows if row.group[Group.LABEL] == "App") == 3
 
 
@@ -111,13 +114,13 @@ async def test_labels_of_a_revoked_key_stay_as_long_as_its_usage(store: Accounti
     await store.flush()
     for key in (used, unused):
         await store.keys.revoke(key.id)
-    report = await report_by(store.ledger, Names(store.keys), None, None, ["label"])
+    report = await report_by(store.ledger, Names(store.keys), ReportQuery(group_by=["label"]))
     assert [(row["label"], row["requests"]) for row in report["rows"]] == [("Kitchen", 1)]
     await store.tidy()
     assert await store._database.read(labels.read) == {used.id: ("Kitchen",)}
     await store.forget(key_id=used.id)
     assert await store._database.read(labels.read) == {}
-    report = await report_by(store.ledger, Names(store.keys), None, None, ["label"])
+    report = await report_by(store.ledger, Names(store.keys), ReportQuery(group_by=["label"]))
     assert [(row["label"], row["requests"]) for row in report["rows"]] == [("", 1)]
 
 

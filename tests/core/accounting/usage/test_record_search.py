@@ -8,10 +8,10 @@ import pytest
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage.generation import FailedAttempt, Outcome
 from zeroconf_ai.accounting.usage.record_search import RecordFilter
-from zeroconf_ai.accounting.usage.rollups import Group
+from zeroconf_ai.accounting.usage.rollups import Group, UsageFilter
 from zeroconf_ai.admin.names import Names
 from zeroconf_ai.admin.requests import find_requests
-from zeroconf_ai.admin.usage import RecentGroup, recent_usage_report, usage_report
+from zeroconf_ai.admin.usage import recent_usage_report, usage_report
 from zeroconf_ai.protocol.errors import InvalidRequestError
 from zeroconf_ai.protocol.usage import Usage
 
@@ -120,7 +120,7 @@ async def test_usage_report_by_hour_and_address_sums_the_records(store: Accounti
         usage = Usage(prompt_tokens=10, completion_tokens=5)
         store.ledger.record(make(f"r{minutes}", created=noon + 60 * minutes, address=address, cost=cost, usage=usage))
     today = store.totals.date
-    report = await recent_usage_report(store.ledger, today, today, [RecentGroup.HOUR, RecentGroup.ADDRESS])
+    report = await recent_usage_report(store.ledger, NOBODY, today, today, ["hour", "address"])
     assert [(row["address"], row["requests"], row["tokens_prompt"], row["cost"]) for row in report["rows"]] == [
         ("192.0.2.7", 2, 20, {"USD": pytest.approx(0.003)}),
         ("", 1, 10, {}),
@@ -138,7 +138,7 @@ async def test_usage_reports_of_days_and_of_addresses_have_the_energy_and_its_co
     today = store.totals.date
     for report in (
         await usage_report(store.ledger, NOBODY, today, today, [Group.DAY]),
-        await recent_usage_report(store.ledger, today, today, [RecentGroup.ADDRESS]),
+        await recent_usage_report(store.ledger, NOBODY, today, today, ["address"]),
     ):
         assert report["total"]["cost"] == {"USD": 2.0, "EUR": pytest.approx(0.2)}
         assert report["total"]["energy_cost"] == {"EUR": pytest.approx(0.2)}
@@ -151,5 +151,5 @@ async def test_usage_report_by_key_has_the_name_of_today(store: AccountingStore,
     today: date = store.totals.date
     report = await usage_report(store.ledger, Names(store.keys), today, today, [Group.KEY])
     assert [(row["key_name"], row["requests"]) for row in report["rows"]] == [("Laptop", 1)]
-    mine = await usage_report(store.ledger, Names(store.keys), today, today, [Group.DAY], user_id="nobody")
+    mine = await usage_report(store.ledger, Names(store.keys), today, today, [Group.DAY], only=UsageFilter(user_id="nobody"))
     assert mine["rows"] == []

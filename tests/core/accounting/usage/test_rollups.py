@@ -18,7 +18,7 @@ from zeroconf_ai.accounting.storage.database import Database
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage import rollups as rollups_module
 from zeroconf_ai.accounting.usage.generation import FailedAttempt, Generation, Outcome
-from zeroconf_ai.accounting.usage.rollups import OTHER, Group
+from zeroconf_ai.accounting.usage.rollups import OTHER, Group, UsageFilter
 from zeroconf_ai.accounting.usage.summary import NUMBERS, Aggregate
 from zeroconf_ai.accounting.usage.totals import Subject
 from zeroconf_ai.protocol.usage import Usage
@@ -220,7 +220,7 @@ async def test_usage_of_a_key_or_user_contains_only_its_own(store: AccountingSto
         store.ledger.record(make("gen", key_id=key, user_id=user))
 
     async def requests(key_id: str | None = None, user_id: str | None = None) -> int:
-        uses = await store.ledger.usage(*ALWAYS, (Group.DAY,), key_id=key_id, user_id=user_id)
+        uses = await store.ledger.usage(*ALWAYS, (Group.DAY,), only=UsageFilter(key_id=key_id, user_id=user_id))
         return sum(use.aggregate.requests for use in uses)
 
     assert [await requests(key_id="k1"), await requests(user_id="u"), await requests(key_id="", user_id="")] == [2, 3, 1]
@@ -259,8 +259,9 @@ def test_usage_monthly_totals_equal_daily_totals(
             store = await AccountingStore.open(Path(folder) / "gateway.db", zone=ZoneInfo("UTC"))
             for record in recorded:
                 store.ledger.record(record)
-            told = await store.ledger.usage(first, last, group_by, key_id=key_id, user_id=user_id)
-            finer = await store.ledger.usage(first, last, (*group_by, Group.DAY), key_id=key_id, user_id=user_id)
+            only = UsageFilter(key_id=key_id, user_id=user_id)
+            told = await store.ledger.usage(first, last, group_by, only=only)
+            finer = await store.ledger.usage(first, last, (*group_by, Group.DAY), only=only)
             await store.close()
         days: dict[tuple[str, ...], Aggregate] = {}
         for use in finer:

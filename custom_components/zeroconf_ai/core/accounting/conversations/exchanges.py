@@ -55,10 +55,15 @@ class ExchangeStore(QueuedWriter):
         self._bound()
         self._write_queue.request_flush()
 
-    async def get(self, generation_id: str) -> tuple[str, str] | None:
-        """Return request and answer, truncated to `BODY_LIMIT`; None if not stored. Raises DatabaseError."""
+    async def get(self, generation_id: str, user_id: str | None = None) -> tuple[str, str] | None:
+        """Return request and answer, truncated to `BODY_LIMIT`; None if not stored, or not for the user (None: any).
+
+        Clients choose ids and may repeat them: the last one that fits counts. Raises DatabaseError.
+        """
         await self._write_queue.flush()
         found = select(bodies.c.request, bodies.c.response).where(bodies.c.generation_id == bounded(generation_id))
+        if user_id is not None:
+            found = found.where(bodies.c.user_id == user_id)
         row = await self._database.read(lambda connection: connection.execute(found.order_by(bodies.c.row_id.desc())).first())
         return None if row is None else (row.request, row.response)
 

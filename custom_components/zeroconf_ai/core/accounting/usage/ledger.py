@@ -16,8 +16,8 @@ from ..storage.tables import generations
 from ..storage.write_queue import QueuedWriter, Write, WriteQueue
 from . import export, record_search, rollups
 from .generation import FailedAttempt, Generation, Outcome, Recorder, Viewer
-from .record_search import PAGE_LIMIT, Cursor, RecordFilter
-from .rollups import Group, Rollups, UsageRow
+from .record_search import PAGE_LIMIT, Cursor, RecordFilter, SumGroups
+from .rollups import ALL, Group, Rollups, UsageFilter, UsageRow
 from .totals import Totals
 
 _LOGGER = logging.getLogger(__name__)
@@ -92,17 +92,13 @@ class Ledger(Recorder, QueuedWriter):
         end: date,
         group_by: Sequence[Group] = (),
         *,
-        key_id: str | None = None,
-        user_id: str | None = None,
-        label: str | None = None,
+        only: UsageFilter = ALL,
         limit: int | None = None,
     ) -> list[UsageRow]:
         """The usage on the days from `start` to `end`, inclusive (`rollups.read`). Raises DatabaseError."""
         await self._write_queue.flush()
         return await self._database.read(
-            lambda connection: rollups.read(
-                connection, group_by=group_by, start=start, end=end, key_id=key_id, user_id=user_id, label=label, limit=limit
-            )
+            lambda connection: rollups.read(connection, group_by=group_by, start=start, end=end, only=only, limit=limit)
         )
 
     async def usage_and_total(
@@ -111,13 +107,11 @@ class Ledger(Recorder, QueuedWriter):
         end: date,
         group_by: Sequence[Group] = (),
         *,
-        key_id: str | None = None,
-        user_id: str | None = None,
-        label: str | None = None,
+        only: UsageFilter = ALL,
         limit: int | None = None,
     ) -> tuple[list[UsageRow], UsageRow]:
         """`usage`, and the total of its groups, in which requests with several labels count once. Raises DatabaseError."""
-        read = partial(rollups.read, start=start, end=end, key_id=key_id, user_id=user_id, label=label)
+        read = partial(rollups.read, start=start, end=end, only=only)
         await self._write_queue.flush()
 
         def work(connection: Connection) -> tuple[list[UsageRow], UsageRow]:
@@ -144,10 +138,10 @@ class Ledger(Recorder, QueuedWriter):
         await self._write_queue.flush()
         return await self._database.read(partial(record_search.page, wanted=wanted, before=before, limit=limit))
 
-    async def sums(self, wanted: RecordFilter, *, by_hour: bool, by_address: bool) -> list[dict[str, Any]]:
-        """The stored records summed by hour and address (`record_search.sums`). Raises DatabaseError."""
+    async def sums(self, wanted: RecordFilter, by: SumGroups) -> list[dict[str, Any]]:
+        """The stored records summed by groups (`record_search.sums`). Raises DatabaseError."""
         await self._write_queue.flush()
-        return await self._database.read(partial(record_search.sums, wanted=wanted, by_hour=by_hour, by_address=by_address))
+        return await self._database.read(partial(record_search.sums, wanted=wanted, by=by))
 
     async def key_uses(self, start: float) -> list[tuple[str, int, int]]:
         """Requests and tokens of each key since `start` (`record_search.key_uses`). Raises DatabaseError."""

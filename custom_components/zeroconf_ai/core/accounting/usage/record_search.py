@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Float, Select, cast, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Float, Select, case, cast, func, literal, or_, select, tuple_
 
 from ..storage.statements import bounded
-from ..storage.tables import generations
+from ..storage.tables import generations, key_labels
 from .generation import MEASURED, Outcome
-from .rollups import has_label
+from .rollups import Group, has_label
 from .summary import TOKEN_CLASSES
 
 PAGE_LIMIT = 200
 """Records of a page."""
-GROUP_LIMIT = 2_000
+GROUP_LIMIT = 5_000
 """Groups of a report."""
 HOUR = 3600
 _COLUMNS = generations.c
@@ -85,17 +85,48 @@ def page(connection: Connection, wanted: RecordFilter, before: Cursor | None, li
     return [dict(row) for row in connection.execute(found).mappings()]
 
 
-def sums(connection: Connection, wanted: RecordFilter, *, by_hour: bool, by_address: bool) -> list[dict[str, Any]]:
-    """Requests, errors, tokens and nano-units of money, summed by hour, address and currency, in this order.
+@dataclass(frozen=True, slots=True)
+class SumGroups:
+    """By what records are summed."""
 
-    `hour` is the `time.time()` at which a full hour of UTC begins. At most `GROUP_LIMIT` rows.
+    hour: bool = False
+    days: tuple[float, ...] = ()
+    """The `time.time()` at which each day begins, ascending; empty: not by day."""
+    address: bool = False
+    groups: tuple[Group, ...] = ()
+    """Others than `Group.DAY`."""
+
+
+_GROUPED = {
+    Group.MODEL: _COLUMNS.model,
+    Group.BACKEND: _COLUMNS.backend_id,
+    Group.KEY: _COLUMNS.key_id,
+    Group.USER: _COLUMNS.user_id,
+    Group.SOURCE: _COLUMNS.source,
+    Group.LABEL: key_labels.c.label,
+}
+
+
+def sums(connection: Connection, wanted: RecordFilter, by: SumGroups) -> list[dict[str, Any]]:
+    """Requests, errors, tokens, energy and nano-units of money, summed by groups and currency, in this order.
+
+    `hour` is the `time.time()` at which a full hour of UTC begins, `day` the index in `by.days`; the others are named as in
+    `Group`, "" for none. `backend_name` and `caller` are one of the names in the records. At most `GROUP_LIMIT` rows.
     """
     groups: list[ColumnElement[Any]] = []
-    if by_hour:
+    if by.hour:
         groups.append((func.floor(cast(_COLUMNS.created, Float) / HOUR) * HOUR).label("hour"))
-    if by_address:
+    if by.days:
+        ends = [(_COLUMNS.created < end, index) for index, end in enumerate(by.days[1:])]
+        day = case(*ends, else_=len(by.days) - 1) if ends else literal(0)
+        groups.append(day.label("day"))
+    if by.address:
         groups.append(func.coalesce(_COLUMNS.address, "").label("address"))
-    return [dict(row) for row in connection.execute(_sums(wanted, groups)).mappings()]
+    groups += [func.coalesce(_GROUPED[group], "").label(group.value) for group in by.groups]
+    found = _sums(wanted, groups)
+    if Group.LABEL in by.groups:
+        found = found.select_from(generations.outerjoin(key_labels, key_labels.c.key_id == _COLUMNS.key_id))
+    return [dict(row) for row in connection.execute(found).mappings()]
 
 
 def key_uses(connection: Connection, start: float) -> list[tuple[str, int, int]]:
@@ -114,6 +145,8 @@ def _sums(wanted: RecordFilter, groups: Sequence[ColumnElement[Any]]) -> Select[
         func.count(_COLUMNS.cost).label("priced"),
         func.coalesce(func.sum(_COLUMNS.cost).filter(_COLUMNS.cost_source == MEASURED), 0).label("energy_cost"),
         func.coalesce(func.sum(_COLUMNS.energy), 0.0).label("energy"),
+        func.max(_COLUMNS.backend_name).label("backend_name"),
+        func.max(_COLUMNS.caller).label("caller"),
     )
     found = select(*groups, _COLUMNS.currency, *counted).where(*wanted.conditions())
     return found.group_by(*groups, _COLUMNS.currency).order_by(*groups, _COLUMNS.currency).limit(GROUP_LIMIT)

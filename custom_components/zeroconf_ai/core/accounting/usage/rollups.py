@@ -68,6 +68,36 @@ class UsageRow:
     aggregate: Aggregate
 
 
+_FILTERED = ("model", "backend_id", "key_id", "user_id", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class UsageFilter:
+    """What usage is summed; None: any. "" as key, user or label: requests without one."""
+
+    model: str | None = None
+    """The model that answered."""
+    backend_id: str | None = None
+    key_id: str | None = None
+    user_id: str | None = None
+    label: str | None = None
+    """A label of the key."""
+    source: str | None = None
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether it selects keys or users."""
+        return any(value is not None for value in (self.key_id, self.user_id, self.label))
+
+    @property
+    def is_only_personal(self) -> bool:
+        """Whether it selects nothing but keys and users."""
+        return (self.model, self.backend_id, self.source) == (None,) * 3
+
+
+ALL = UsageFilter()
+
+
 type _Rows = dict[tuple[Any, ...], tuple[Aggregate, dict[str, str | None]]]
 """Primary key of a row → its sums and the latest names."""
 
@@ -143,25 +173,23 @@ def read(
     group_by: Sequence[Group] = (),
     start: date | None = None,
     end: date | None = None,
-    key_id: str | None = None,
-    user_id: str | None = None,
-    label: str | None = None,
+    only: UsageFilter = ALL,
     limit: int | None = None,
 ) -> list[UsageRow]:
-    """The usage from `start` to `end`, inclusive: one `UsageRow` per group, sorted by group.
+    """The usage from `start` to `end`, inclusive, of what `only` selects: one `UsageRow` per group, sorted by group.
 
-    `key_id`, `user_id` and `label` filter; "" selects requests without one. Reading ends soon after `limit` groups.
+    Reading ends soon after `limit` groups.
     """
     table = rollups
-    if any(value is not None for value in (key_id, user_id, label)) or not _PERSONAL.isdisjoint(group_by):
-        monthly = _PERSONAL.issuperset(group_by) and _whole_months(connection, start, end)
-        table = key_months if monthly else key_rollups
+    if only.is_personal or not _PERSONAL.isdisjoint(group_by):
+        by_person = _PERSONAL.issuperset(group_by) and only.is_only_personal
+        table = key_months if by_person and _whole_months(connection, start, end) else key_rollups
     found = _query(table, group_by)
-    for column, value in (("key_id", key_id), ("user_id", user_id)):
-        if value is not None:
-            found = found.where(table.c[column] == value)
-    if label is not None:
-        found = found.where(has_label(table.c.key_id, label))
+    for name in _FILTERED:
+        if (value := getattr(only, name)) is not None:
+            found = found.where(table.c[name] == bounded(value))
+    if only.label is not None:
+        found = found.where(has_label(table.c.key_id, only.label))
     if table is key_months:
         day, start, end = table.c.month, start and start.replace(day=1), end and end.replace(day=1)
     else:

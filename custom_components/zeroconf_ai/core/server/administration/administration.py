@@ -42,6 +42,7 @@ from .sessions import LIFETIME, Session, Sessions
 _LOGGER = logging.getLogger(__name__)
 
 PATH: Final = "/admin"
+USAGE_PAGE: Final = f"{PATH}/#usage"
 _API: Final = f"{PATH}/api/"
 _LOGIN_BYTES = 4 * 1024
 _COMMAND_BYTES = 1024 * 1024
@@ -116,6 +117,8 @@ class Administration:
 
     async def _answer(self, context: RequestContext) -> web.StreamResponse:
         request = context.http
+        if request.path == f"{PATH}/usage":  # GET is answered before
+            _need(request, hdrs.METH_GET)
         if not request.path.startswith(_API):
             return _file(request)
         command = request.path.removeprefix(_API)

@@ -12,13 +12,15 @@ from ...accounting.keys.key_store import DAY
 from ...accounting.periods import Period
 from ...accounting.usage.generation import Outcome
 from ...accounting.usage.record_search import PAGE_LIMIT, RecordFilter
+from ...accounting.usage.rollups import UsageFilter
 from ...admin.callers import list_callers
+from ...admin.currency import describe_currency
 from ...admin.keys import describe_budget, describe_key, describe_new_key, list_keys
 from ...admin.models import list_models
 from ...admin.names import budget_owner
 from ...admin.pasted_request import LIMIT
-from ...admin.requests import find_requests
-from ...admin.usage import report_by
+from ...admin.requests import find_requests, find_words
+from ...admin.usage import ReportQuery, report_by
 from ...admin.why import why_pasted
 from ...protocol.errors import InvalidRequestError, NotFoundError
 from ...protocol.values import NANO
@@ -36,8 +38,10 @@ type Command = Callable[[Context], Awaitable[Any]]
 async def _usage(context: Context) -> Any:
     start, end = day(context.body, "start"), day(context.body, "end")
     groups = texts(context.body, "group_by", 4) or ["day"]
-    label = optional_text(context.body, "label")
-    return await report_by(context.accounting.ledger, context.names, start, end, groups, label=label)
+    filters = ("model", "backend_id", "key_id", "user_id", "label", "source")
+    only = UsageFilter(**{name: optional_text(context.body, name) for name in filters})
+    query = ReportQuery(start, end, groups, only, optional_text(context.body, "address"))
+    return await report_by(context.accounting.ledger, context.names, query)
 
 
 async def _requests(context: Context) -> Any:
@@ -51,6 +55,14 @@ async def _requests(context: Context) -> Any:
     limit = int(number(body, "limit", 1, PAGE_LIMIT)) if "limit" in body else 50
     after = optional_text(body, "after")
     return await find_requests(context.accounting.ledger, context.names, RecordFilter(**wanted), after=after, limit=limit)
+
+
+async def _words(context: Context) -> Any:
+    return {"words": await find_words(context.accounting.exchanges, text(context.body, "request_id"))}
+
+
+async def _currency(context: Context) -> Any:
+    return describe_currency(context.engine, context.accounting.totals)
 
 
 async def _keys(context: Context) -> Any:
@@ -133,6 +145,8 @@ def _chat(command: ChatCommand) -> Command:
 COMMANDS: Final[Mapping[str, Command]] = {
     "usage": _usage,
     "requests": _requests,
+    "requests/words": _words,
+    "currency": _currency,
     "keys": _keys,
     "keys/create": _create_key,
     "keys/enable": _enable_key,

@@ -16,6 +16,7 @@ from . import (
     status,
     stored_responses,
     usage,
+    usage_report,
 )
 
 _ANTHROPIC = {models.ANTHROPIC_VERSION: messages.ANTHROPIC}
@@ -63,6 +64,7 @@ ROUTES = (
     Route("GET", "/v1/generation", generation.generation, "generation"),
     Route("GET", "/v1/usage", usage.usage, "usage"),
     Route("GET", "/v1/metrics", metrics.metrics, "metrics"),
+    Route("GET", usage_report.PATH, usage_report.usage_report, "admin", page=usage_report.page),
 )
 
 OLLAMA_ROUTES = (

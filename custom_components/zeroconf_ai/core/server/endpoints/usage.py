@@ -1,5 +1,6 @@
 """`GET /v1/usage`: usage by day, model, backend, key, user, source or label. Administrators see all usage, others their own."""
 
+from dataclasses import replace
 from datetime import date
 import re
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from ...accounting.usage import export
-from ...accounting.usage.rollups import Group, UsageRow
+from ...accounting.usage.rollups import ALL, Group, UsageFilter, UsageRow
 from ...engine import Caller
 from ...protocol.errors import InvalidRequestError, NotFoundError
 from ..dispatch import RequestContext
@@ -30,13 +31,14 @@ async def usage(gateway: Gateway, context: RequestContext) -> web.Response:
     if output_format not in _FORMATS:
         raise InvalidRequestError("'format' must be json or csv.", param="format")
     today = gateway.ledger.totals.date
-    start, end = _day(query.get("from"), "from", today.replace(day=1)), _day(query.get("to"), "to", today)
+    start = read_day(query["from"], "from") if "from" in query else today.replace(day=1)
+    end = read_day(query["to"], "to") if "to" in query else today
     if end < start:
         raise InvalidRequestError("'from' must not be after 'to'.", param="to")
     group_by = _groups([name for value in query.getall("group_by", ["day"]) for name in value.split(",")])
     limit = _limit(query.get("limit"), group_by)
     uses, total = await gateway.ledger.usage_and_total(
-        start, end, group_by, **_visible_to(context.caller), label=query.get("label"), limit=MAX_ROWS + 1
+        start, end, group_by, only=replace(_visible_to(context.caller), label=query.get("label")), limit=MAX_ROWS + 1
     )
     if len(uses) > MAX_ROWS:
         raise InvalidRequestError(
@@ -66,20 +68,19 @@ def _body(
     }
 
 
-def _visible_to(caller: Caller) -> dict[str, str]:
+def _visible_to(caller: Caller) -> UsageFilter:
     """The filter of a caller: none for an administrator; own usage for a key or a user; else usage without key and user."""
     if caller.admin:
-        return {}
+        return ALL
     if caller.key_id is not None:
-        return {"key_id": caller.key_id}
+        return UsageFilter(key_id=caller.key_id)
     if caller.user_id is not None:
-        return {"user_id": caller.user_id}
-    return {"key_id": "", "user_id": ""}
+        return UsageFilter(user_id=caller.user_id)
+    return UsageFilter(key_id="", user_id="")
 
 
-def _day(text: str | None, param: str, default: date) -> date:
-    if text is None:
-        return default
+def read_day(text: str, param: str) -> date:
+    """A date as YYYY-MM-DD. Raises InvalidRequestError."""
     try:
         if not _DATE.fullmatch(text):
             raise ValueError(text)
