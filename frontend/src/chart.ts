@@ -12,8 +12,8 @@ export interface Point {
   value: number;
 }
 
-/** Bars for each `x`, stacked by name; the names with the smallest sums share the last colour. */
-export function stackedBars(canvas: HTMLCanvasElement, points: Point[]): { destroy(): void } {
+/** Bars for each `x`, stacked by name; the names with the smallest sums share the last colour. `whole`: values are whole numbers. */
+export function stackedBars(canvas: HTMLCanvasElement, points: Point[], whole = true): { destroy(): void } {
   const style = getComputedStyle(canvas);
   const labels = [...new Set(points.map((point) => point.x))].sort();
   const sums = new Map<string, number>();
@@ -43,7 +43,7 @@ export function stackedBars(canvas: HTMLCanvasElement, points: Point[]): { destr
       color: style.color,
       scales: {
         x: { stacked: true, ticks: { color: style.color }, grid: { display: false } },
-        y: { stacked: true, beginAtZero: true, ticks: { color: style.color, precision: 0 } },
+        y: { stacked: true, beginAtZero: true, ticks: { color: style.color, ...(whole ? { precision: 0 } : {}) } },
       },
       plugins: { legend: { position: "bottom" } },
     },

@@ -74,7 +74,7 @@ export class Panel extends LitElement {
               .texts=${this.texts}
               .language=${this.loaded}
               .narrow=${this.narrow}
-              .tab=${this.route.path.split("/")[1] ?? ""}
+              .tab=${this.route.path.replace(/^\//, "")}
             ></zai-page>`
           : nothing
       }`;

@@ -61,6 +61,7 @@ export class Page extends LitElement {
   @property({ attribute: false }) api!: PageApi;
   @property({ attribute: false }) texts!: Texts;
   @property() language = "en";
+  /** The tab of the address, and what is wanted there: `requests/ID`. */
   @property() tab = "";
   @property({ type: Boolean }) narrow = false;
   @state() private live: Live | null = null;
@@ -97,7 +98,8 @@ export class Page extends LitElement {
 
   protected override render(): TemplateResult {
     const { tabs, texts } = this;
-    const current = tabs.find((tab) => tab === this.tab) ?? tabs[0];
+    const [name] = this.tab.split("/");
+    const current = tabs.find((tab) => tab === name) ?? tabs[0];
     return html`<nav aria-label=${texts("common.tabs")}>
         ${tabs.map(
           (tab) =>
@@ -108,6 +110,16 @@ export class Page extends LitElement {
       </nav>
       <div>${this.connected ? nothing : alert(texts("common.reconnecting"), "warning")}</div>
       <main>${this.view(current ?? "usage")}</main>`;
+  }
+
+  /** What follows the name of the tab in the address, such as the id of a request. */
+  private get wanted(): string {
+    const rest = this.tab.slice(this.tab.indexOf("/") + 1 || this.tab.length);
+    try {
+      return decodeURIComponent(rest);
+    } catch {
+      return rest; // no valid encoding
+    }
   }
 
   private view(tab: Tab): TemplateResult {
@@ -122,7 +134,12 @@ export class Page extends LitElement {
       case "usage":
         return html`<zai-usage .api=${api} .texts=${texts} .language=${language} .narrow=${narrow}></zai-usage>`;
       case "requests":
-        return html`<zai-requests .api=${api} .texts=${texts} .live=${live} .language=${language}></zai-requests>`;
+        return html`<zai-requests
+          .api=${api}
+          .texts=${texts}
+          .language=${language}
+          .wanted=${this.wanted}
+        ></zai-requests>`;
       case "keys":
         return html`<zai-keys .api=${api} .texts=${texts} .language=${language}></zai-keys>`;
       case "budgets":

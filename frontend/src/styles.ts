@@ -59,6 +59,9 @@ export const styles = css`
   .end {
     align-items: end;
   }
+  .filters {
+    align-items: end;
+  }
   .spread {
     justify-content: space-between;
   }

@@ -1,8 +1,8 @@
 import type { LitElement } from "lit";
 import { expect, it, vi } from "vitest";
-import type { Budget, Live, LiveRequest, RequestRecord } from "../src/api/types.js";
+import type { Budget, Live, LiveRequest } from "../src/api/types.js";
 import "../src/page.js";
-import { fakeApi, fakeChat, live, member, request, show } from "./fake-api.js";
+import { fakeApi, fakeChat, live, member, show } from "./fake-api.js";
 
 const root = (element: LitElement): ParentNode => element.renderRoot;
 const textOf = (element: LitElement): string => element.renderRoot.textContent.replace(/\s+/g, " ");
@@ -114,90 +114,4 @@ it("the live state ends with the page", async () => {
   expect(subscribe).toHaveBeenCalledOnce();
   page.remove();
   await vi.waitFor(() => expect(end).toHaveBeenCalledOnce());
-});
-
-async function openRequest(fields: Partial<RequestRecord>): Promise<LitElement> {
-  const page = { requests: [request(fields)], next: null };
-  const requests = await show("zai-requests", {
-    api: fakeApi({ requests: () => Promise.resolve(page) }),
-    live: live(),
-  });
-  const opener = (): HTMLButtonElement | null => root(requests).querySelector("button[aria-expanded]");
-  await vi.waitFor(() => expect(opener()).not.toBeNull());
-  opener()?.click();
-  await requests.updateComplete;
-  return requests;
-}
-
-const factOf = (element: LitElement, name: string): string | undefined =>
-  [...root(element).querySelectorAll("dt")]
-    .find((term) => term.textContent === name)
-    ?.nextElementSibling?.textContent.replace(/\s+/g, " ")
-    .trim();
-
-it("a request shows its answer's id, the split cost and each failed attempt with its reason", async () => {
-  const hostile = "<img src=x onerror=alert(1)>";
-  const opened = await openRequest({
-    answer_id: "chatcmpl-1",
-    provider_health: "degraded",
-    cost: 0.000039,
-    cost_prompt: 0.000009,
-    cost_completion: 0.00003,
-    cost_source: "owner",
-    currency: "EUR",
-    attempts: 3,
-    failed_attempts: [
-      { backend_id: "a", backend_name: "Box", model: "m1", reason: hostile, code: "provider_error" },
-      { backend_id: "b", backend_name: "Cloud", model: "m2", reason: "", code: "rate_limit_exceeded" },
-    ],
-  });
-  expect(factOf(opened, "requests.answer_id")).toBe("chatcmpl-1");
-  expect(factOf(opened, "requests.provider_health")).toBe("states.degraded");
-  expect(factOf(opened, "requests.prompt_cost")).toBe("€0.000009");
-  expect(factOf(opened, "requests.answer_cost")).toBe("€0.00003");
-  expect(factOf(opened, "requests.total_cost")).toBe("€0.000039");
-  expect(factOf(opened, "requests.cost_source")).toBe("cost_sources.owner");
-  const attempts = [...root(opened).querySelectorAll("ol li")].map((item) => item.textContent.trim());
-  expect(attempts).toEqual([
-    `requests.failed_attempt Box m1 ${hostile}`,
-    "requests.failed_attempt Cloud m2 rate_limit_exceeded",
-  ]);
-  expect(root(opened).querySelector("img")).toBeNull();
-});
-
-it("a request of which less is known shows no empty facts", async () => {
-  const opened = await openRequest({});
-  for (const name of ["answer_id", "provider_health", "prompt_cost", "answer_cost", "total_cost", "failed_attempts"])
-    expect(factOf(opened, `requests.${name}`)).toBeUndefined();
-});
-
-it("a request is found by the id of its answer", async () => {
-  const find = vi.fn(() => Promise.resolve({ requests: [request()], next: null }));
-  const requests = await show("zai-requests", { api: fakeApi({ requests: find }), live: live() });
-  const label = [...root(requests).querySelectorAll("label")].find((one) =>
-    one.textContent.includes("requests.find_id"),
-  );
-  const input = label?.querySelector("input");
-  if (!input) throw new Error("there is no field for an id");
-  input.value = " chatcmpl-1 ";
-  input.dispatchEvent(new Event("change"));
-  await vi.waitFor(() => expect(find).toHaveBeenLastCalledWith({ request_id: "chatcmpl-1" }, null));
-});
-
-it("requests are filtered by a label, and show the labels of their key as text", async () => {
-  const hostile = "<img src=x onerror=alert(1)>";
-  const find = vi.fn(() => Promise.resolve({ requests: [request({ labels: ["Kitchen", hostile] })], next: null }));
-  const requests = await show("zai-requests", { api: fakeApi({ requests: find }), live: live() });
-  const input = [...root(requests).querySelectorAll("label")]
-    .find((one) => one.textContent.includes("requests.label"))
-    ?.querySelector("input");
-  if (!input) throw new Error("there is no field for a label");
-  input.value = " Kitchen ";
-  input.dispatchEvent(new Event("change"));
-  await vi.waitFor(() => expect(find).toHaveBeenLastCalledWith({ label: "Kitchen" }, null));
-  await vi.waitFor(() => expect(root(requests).querySelector("button[aria-expanded]")).not.toBeNull());
-  root(requests).querySelector<HTMLButtonElement>("button[aria-expanded]")?.click();
-  await requests.updateComplete;
-  expect(factOf(requests, "requests.labels")).toBe(`Kitchen, ${hostile}`);
-  expect(root(requests).querySelector("img")).toBeNull();
 });

@@ -1,22 +1,93 @@
-import { expect, it } from "vitest";
-import type { UsageRow } from "../src/api/types.js";
-import { csv } from "../src/views/usage.js";
+import { expect, it, vi } from "vitest";
+import type { RecordsApi } from "../src/api/records.js";
+import type { UsageReport, UsageRow } from "../src/api/types.js";
+import { csv } from "../src/views/usage-files.js";
+import { inOne, sorted } from "../src/views/usage-rows.js";
+import "../src/views/usage.js";
+import { fakeApi, show } from "./fake-api.js";
 
-const row = (name: string, cost = {}): UsageRow => ({
+const row = (name: string, fields: Partial<UsageRow> = {}): UsageRow => ({
   requests: 1,
   errors: 0,
   tokens_prompt: 2,
   tokens_completion: 3,
-  cost,
+  energy_kwh: 0,
+  cost: {},
+  energy_cost: {},
   model: name,
+  ...fields,
+});
+
+const report = (rows: UsageRow[], total: Partial<UsageRow> = {}): UsageReport => ({
+  start: "2026-01-01",
+  end: "2026-01-31",
+  time_zone: "UTC",
+  group_by: ["model"],
+  rows,
+  total: row("", total),
+  complete: true,
 });
 
 it("csv quotes separators and keeps a spreadsheet from running a name as a formula", () => {
-  const lines = csv([row('a,"b"', { USD: 0.5 }), row("=HYPERLINK(1)"), row("-5")]).split("\r\n");
+  const lines = csv([
+    row('a,"b"', { cost: { USD: 0.5 }, energy_cost: { EUR: 1e-7 } }),
+    row("=HYPERLINK(1)"),
+    row("-5"),
+    row("\n=1"),
+  ]).split("\r\n");
   expect(lines).toEqual([
-    "requests,errors,tokens_prompt,tokens_completion,model,cost_USD",
-    '1,0,2,3,"a,""b""",0.5',
-    "1,0,2,3,'=HYPERLINK(1),",
-    "1,0,2,3,-5,",
+    "requests,errors,tokens_prompt,tokens_completion,energy_kwh,model,cost_USD,energy_cost_EUR",
+    '1,0,2,3,0,"a,""b""",0.5,0.0000001',
+    "1,0,2,3,0,'=HYPERLINK(1),,",
+    "1,0,2,3,0,-5,,",
+    '1,0,2,3,0,"\'\n=1",,',
   ]);
+});
+
+it("rows are sorted in both directions, equal ones by name", () => {
+  const rows = [row("b10", { requests: 5 }), row("b9", { requests: 5 }), row("a", { requests: 7 })];
+  const names = (down: boolean, sort: "name" | "requests"): unknown[] =>
+    sorted(rows, { sort, down }, (one) => one["model"] as string).map((one) => one["model"]);
+  expect(names(true, "requests")).toEqual(["a", "b9", "b10"]);
+  expect(names(false, "requests")).toEqual(["b9", "b10", "a"]);
+  expect(names(false, "name")).toEqual(["a", "b9", "b10"]);
+  expect(names(true, "name")).toEqual(["b10", "b9", "a"]);
+});
+
+it("amounts are added in the currency of budgets only with a rate for each", () => {
+  const currency = { currency: "EUR", rates: { USD: 0.5 }, one_to_one: [], missing: [] };
+  expect(inOne({ USD: 2, EUR: 1 }, currency)).toBe(2);
+  expect(inOne({ USD: 2, GBP: 1 }, currency)).toBeNull();
+  expect(inOne({ EUR: 1 }, currency)).toBeNull();
+  expect(inOne({ USD: 2, GBP: 0 }, currency)).toBe(1);
+});
+
+it("costs that count one to one, and the total at the exchange rates, are said", async () => {
+  const usage = vi.fn(() => Promise.resolve(report([row("m", { cost: { USD: 2 } })], { cost: { USD: 2 } })));
+  const open = (currency: object): ReturnType<typeof show> =>
+    show("zai-usage", {
+      api: fakeApi({
+        usage,
+        records: { currency: () => Promise.resolve(currency) } as unknown as RecordsApi,
+      }),
+    });
+  const unset = await open({ currency: "EUR", rates: {}, one_to_one: ["USD"], missing: [] });
+  await vi.waitFor(() => expect(unset.renderRoot.textContent).toContain("usage.one_to_one USD EUR"));
+  const set = await open({ currency: "EUR", rates: { USD: 0.5 }, one_to_one: [], missing: ["GBP"] });
+  await vi.waitFor(() => expect(set.renderRoot.textContent).toContain("usage.converted €1.00"));
+  expect(set.renderRoot.textContent).toContain("usage.no_rate GBP EUR");
+});
+
+it("energy has columns only where it was measured, and a long table is cut", async () => {
+  const rows = Array.from({ length: 1000 }, (_, index) => row(`m${index}`, { energy_kwh: 0.25 }));
+  const usage = (): Promise<UsageReport> => Promise.resolve(report(rows, { energy_kwh: 250, energy_cost: { EUR: 3 } }));
+  const shown = await show("zai-usage", { api: fakeApi({ isAdmin: false, usage }) });
+  await vi.waitFor(() => expect(shown.renderRoot.textContent).toContain("usage.more_rows 200 1000"));
+  expect(shown.renderRoot.querySelectorAll("tbody tr")).toHaveLength(200);
+  expect(shown.renderRoot.querySelector("tfoot")?.textContent).toContain("€3.00");
+  const plain = await show("zai-usage", {
+    api: fakeApi({ isAdmin: false, usage: () => Promise.resolve(report([row("m")])) }),
+  });
+  await vi.waitFor(() => expect(plain.renderRoot.querySelectorAll("tbody tr")).toHaveLength(1));
+  expect(plain.renderRoot.textContent).not.toContain("usage.energy");
 });

@@ -4,6 +4,7 @@ import { findingApi, type Discovered } from "./finding.js";
 import { Flows, type FlowHome } from "./flows.js";
 import { PageError, type BudgetName, type NewBudget, type PageApi } from "./page-api.js";
 import { alertsApi } from "./alerts.js";
+import { recordsApi } from "./records.js";
 import { routingApi } from "./routing.js";
 import type { ApiKey, Budget, Live, NewKey, RequestFilter, RequestPage, UsageGroup, UsageReport } from "./types.js";
 
@@ -37,6 +38,7 @@ export class HomeAssistantApi implements PageApi {
   readonly settings = "/config/integrations/integration/zeroconf_ai";
   readonly can = { arrange: true, records: true };
   readonly alerts = alertsApi((command, fields) => this.ask(command, fields));
+  readonly records = recordsApi((command, fields) => this.ask(command, fields));
   readonly routing = routingApi((command, fields) => this.ask(command, fields));
 
   readonly chat: HomeAssistantChat;

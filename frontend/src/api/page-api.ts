@@ -12,6 +12,7 @@ import type {
   UsageReport,
 } from "./types";
 import type { AlertsApi } from "./alerts";
+import type { RecordsApi } from "./records";
 import type { RoutingApi } from "./routing";
 import type { FindingApi } from "./finding";
 import type { Flows } from "./flows";
@@ -36,6 +37,8 @@ export interface PageApi {
   useProvider(backendId: string, enabled: boolean): Promise<void>;
   orderProviders(backendIds: string[]): Promise<void>;
   checkProvider(backendId: string): Promise<void>;
+  /** What is known of single requests, and of money. */
+  readonly records: RecordsApi;
   /** Where requests go, and why. */
   readonly routing: RoutingApi;
   /** The home-only switch, and finding and adding providers. */

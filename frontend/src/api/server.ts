@@ -2,6 +2,7 @@ import { streamLasting, type OnConnected } from "./live-connection.js";
 import { ServerChat } from "./chat-server.js";
 import { findingApi, type Discovered } from "./finding.js";
 import { PageError, type BudgetName, type NewBudget, type PageApi } from "./page-api.js";
+import { recordsApi } from "./records.js";
 import { routingApi } from "./routing.js";
 import type { ApiKey, Budget, Live, NewKey, RequestFilter, RequestPage, UsageGroup, UsageReport } from "./types.js";
 
@@ -56,6 +57,7 @@ export class ServerApi implements PageApi {
   readonly flows = null;
   readonly can: PageApi["can"];
   readonly alerts = null;
+  readonly records = recordsApi((command, fields) => this.ask(command, fields));
   readonly routing = routingApi((command, fields) => this.ask(command, fields));
   readonly chat: ServerChat;
 

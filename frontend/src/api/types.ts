@@ -77,7 +77,11 @@ export interface UsageRow {
   errors: number;
   tokens_prompt: number;
   tokens_completion: number;
+  /** Measured energy above idle power. */
+  energy_kwh: number;
   cost: Money;
+  /** The part of the cost for measured energy. */
+  energy_cost: Money;
   [group: string]: string | number | null | Money;
 }
 
@@ -98,6 +102,9 @@ export interface FailedAttempt {
   model: string;
   reason: string;
   code: string | null;
+  /** Milliseconds from the arrival of the request; null in records of earlier versions. */
+  began_ms: number | null;
+  ended_ms: number | null;
 }
 
 export interface RequestRecord {
@@ -108,6 +115,8 @@ export interface RequestRecord {
   kind: string;
   who: string;
   key_id: string | null;
+  /** The beginning of the API key. */
+  key: string | null;
   user_id: string | null;
   /** The labels that the key has today. */
   labels: string[];
@@ -133,6 +142,13 @@ export interface RequestRecord {
   cost_completion: number | null;
   cost_source: string | null;
   currency: string;
+  /** The cost in `converted_currency`, which budgets were charged. */
+  converted_cost: number | null;
+  converted_currency: string | null;
+  energy_wh: number | null;
+  /** Milliseconds from the arrival until the request was sent to the provider that answered, and until that one began to answer. */
+  sent_ms: number | null;
+  first_byte_ms: number | null;
   latency_ms: number | null;
   duration_ms: number;
   tokens_per_second: number | null;
@@ -149,6 +165,7 @@ export interface RequestFilter {
   model?: string;
   backend_id?: string;
   key_id?: string;
+  user_id?: string;
   label?: string;
   address?: string;
   source?: string;

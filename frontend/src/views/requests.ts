@@ -1,109 +1,111 @@
-import { html, nothing, type TemplateResult } from "lit";
-import { customElement, state } from "lit/decorators.js";
+import { css, html, nothing, type CSSResultGroup, type PropertyValues, type TemplateResult } from "lit";
+import { customElement, property, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import type { RequestFilter, RequestRecord } from "../api/types.js";
 import { amount, count, duration, moment } from "../format.js";
+import { KEPT_DAYS, noChoices, recordChoices, type Choice, type Choices } from "./record-choices.js";
+import "./request-detail.js";
 import { View } from "./view.js";
 
-/** The records of the last days, page by page, without prompts and answers. */
+const HOURS = { hour: 1, day: 24, week: KEPT_DAYS * 24 } as const;
+type Period = keyof typeof HOURS;
+
+/** The records of the last days, page by page. Prompts and answers are shown where they are kept, and on demand. */
 @customElement("zai-requests")
 export class Requests extends View {
+  static override styles: CSSResultGroup = [
+    View.styles,
+    css`
+      td button {
+        white-space: nowrap;
+      }
+      zai-request-detail {
+        position: sticky;
+        inset-inline-start: 0;
+        max-width: calc(100vw - 72px);
+      }
+    `,
+  ];
+
+  /** The id of a request or of its answer, which is shown alone and open; "": all. */
+  @property() wanted = "";
   @state() private records: RequestRecord[] = [];
   @state() private next: string | null = null;
+  /** The cursors of the pages before this one, the newest page (null) first. */
+  @state() private pages: (string | null)[] = [null];
   @state() private filter: RequestFilter = {};
+  @state() private period: Period = "week";
   @state() private open: string | null = null;
   @state() private loaded = false;
+  @state() private choices: Choices = noChoices;
 
   override connectedCallback(): void {
     super.connectedCallback();
-    void this.load({});
+    void recordChoices(this.api).then((choices) => (this.choices = choices));
+    if (this.hasUpdated) this.load(this.filter);
   }
 
-  private load(filter: RequestFilter): Promise<void> {
+  protected override willUpdate(changed: PropertyValues<this>): void {
+    if (changed.has("wanted")) this.load(this.wanted ? { request_id: this.wanted } : {});
+  }
+
+  private load(filter: RequestFilter, pages: (string | null)[] = [null]): void {
     this.filter = filter;
-    return this.run(async () => {
-      const page = await this.api.requests(filter, null);
-      if (filter !== this.filter) return; // another filter was chosen meanwhile
+    this.pages = pages;
+    const start = Math.floor(Date.now() / 1000) - HOURS[this.period] * 3600;
+    void this.run(async () => {
+      const asked = "request_id" in filter ? filter : { ...filter, start };
+      const page = await this.api.requests(asked, pages.at(-1) ?? null);
+      if (pages !== this.pages) return; // another filter or page was chosen meanwhile
       this.records = page.requests;
       this.next = page.next;
       this.loaded = true;
+      const [only] = page.requests;
+      this.open = filter.request_id && page.requests.length === 1 && only ? rowOf(only) : null;
     });
   }
 
-  private more(): Promise<void> {
-    const { filter, next } = this;
-    return this.run(async () => {
-      const page = await this.api.requests(filter, next);
-      if (filter !== this.filter) return;
-      this.records = [...this.records, ...page.requests];
-      this.next = page.next;
-    });
-  }
-
-  private pick(change: { [name in keyof RequestFilter]: RequestFilter[name] | undefined }): void {
-    const kept = Object.entries({ ...this.filter, ...change }).filter(
-      ([, value]) => value !== undefined && value !== "",
-    );
-    void this.load(Object.fromEntries(kept));
+  private pick(name: keyof RequestFilter, value: string): void {
+    const kept = Object.entries({ ...this.filter, [name]: value }).filter(([, given]) => given !== "");
+    this.load(Object.fromEntries(kept));
   }
 
   protected override render(): TemplateResult {
-    const { texts } = this;
-    const members = this.live?.members ?? [];
-    return html`<div class="card row">
+    const { texts, choices } = this;
+    const outcomes = (["ok", "error", "cancelled"] as const).map((id) => ({ id, name: texts(`requests.${id}`) }));
+    return html`<div class="card row filters">
         <label
-          >${texts("requests.outcome")}
+          >${texts("requests.period")}
           <select
-            @change=${(event: Event) =>
-              this.pick({
-                outcome: ((event.target as HTMLSelectElement).value || undefined) as RequestFilter["outcome"],
-              })}
+            @change=${(event: Event) => {
+              this.period = (event.target as HTMLSelectElement).value as Period;
+              this.load(this.filter);
+            }}
           >
-            <option value="">${texts("requests.any")}</option>
-            ${(["ok", "error", "cancelled"] as const).map(
-              (outcome) => html`<option value=${outcome}>${texts(`requests.${outcome}`)}</option>`,
+            ${(Object.keys(HOURS) as Period[]).map(
+              (period) =>
+                html`<option value=${period} ?selected=${period === this.period}>
+                  ${texts(`requests.last_${period}`)}
+                </option>`,
             )}
           </select>
         </label>
-        ${
-          members.length
-            ? html`<label
-                >${texts("requests.provider")}
-                <select
-                  @change=${(event: Event) =>
-                    this.pick({ backend_id: (event.target as HTMLSelectElement).value || undefined })}
-                >
-                  <option value="">${texts("requests.any")}</option>
-                  ${members.map((member) => html`<option value=${member.id}>${member.name}</option>`)}
-                </select>
-              </label>`
-            : nothing
-        }
-        <label
-          >${texts("requests.model")}
-          <input
-            type="search"
-            @change=${(event: Event) => this.pick({ model: (event.target as HTMLInputElement).value.trim() || undefined })}
-          />
-        </label>
+        ${this.select("outcome", "requests.outcome", outcomes)}
+        ${this.select("model", "requests.model", choices.models)}
+        ${this.select("backend_id", "requests.provider", choices.backends)}
+        ${this.select("key_id", "requests.key", choices.keys)} ${this.select("user_id", "requests.user", choices.users)}
+        ${this.select("label", "requests.label", choices.labels)}
+        ${this.select("address", "requests.address", choices.addresses)}
         <label
           >${texts("requests.find_id")}
           <input
             type="search"
             maxlength="200"
-            @change=${(event: Event) =>
-              this.pick({ request_id: (event.target as HTMLInputElement).value.trim() || undefined })}
+            .value=${this.filter.request_id ?? ""}
+            @change=${(event: Event) => this.pick("request_id", (event.target as HTMLInputElement).value.trim())}
           />
         </label>
-        <label
-          >${texts("requests.label")}
-          <input
-            type="search"
-            maxlength="50"
-            @change=${(event: Event) => this.pick({ label: (event.target as HTMLInputElement).value.trim() || undefined })}
-          />
-        </label>
-        <button @click=${() => this.load({ ...this.filter })}>${texts("requests.refresh")}</button>
+        <button @click=${() => this.load(this.filter)}>${texts("requests.refresh")}</button>
       </div>
       ${this.errorLine()}
       ${
@@ -113,8 +115,23 @@ export class Requests extends View {
       }`;
   }
 
+  /** The choice of a filter; nothing if there is nothing to choose. */
+  private select(name: keyof RequestFilter, text: string, options: Choice[]): TemplateResult | typeof nothing {
+    const chosen = this.filter[name] ?? "";
+    if (options.length === 0) return nothing;
+    return html`<label
+      >${this.texts(text)}
+      <select @change=${(event: Event) => this.pick(name, (event.target as HTMLSelectElement).value)}>
+        <option value="" ?selected=${chosen === ""}>${this.texts("requests.any")}</option>
+        ${options.map(
+          (option) => html`<option value=${option.id} ?selected=${chosen === option.id}>${option.name}</option>`,
+        )}
+      </select>
+    </label>`;
+  }
+
   private list(): TemplateResult {
-    const { texts, language } = this;
+    const { texts } = this;
     return html`<div class="card scroll" tabindex="0">
       <table>
         <thead>
@@ -130,106 +147,63 @@ export class Requests extends View {
           </tr>
         </thead>
         <tbody>
-          ${repeat(
-            this.records,
-            (record) => record.id + String(record.created),
-            (record) =>
-              html`<tr>
-                  <td>
-                    <button
-                      aria-expanded=${this.open === record.id ? "true" : "false"}
-                      @click=${() => (this.open = this.open === record.id ? null : record.id)}
-                    >
-                      ${moment(record.created, language)}
-                    </button>
-                  </td>
-                  <td>${record.who || texts(`sources.${record.source}`)}</td>
-                  <td>${record.model ?? record.requested_model}</td>
-                  <td>${record.backend_name ?? ""}</td>
-                  <td>${texts(`requests.${record.outcome}`)}</td>
-                  <td class="number">${count(record.tokens_prompt + record.tokens_completion, language)}</td>
-                  <td class="number">${record.cost === null ? "" : amount(record.cost, record.currency, language)}</td>
-                  <td class="number">${duration(record.duration_ms, language)}</td>
-                </tr>
-                ${this.open === record.id ? this.detail(record) : nothing}`,
-          )}
+          ${repeat(this.records, rowOf, (record) => this.row(record))}
         </tbody>
       </table>
       ${
-        this.next === null
+        this.pages.length === 1 && this.next === null
           ? nothing
-          : html`<p><button ?disabled=${this.busy} @click=${() => this.more()}>${texts("requests.more")}</button></p>`
+          : html`<p class="row">
+              <button
+                ?disabled=${this.busy || this.pages.length === 1}
+                @click=${() => this.load(this.filter, this.pages.slice(0, -1))}
+              >
+                ${texts("requests.newer")}
+              </button>
+              <button
+                ?disabled=${this.busy || this.next === null}
+                @click=${() => this.load(this.filter, [...this.pages, this.next])}
+              >
+                ${texts("requests.older")}
+              </button>
+            </p>`
       }
     </div>`;
   }
 
-  private detail(record: RequestRecord): TemplateResult {
+  private row(record: RequestRecord): TemplateResult {
     const { texts, language } = this;
-    const cost = (value: number | null): string | null =>
-      value === null ? null : amount(value, record.currency, language);
-    const facts: [string, string | number | null][] = [
-      ["requests.id", record.id],
-      ["requests.answer_id", record.answer_id],
-      ["requests.requested_model", record.requested_model],
-      ["requests.source", texts(`sources.${record.source}`)],
-      ["requests.address", record.address],
-      ["requests.labels", record.labels.join(", ") || null],
-      ["requests.provider_health", record.provider_health && texts(`states.${record.provider_health}`)],
-      ["requests.attempts", record.attempts],
-      ["requests.error_code", record.error_code],
-      ["requests.finish", record.finish_reason],
-      ["requests.prompt_tokens", count(record.tokens_prompt, language)],
-      ["requests.cached_tokens", record.tokens_cached ? count(record.tokens_cached, language) : null],
-      ["requests.answer_tokens", count(record.tokens_completion, language)],
-      ["requests.reasoning_tokens", record.tokens_reasoning ? count(record.tokens_reasoning, language) : null],
-      ["requests.prompt_cost", cost(record.cost_prompt)],
-      ["requests.answer_cost", cost(record.cost_completion)],
-      ["requests.total_cost", cost(record.cost)],
-      ["requests.cost_source", record.cost_source && texts(`cost_sources.${record.cost_source}`)],
-      ["requests.first_token", record.latency_ms === null ? null : duration(record.latency_ms, language)],
-      ["requests.speed", record.tokens_per_second],
-    ];
-    const first = record.latency_ms ?? record.duration_ms;
+    const open = this.open === rowOf(record);
     return html`<tr>
-      <td colspan="8">
-        <div
-          class="bar parts"
-          role="img"
-          aria-label=${texts("requests.waterfall")}
-          title=${texts("requests.waterfall")}
-        >
-          <div class="quiet-part" .style=${`width: ${(first / Math.max(1, record.duration_ms)) * 100}%`}></div>
-          <div class="rest"></div>
-        </div>
-        <dl>
-          ${facts
-            .filter(([, value]) => value !== null && value !== "")
-            .map(
-              ([key, value]) =>
-                html`<dt class="quiet">${texts(key)}</dt>
-                  <dd>${value}</dd>`,
-            )}
-          ${
-            record.failed_attempts.length === 0
-              ? nothing
-              : html`<dt class="quiet">${texts("requests.failed_attempts")}</dt>
-                  <dd>
-                    <ol>
-                      ${record.failed_attempts.map(
-                        ({ backend_name, model, reason, code }) =>
-                          html`<li>
-                            ${texts("requests.failed_attempt", {
-                              provider: backend_name,
-                              model,
-                              reason: reason || code || texts("usage.unknown"),
-                            })}
-                          </li>`,
-                      )}
-                    </ol>
-                  </dd>`
-          }
-        </dl>
-      </td>
-    </tr>`;
+        <td>
+          <button aria-expanded=${open ? "true" : "false"} @click=${() => (this.open = open ? null : rowOf(record))}>
+            ${moment(record.created, language)}
+          </button>
+        </td>
+        <td>${record.who || texts(`sources.${record.source}`)}</td>
+        <td>${record.model ?? record.requested_model}</td>
+        <td>${record.backend_name ?? ""}</td>
+        <td>${texts(`requests.${record.outcome}`)}</td>
+        <td class="number">${count(record.tokens_prompt + record.tokens_completion, language)}</td>
+        <td class="number">${record.cost === null ? "" : amount(record.cost, record.currency, language)}</td>
+        <td class="number">${duration(record.duration_ms, language)}</td>
+      </tr>
+      ${
+        open
+          ? html`<tr>
+              <td colspan="8">
+                <zai-request-detail
+                  .api=${this.api}
+                  .texts=${texts}
+                  .language=${language}
+                  .record=${record}
+                ></zai-request-detail>
+              </td>
+            </tr>`
+          : nothing
+      }`;
   }
 }
+
+/** A client may use an id again, so its time belongs to it. */
+const rowOf = (record: RequestRecord): string => `${record.id} ${record.created}`;

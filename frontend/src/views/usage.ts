@@ -1,13 +1,17 @@
 import { css, html, nothing, type CSSResultGroup, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, query, state } from "lit/decorators.js";
-import type { UsageGroup, UsageReport, UsageRow } from "../api/types.js";
+import type { Currency } from "../api/records.js";
+import type { Money, UsageGroup, UsageReport, UsageRow } from "../api/types.js";
 import { count, isoDay, money } from "../format.js";
+import { csv, save } from "./usage-files.js";
+import { MEASURES, inOne, nameOf, sorted, tokens, type Measure, type Order, type Sort } from "./usage-rows.js";
 import { View } from "./view.js";
 
-const GROUPS: UsageGroup[] = ["model", "backend", "key", "user", "source", "label", "address"];
-const NAMES: Partial<Record<UsageGroup, string>> = { backend: "backend_name", key: "key_name", user: "user_name" };
-type Range = "day" | "week" | "month" | "custom";
-type Sort = "name" | "requests" | "tokens" | "cost";
+const GROUPS: UsageGroup[] = ["model", "backend", "key", "user", "label", "source", "address"];
+const RANGES = ["day", "week", "month", "custom"] as const;
+type Range = (typeof RANGES)[number];
+/** Rows of the table that are shown at once: a longer list is a download's. */
+const SHOWN = 200;
 
 /** Usage of a range of days, stacked by a group, as chart and table. */
 @customElement("zai-usage")
@@ -33,15 +37,22 @@ export class Usage extends View {
   @state() private start = "";
   @state() private end = "";
   @state() private group: UsageGroup = "model";
+  @state() private measure: Measure = "requests";
   @state() private table: UsageReport | null = null;
   @state() private chart: UsageReport | null = null;
-  @state() private sort: Sort = "requests";
+  @state() private order: Order = { sort: "requests", down: true };
+  @state() private currency: Currency | null = null;
   @query("canvas") private canvas!: HTMLCanvasElement | null;
   private drawn?: { destroy(): void };
 
   override connectedCallback(): void {
     super.connectedCallback();
     this.select(this.range);
+    if (this.api.isAdmin)
+      this.api.records.currency().then(
+        (currency) => (this.currency = currency),
+        () => undefined, // amounts are then shown by currency only
+      );
   }
 
   override disconnectedCallback(): void {
@@ -50,58 +61,75 @@ export class Usage extends View {
   }
 
   protected override render(): TemplateResult {
-    const { texts } = this;
-    return html`<div class="card row">
-        <label
-          >${texts("usage.range")}
-          <select @change=${(event: Event) => this.select((event.target as HTMLSelectElement).value as Range)}>
-            ${(["day", "week", "month", "custom"] as const).map(
-              (range) =>
-                html`<option value=${range} ?selected=${range === this.range}>${texts(`usage.${range}`)}</option>`,
-            )}
-          </select>
-        </label>
-        ${
-          this.range === "custom"
-            ? html`<label
-                  >${texts("usage.from")}
-                  <input
-                    type="date"
-                    .value=${this.start}
-                    @change=${(event: Event) => this.pick({ start: (event.target as HTMLInputElement).value })}
-                /></label>
-                <label
-                  >${texts("usage.to")}
-                  <input
-                    type="date"
-                    .value=${this.end}
-                    @change=${(event: Event) => this.pick({ end: (event.target as HTMLInputElement).value })}
-                /></label>`
-            : nothing
-        }
-        <label
-          >${texts("usage.by")}
-          <select
-            @change=${(event: Event) => this.pick({ group: (event.target as HTMLSelectElement).value as UsageGroup })}
-          >
-            ${GROUPS.map(
-              (group) =>
-                html`<option value=${group} ?selected=${group === this.group}>
-                  ${texts(`usage.group_${group}`)}
-                </option>`,
-            )}
-          </select>
-        </label>
+    return html`<div class="card row filters">
+        ${this.choice("usage.range", RANGES, this.range, (range) => this.select(range))}
+        ${this.range === "custom" ? html`${this.date("usage.from", "start")}${this.date("usage.to", "end")}` : nothing}
+        ${this.choice("usage.by", GROUPS, this.group, (group) => this.pick({ group }), "group_")}
+        ${this.choice("usage.chart_of", MEASURES, this.measure, (measure) => (this.measure = measure), "measure_")}
         <button ?disabled=${!this.table?.rows.length} @click=${() => this.save("csv")}>CSV</button>
         <button ?disabled=${!this.table?.rows.length} @click=${() => this.save("json")}>JSON</button>
       </div>
-      ${this.errorLine()} ${this.report()}`;
+      ${this.errorLine()}${this.exchange()}${this.report()}`;
+  }
+
+  private choice<T extends string>(
+    text: string,
+    values: readonly T[],
+    chosen: T,
+    onPick: (value: T) => void,
+    prefix = "",
+  ): TemplateResult {
+    return html`<label
+      >${this.texts(text)}
+      <select @change=${(event: Event) => onPick((event.target as HTMLSelectElement).value as T)}>
+        ${values.map(
+          (value) =>
+            html`<option value=${value} ?selected=${value === chosen}>
+              ${this.texts(`usage.${prefix}${value}`)}
+            </option>`,
+        )}
+      </select>
+    </label>`;
+  }
+
+  private date(text: string, name: "start" | "end"): TemplateResult {
+    return html`<label
+      >${this.texts(text)}
+      <input
+        type="date"
+        .value=${this[name]}
+        @change=${(event: Event) => this.pick({ [name]: (event.target as HTMLInputElement).value })}
+      />
+    </label>`;
+  }
+
+  /** How costs in several currencies count in budgets. */
+  private exchange(): TemplateResult | typeof nothing {
+    const { currency, texts } = this;
+    if (currency === null) return nothing;
+    const note = (key: string, names: string[]): TemplateResult | typeof nothing =>
+      names.length === 0
+        ? nothing
+        : html`<p class="card">${texts(key, { currencies: names.join(", "), currency: currency.currency })}</p>`;
+    return html`${note("usage.one_to_one", currency.one_to_one)}${note("usage.no_rate", currency.missing)}`;
   }
 
   private report(): TemplateResult | typeof nothing {
-    const { table, texts, language } = this;
+    const { table, texts, language, order } = this;
     if (table === null) return nothing;
     if (table.rows.length === 0) return html`<div class="card quiet">${texts("usage.empty")}</div>`;
+    const energy = table.total.energy_kwh > 0;
+    const rows = sorted(table.rows, order, (row) => this.name(row));
+    const cells = (row: UsageRow): TemplateResult =>
+      html`<td class="number">${count(row.requests, language)}</td>
+        <td class="number">${count(tokens(row), language)}</td>
+        <td class="number">${money(row.cost, language)}</td>
+        ${
+          energy
+            ? html`<td class="number">${money(row.energy_cost, language)}</td>
+                <td class="number">${row.energy_kwh ? count(Number(row.energy_kwh.toPrecision(3)), language) : ""}</td>`
+            : nothing
+        }`;
     return html`${
         this.chart
           ? html`<div class="card">
@@ -117,61 +145,61 @@ export class Usage extends View {
             <tr>
               ${this.head("name", texts(`usage.group_${this.group}`))} ${this.head("requests", texts("usage.requests"))}
               ${this.head("tokens", texts("usage.tokens"))} ${this.head("cost", texts("usage.cost"))}
+              ${
+                energy
+                  ? html`${this.head("energy_cost", texts("usage.energy_cost"))}${this.head("energy", texts("usage.energy"))}`
+                  : nothing
+              }
             </tr>
           </thead>
           <tbody>
-            ${this.sorted(table.rows).map(
+            ${rows.slice(0, SHOWN).map(
               (row) =>
                 html`<tr>
                   <td>${this.name(row)}</td>
-                  <td class="number">${count(row.requests, language)}</td>
-                  <td class="number">${count(tokens(row), language)}</td>
-                  <td class="number">${money(row.cost, language)}</td>
+                  ${cells(row)}
                 </tr>`,
             )}
           </tbody>
           <tfoot>
             <tr>
               <th scope="row">${texts("usage.total")}</th>
-              <th class="number">${count(table.total.requests, language)}</th>
-              <th class="number">${count(tokens(table.total), language)}</th>
-              <th class="number">${money(table.total.cost, language)}</th>
+              ${cells(table.total)}
             </tr>
           </tfoot>
         </table>
+        ${rows.length > SHOWN ? html`<p class="quiet">${texts("usage.more_rows", { shown: SHOWN, rows: rows.length })}</p>` : nothing}
         ${this.group === "label" ? html`<p class="quiet">${texts("usage.labels_overlap")}</p>` : nothing}
         ${table.complete ? nothing : html`<p class="quiet">${texts("usage.incomplete")}</p>`}
+        ${this.converted(table.total.cost)}
       </div>`;
   }
 
+  /** The total in the currency of budgets, if there are rates for all of it. */
+  private converted(cost: Money): TemplateResult | typeof nothing {
+    const { currency, language, texts } = this;
+    const value = currency === null ? null : inOne(cost, currency);
+    if (currency === null || value === null) return nothing;
+    return html`<p class="quiet">
+      ${texts("usage.converted", { amount: money({ [currency.currency]: value }, language) })}
+    </p>`;
+  }
+
   private head(sort: Sort, text: string): TemplateResult {
+    const { order } = this;
+    const current = order.sort === sort;
     return html`<th
       scope="col"
       class=${sort === "name" ? "" : "number"}
-      aria-sort=${this.sort === sort ? (sort === "name" ? "ascending" : "descending") : "none"}
+      aria-sort=${current ? (order.down ? "descending" : "ascending") : "none"}
     >
-      <button @click=${() => (this.sort = sort)}>${text}${this.sort === sort ? " ▾" : ""}</button>
+      <button @click=${() => (this.order = { sort, down: current ? !order.down : sort !== "name" })}>
+        ${text}${current ? (order.down ? " ▾" : " ▴") : ""}
+      </button>
     </th>`;
   }
 
-  private sorted(rows: UsageRow[]): UsageRow[] {
-    const value: Record<Exclude<Sort, "name">, (row: UsageRow) => number> = {
-      requests: (row) => row.requests,
-      tokens,
-      cost: (row) => Object.values(row.cost).reduce((total, cost) => total + cost, 0),
-    };
-    const { sort } = this;
-    return [...rows].sort((a, b) =>
-      sort === "name" ? this.name(a).localeCompare(this.name(b)) : value[sort](b) - value[sort](a),
-    );
-  }
-
-  private name(row: UsageRow): string {
-    const { group } = this;
-    const named = text(row[NAMES[group] ?? group]) || text(row[group]);
-    if (group === "source" && named) return this.texts(`sources.${named}`);
-    return named || this.texts(group === "label" ? "usage.no_label" : "usage.unknown");
-  }
+  private readonly name = (row: UsageRow): string => nameOf(row, this.group, this.texts);
 
   private select(range: Range): void {
     this.range = range;
@@ -193,61 +221,51 @@ export class Usage extends View {
     const { start, end, group } = this;
     const [table, chart] = await Promise.all([
       this.api.usage(start, end, [group]),
-      // Addresses are known for the last days only, and have no sums by day.
-      group === "address" || start === end ? null : this.api.usage(start, end, ["day", group]),
+      this.api.usage(start, end, [start === end ? "hour" : "day", group]),
     ]);
     if (start === this.start && end === this.end && group === this.group) {
       this.table = table;
-      this.chart = chart;
+      this.chart = chart.rows.length ? chart : null;
     }
   }
 
   protected override updated(changed: PropertyValues): void {
-    if (changed.has("chart")) void this.draw();
+    if (changed.has("chart") || changed.has("measure") || changed.has("currency")) void this.draw();
   }
 
   private async draw(): Promise<void> {
     this.drawn?.destroy();
-    const { chart, canvas } = this;
+    const { chart, canvas, measure, currency, language } = this;
     if (chart === null || canvas === null) return;
     const { stackedBars } = await import("../chart.js");
+    const cost = (row: UsageRow): number =>
+      (currency === null ? null : inOne(row.cost, currency)) ?? Object.values(row.cost).reduce((a, b) => a + b, 0);
+    const value: Record<Measure, (row: UsageRow) => number> = {
+      requests: (row) => row.requests,
+      tokens,
+      cost,
+      energy: (row) => row.energy_kwh,
+    };
+    const time = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
     if (canvas.isConnected)
       this.drawn = stackedBars(
         canvas,
-        chart.rows.map((row) => ({ x: text(row["day"]), name: this.name(row), value: row.requests })),
+        chart.rows.map((row) => ({
+          x: typeof row["hour"] === "string" ? time.format(new Date(row["hour"])) : text(row["day"]),
+          name: this.name(row),
+          value: value[measure](row),
+        })),
+        measure === "requests" || measure === "tokens",
       );
   }
 
   private save(format: "csv" | "json"): void {
     const { table } = this;
     if (table === null) return;
-    const text = format === "json" ? JSON.stringify(table, null, 2) : csv(table.rows);
-    const url = URL.createObjectURL(new Blob([text], { type: format === "json" ? "application/json" : "text/csv" }));
-    const link = document.createElement("a");
-    link.href = url;
-    link.download = `usage-${table.start}-${table.end}.${format}`;
-    link.click();
-    URL.revokeObjectURL(url);
+    const rows = sorted(table.rows, this.order, this.name);
+    const text = format === "json" ? JSON.stringify({ ...table, rows }, null, 2) : csv(rows);
+    save(`usage-${table.start}-${table.end}.${format}`, text, format === "json" ? "application/json" : "text/csv");
   }
 }
 
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
-
-const tokens = (row: UsageRow): number => row.tokens_prompt + row.tokens_completion;
-
-/** Rows as CSV (RFC 4180). Texts that a spreadsheet would take for a formula are quoted by an apostrophe. */
-export function csv(rows: UsageRow[]): string {
-  const flat = rows.map(({ cost, ...row }) => ({
-    ...row,
-    ...Object.fromEntries(Object.entries(cost).map(([currency, value]) => [`cost_${currency}`, value])),
-  }));
-  const columns = [...new Set(flat.flatMap((row) => Object.keys(row)))];
-  const cell = (value: unknown): string => {
-    const plain = typeof value === "number" ? value.toString() : text(value);
-    const safe = /^[=+\-@\t\r]/.test(plain) && !/^-?[\d.]+$/.test(plain) ? `'${plain}` : plain;
-    return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-  };
-  return [columns, ...flat.map((row) => columns.map((column) => (row as Record<string, unknown>)[column]))]
-    .map((line) => line.map(cell).join(","))
-    .join("\r\n");
-}
