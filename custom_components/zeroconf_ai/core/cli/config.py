@@ -12,6 +12,7 @@ from ..config.document import ConfigError
 from ..config.file_schema import file_schema
 from ..config.providers_file import Configuration, read_config
 from .upstreams import read_text
+from .variables import Environment
 
 _file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
@@ -25,8 +26,8 @@ def command() -> None:
 @_file_argument
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: `providers`, `warnings`.")
 def check(file: Path, as_json: bool) -> None:
-    """Check FILE with the environment of this shell, and print what is wrong or unusual in it."""
-    found = _read(file, os.environ)
+    """Check FILE with the environment of this shell and `.env` beside it, and print what is wrong or unusual in it."""
+    found = _read(file, Environment(os.environ, file.absolute().parent))
     if as_json:
         providers = [{"id": upstream.id, "type": upstream.type.name} for upstream in found.upstreams]
         click.echo(orjson.dumps({"providers": providers, "warnings": list(found.warnings)}))

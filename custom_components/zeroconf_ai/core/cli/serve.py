@@ -1,13 +1,12 @@
 """`zeroconf-ai serve`: run a provider."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 import errno
 from functools import partial
 from ipaddress import ip_address
-import os
 from pathlib import Path
 import signal
 import socket
@@ -39,6 +38,7 @@ from .first_key import first_key_text
 from .page import how_to_log_in, login_link, open_demo_store, page_address
 from .presence import Presence, reachable_at
 from .upstreams import AUTO, Sources, Supply, read_sources
+from .variables import environment_of, load_beside, with_variables
 
 FIRST_PORT, LAST_PORT = 8000, 9000
 """PROTOCOL 1."""
@@ -64,6 +64,7 @@ class Options:
     """The backends to serve; none: the built-in model."""
     usage: UsageSettings = field(default_factory=UsageSettings)
     """Where the usage also goes, and the alerts."""
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def _contact(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
@@ -77,6 +78,8 @@ def _contact(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
 @click.option("--demo", is_flag=True, help=f"Serve the built-in model {CHAT_MODEL}, a set of rules that needs no download.")
 @click.option(
     "--config",
+    is_eager=True,
+    callback=load_beside,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Serve the providers in this YAML file. It is reloaded when it changes, and on SIGHUP.",
 )
@@ -145,7 +148,8 @@ def command(
     sources = Sources(config, words, discovered, auto)
     if demo and sources:
         raise click.UsageError("--demo cannot be combined with other backends. Remove --demo, or the other backends.")
-    read = read_sources(sources)
+    environment = environment_of(click.get_current_context())
+    read = read_sources(sources, environment)
     server, usage = read.server, read.usage
     if usage.database is not None and access["database"] is None:
         access["database"] = usage.database
@@ -166,12 +170,16 @@ def command(
         provider_in_chunks or bool(server.provider_in_chunks),
         sources,
         usage,
+        environment,
     )
     with state.identity(id_file or state.id_file()) as provider_id:
         try:
             process.run(_serve(options, provider_id))
         except KeyboardInterrupt:  # if the event loop supports no signal handlers (Windows)
             sys.exit(0)
+
+
+with_variables(command)
 
 
 def _first[T](*values: T | None) -> T:
@@ -284,7 +292,7 @@ async def _supply(
         info = BackendInfo(CHAT_MODEL, CHAT_MODEL, CAPABILITIES, options.priority)
         await engine.checker.check(engine.add(DemoBackend(info, word_seconds=options.delay)))
         return None
-    supply = Supply(engine, options.sources, os.environ, enforce_limits, None if store is None else store.limits)
+    supply = Supply(engine, options.sources, options.environment, enforce_limits, None if store is None else store.limits)
     if options.admission.open and (shared := supply.metered()):
         click.echo(f"Warning: everybody on the network can spend the money of {', '.join(shared)}. Remove --open.", err=True)
     stack.push_async_callback(supply.close)

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 import logging
-import os
 from pathlib import Path
 import signal
 from urllib.parse import urlsplit
@@ -85,10 +84,10 @@ class Sources:
         return quick_config(words, environment)
 
 
-def read_sources(sources: Sources) -> Configuration:
-    """Read the sources with the environment of this process. Raises click.ClickException."""
+def read_sources(sources: Sources, environment: Mapping[str, str]) -> Configuration:
+    """Read the sources. Raises click.ClickException."""
     try:
-        return sources.read(os.environ)
+        return sources.read(environment)
     except ConfigError as err:
         raise click.ClickException(str(err)) from None
 
