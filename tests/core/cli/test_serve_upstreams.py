@@ -75,7 +75,7 @@ async def gateway(
     )
     assert process.stdout is not None
     try:
-        line = await asyncio.wait_for(process.stdout.readline(), 30)
+        line = await asyncio.wait_for(process.stdout.readline(), 90)
         if not line:
             raise EOFError((await process.communicate())[1].decode())
         ready = json.loads(line)

@@ -12,6 +12,7 @@ import pytest
 from tests.support.clouds.ollama import FakeOllama
 from tests.support.clouds.openai import FakeOpenAI
 from tests.support.clouds.server import FakeCloud, engine
+from zeroconf_ai.config.document import ConfigError
 from zeroconf_ai.presence import local_engines
 from zeroconf_ai.presence.local_engines import ENGINES, LocalEngines, backend_of
 from zeroconf_ai.protocol.record import Cost, Placement
@@ -196,10 +197,22 @@ async def test_local_engine_port_of_this_server_itself_is_not_looked_at(session:
 
 def test_local_engines_are_free_backends_of_this_machine_except_proxies() -> None:
     for one in ENGINES:
-        config = backend_of(one)
+        config = backend_of(one, one.id, {})
+        assert config is not None
         usual = config.type.info(config.id, config.name)
         overrides = config.backend_overrides
         expected = (Placement.PROXY, Cost.UNKNOWN) if one.id == "litellm" else (Placement.LOCAL, Cost.FREE)
         assert (overrides.placement or usual.placement, overrides.cost or usual.cost) == expected
         assert config.endpoint.startswith("http://127.0.0.1:")
         assert config.key is None
+
+
+def test_local_engine_settings_of_the_environment_apply() -> None:
+    ollama = ENGINES[0]
+    changed = backend_of(ollama, "ollama", {"PROVIDER_OLLAMA_PRIORITY": "7", "PROVIDER_OLLAMA_MAX_CONCURRENT": "2"})
+    assert changed is not None
+    assert (changed.priority, changed.max_concurrent) == (7, 2)
+    assert backend_of(ollama, "ollama", {"PROVIDER_OLLAMA_ENABLED": "no"}) is None
+    assert backend_of(ollama, "ollama-local", {"PROVIDER_OLLAMA_ENABLED": "no"}) is not None
+    with pytest.raises(ConfigError, match="PROVIDER_OLLAMA_PRIORITY must be a whole number"):
+        backend_of(ollama, "ollama", {"PROVIDER_OLLAMA_PRIORITY": "high"})

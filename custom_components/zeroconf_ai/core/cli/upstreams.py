@@ -197,8 +197,17 @@ class Supply:
         if self._engines is None:
             return wanted
         ids, ports = {upstream.id for upstream in wanted}, {_local_port(upstream.endpoint) for upstream in wanted}
-        found = (engine for engine in self._engines.present if engine.port not in ports)
-        return (*wanted, *(replace(backend_of(engine), id=_free_id(engine.id, ids)) for engine in found))
+        found: list[BackendConfig] = []
+        for engine in self._engines.present:
+            if engine.port in ports:
+                continue
+            try:
+                backend = backend_of(engine, _free_id(engine.id, ids), self._environment)
+            except ConfigError as err:
+                click.echo(f"{engine.title} is not served: {err}", err=True)
+                continue
+            found += [] if backend is None else [backend]
+        return (*wanted, *found)
 
     async def _keep_looking(self, engines: LocalEngines) -> None:
         """Serve the inference servers of this machine that are started later, and no longer those that are stopped."""

@@ -16,6 +16,7 @@ provider are in `backend_fields.FIELDS`.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 import re
+from typing import Any
 
 from ..accounting.admission import RateLimits
 from ..protocol.models import AUTO
@@ -131,6 +132,17 @@ def quick_config(texts: Iterable[str], environment: Mapping[str, str]) -> tuple[
         if (provider := draft.resolve()) is not None:
             found.append(provider)
     return tuple(found)
+
+
+def found_config(values: Mapping[str, Any], environment: Mapping[str, str]) -> BackendConfig | None:
+    """A backend that was found, with the environment's settings for its id; None if they disable it. Raises ConfigError.
+
+    `values` are settings by `BackendField.name`, with at least `id`, `name`, `type` and `endpoint`.
+    """
+    draft = Draft(values["type"], environment, errors_at(values["name"]))
+    draft.values = {name: value for name, value in values.items() if name != "type"}
+    _override(draft, [])
+    return draft.resolve()
 
 
 def _listed(value: Value) -> list[tuple[Value | None, Value]]:

@@ -15,6 +15,7 @@ import aiohttp
 from ..backends.bodies import read_limited
 from ..config.backend_config import BackendConfig
 from ..config.backend_types import BACKEND_TYPES
+from ..config.providers_file import found_config
 from ..protocol import json
 from ..protocol.errors import ApiError
 from ..protocol.values import mapping
@@ -228,10 +229,13 @@ class LocalEngines:
         return _Page(response.status, raw.decode(errors="replace"), data)
 
 
-def backend_of(engine: LocalEngine) -> BackendConfig:
-    """The backend of a server on this machine, which is free unless it is a proxy."""
-    values = {"id": engine.id, "name": engine.title, "type": BACKEND_TYPES[engine.type], "endpoint": engine.url}
-    return BackendConfig.build(values if engine.is_proxy else {**values, "location": "local"})
+def backend_of(engine: LocalEngine, backend_id: str, environment: Mapping[str, str]) -> BackendConfig | None:
+    """The backend of a server on this machine, which is free unless it is a proxy.
+
+    The environment's settings for its id apply (`PROVIDER_{ID}_…`); None if they disable it. Raises ConfigError.
+    """
+    values = {"id": backend_id, "name": engine.title, "type": BACKEND_TYPES[engine.type], "endpoint": engine.url}
+    return found_config(values if engine.is_proxy else {**values, "location": "local"}, environment)
 
 
 async def _is_open(port: int) -> bool:
