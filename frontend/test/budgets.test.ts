@@ -22,6 +22,7 @@ const budget = (fields: Partial<Budget> = {}): Budget => ({
   action: "free_only",
   thresholds: [50, 80, 100],
   renews: "2030-02-01T00:00:00+00:00",
+  currency: "EUR",
   spent_on: "2030-01-24T12:00:00+00:00",
   ...fields,
 });
@@ -55,6 +56,7 @@ it("a budget shows its thresholds on the bar, and when it is spent at this rate"
   const view = await show({ budgets: () => Promise.resolve([budget({ owner: HOSTILE })]) });
   const marks = [...view.renderRoot.querySelectorAll<HTMLElement>(".bar i")].map((mark) => mark.dataset["at"]);
   expect(marks).toEqual(["50", "80"]);
+  expect(view.renderRoot.textContent).toContain("budgets.spent €8.50 €10.00");
   expect(view.renderRoot.textContent).toContain("budgets.forecast Jan 24, 2030");
   expect(view.renderRoot.querySelector("img")).toBeNull();
   expect(view.renderRoot.querySelector("[role=meter]")?.getAttribute("aria-valuenow")).toBe("85");

@@ -265,7 +265,7 @@ async def test_budget_set_shown_reset_and_removed(
     assert (budget["owner"], budget["amount"], budget["left"], budget["action"]) == ("Test gateway", 5, 5, "refuse")
     await ask(client, "budgets/reset", scope="household")
     await ask(client, "budgets/remove", scope="household")
-    assert (await ask(client, "budgets"))["budgets"] == []
+    assert await ask(client, "budgets") == {"budgets": [], "currency": hass.config.currency}
     assert await error_of(client, {"type": "zeroconf_ai/budgets/remove", "scope": "household"}) == "not_found"
 
 

@@ -15,10 +15,11 @@ from ..core.accounting.budget import Action, Scope, budget_id
 from ..core.accounting.keys.client_key import ClientKey
 from ..core.accounting.keys.key_store import DAY, LARGEST_RATE, SCOPES
 from ..core.accounting.periods import Period
+from ..core.admin.currency import describe_currency
 from ..core.admin.keys import check_expiry, describe_budget, describe_key, describe_new_key, list_keys, set_monthly_budget
 from ..core.admin.own_keys import create_own_key, enable_own_key, own_keys
 from ..core.protocol.values import NANO
-from ..data import gateway_entry
+from ..data import DATA, gateway_entry
 from ..flows.snippets import gateway_url
 from ..gateway.own_keys import own_keys_of
 from ..usage.display_names import administrator_names, budget_owner
@@ -158,13 +159,16 @@ async def revoke_key(hass: HomeAssistant, connection: Connection, message: dict[
 @async_response
 @answered
 async def budgets(hass: HomeAssistant, _: Connection, __: dict[str, Any]) -> Any:
-    """All budgets with what was spent."""
-    store = gateway_of(hass).store
+    """All budgets with what was spent, and the currency of their amounts."""
+    gateway = gateway_of(hass)
+    store = gateway.store
+    usual = gateway.trackers.household.currency
     return {
         "budgets": [
             describe_budget(store.budgets.state(budget.id), await budget_owner(hass, store.keys, budget))
             for budget in store.budgets
-        ]
+        ],
+        "currency": describe_currency(hass.data[DATA].engine, store.totals, usual)["currency"],
     }
 
 

@@ -107,7 +107,8 @@ export class ServerApi implements PageApi {
   }
 
   async budgets(): Promise<Budget[]> {
-    return (await this.ask<{ budgets: Budget[] }>("budgets")).budgets;
+    const found = await this.ask<{ budgets: Omit<Budget, "currency">[]; currency: string }>("budgets");
+    return found.budgets.map((budget) => ({ ...budget, currency: found.currency }));
   }
 
   async setBudget(budget: NewBudget): Promise<void> {

@@ -216,6 +216,7 @@ export interface Budget {
   action: "refuse" | "free_only";
   thresholds: number[];
   renews: string;
+  currency: string;
   /** When all of it is spent at the rate of the period so far; null: not within the period. */
   spent_on: string | null;
 }

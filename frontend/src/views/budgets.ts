@@ -5,7 +5,7 @@ import type { Callers, Named } from "../api/routing.js";
 import type { Budget, Period } from "../api/types.js";
 import { bar } from "../bar.js";
 import { button, card, loading } from "../elements.js";
-import { count, day, moment } from "../format.js";
+import { amount, count, day, moment } from "../format.js";
 import "./alerts-card.js";
 import { budgetFields, readBudget } from "./budget-fields.js";
 import { View, field } from "./view.js";
@@ -113,7 +113,10 @@ export class Budgets extends View {
           <span class="quiet">${texts(`common.${budget.period}`)} · ${texts(`budgets.${budget.action}`)}</span>
         </div>
         <p>
-          ${texts("budgets.spent", { spent: budget.spent.toFixed(2), amount: budget.amount.toFixed(2) })}
+          ${texts("budgets.spent", {
+            spent: amount(budget.spent, budget.currency, language),
+            amount: amount(budget.amount, budget.currency, language),
+          })}
           (${count(Math.round(budget.percent), language)} %) ·
           ${texts("budgets.renews", { when: moment(budget.renews, language) })}
         </p>

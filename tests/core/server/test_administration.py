@@ -381,7 +381,9 @@ async def test_administration_keys_are_created_disabled_rotated_and_revoked(owne
 async def test_administration_budget_is_set_reset_and_removed(owner: Browser, site: Site) -> None:
     named = {"scope": "household", "period": "month"}
     assert await owner.ask("budgets/set", {**named, "amount": 5, "action": "refuse"}) == (200, {})
-    (budget,) = (await owner.ask("budgets"))[1]["budgets"]
+    found = (await owner.ask("budgets"))[1]
+    (budget,) = found["budgets"]
+    assert found["currency"] == "USD"
     assert (budget["owner"], budget["amount"], budget["action"]) == ("Test gateway", 5, "refuse")
     assert await owner.ask("budgets/reset", named) == (200, {})
     key = {"scope": "key", "period": "day", "subject": site.key_id}

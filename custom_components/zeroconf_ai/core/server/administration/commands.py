@@ -93,7 +93,10 @@ async def _budgets(context: Context) -> Any:
     budgets = context.accounting.budgets
     backends = {member.id: member.name for member in context.engine.pool}
     owners = {budget.id: budget_owner(budget, context.names, backends, context.household) for budget in budgets}
-    return {"budgets": [describe_budget(budgets.state(budget_id), owner) for budget_id, owner in owners.items()]}
+    return {
+        "budgets": [describe_budget(budgets.state(budget_id), owner) for budget_id, owner in owners.items()],
+        "currency": describe_currency(context.engine, context.accounting.totals)["currency"],
+    }
 
 
 async def _set_budget(context: Context) -> Any:
