@@ -353,7 +353,7 @@ var e=globalThis,t=e.ShadowRoot&&(e.ShadyCSS===void 0||e.ShadyCSS.nativeShadow)&
     clip-path: inset(50%);
     white-space: nowrap;
   }
-`,St={ATTRIBUTE:1,CHILD:2,PROPERTY:3,BOOLEAN_ATTRIBUTE:4,EVENT:5,ELEMENT:6},Ct=e=>(...t)=>({_$litDirective$:e,values:t}),wt=class{constructor(e){}get _$AU(){return this._$AM._$AU}_$AT(e,t,n){this._$Ct=e,this._$AM=t,this._$Ci=n}_$AS(e,t){return this.update(e,t)}update(e,t){return this.render(...t)}},{I:Tt}=He,Et=e=>e,Dt=()=>document.createComment(``),Ot=(e,t,n)=>{let r=e._$AA.parentNode,i=t===void 0?e._$AB:t._$AA;if(n===void 0)n=new Tt(r.insertBefore(Dt(),i),r.insertBefore(Dt(),i),e,e.options);else{let t=n._$AB.nextSibling,a=n._$AM,o=a!==e;if(o){let t;n._$AQ?.(e),n._$AM=e,n._$AP!==void 0&&(t=e._$AU)!==a._$AU&&n._$AP(t)}if(t!==i||o){let e=n._$AA;for(;e!==t;){let t=Et(e).nextSibling;Et(r).insertBefore(e,i),e=t}}}return n},k=(e,t,n=e)=>(e._$AI(t,n),e),kt={},At=(e,t=kt)=>e._$AH=t,jt=e=>e._$AH,Mt=e=>{e._$AR(),e._$AA.remove()},Nt=(e,t,n)=>{let r=new Map;for(let i=t;i<=n;i++)r.set(e[i],i);return r},A=Ct(class extends wt{constructor(e){if(super(e),e.type!==St.CHILD)throw Error(`repeat() can only be used in text expressions`)}dt(e,t,n){let r;n===void 0?n=t:t!==void 0&&(r=t);let i=[],a=[],o=0;for(let t of e)i[o]=r?r(t,o):o,a[o]=n(t,o),o++;return{values:a,keys:i}}render(e,t,n){return this.dt(e,t,n).values}update(e,[t,n,r]){let i=jt(e),{values:a,keys:o}=this.dt(t,n,r);if(!Array.isArray(i))return this.ut=o,a;let s=this.ut??=[],c=[],l,u,d=0,f=i.length-1,p=0,m=a.length-1;for(;d<=f&&p<=m;)if(i[d]===null)d++;else if(i[f]===null)f--;else if(s[d]===o[p])c[p]=k(i[d],a[p]),d++,p++;else if(s[f]===o[m])c[m]=k(i[f],a[m]),f--,m--;else if(s[d]===o[m])c[m]=k(i[d],a[m]),Ot(e,c[m+1],i[d]),d++,m--;else if(s[f]===o[p])c[p]=k(i[f],a[p]),Ot(e,i[d],i[f]),f--,p++;else if(l===void 0&&(l=Nt(o,p,m),u=Nt(s,d,f)),l.has(s[d])){if(l.has(s[f])){let t=u.get(o[p]),n=t===void 0?null:i[t];if(n===null){let t=Ot(e,i[d]);k(t,a[p]),c[p]=t}else c[p]=k(n,a[p]),Ot(e,i[d],n),i[t]=null;p++}else Mt(i[f]),f--}else Mt(i[d]),d++;for(;p<=m;){let t=Ot(e,c[m+1]);k(t,a[p]),c[p++]=t}for(;d<=f;){let e=i[d++];e!==null&&Mt(e)}return this.ut=o,At(e,c),v}});function Pt(e,t,n=[80],r=[]){let i=e>=Math.min(...n,100),a=Math.min(100,e);return _`<div
+`,St={ATTRIBUTE:1,CHILD:2,PROPERTY:3,BOOLEAN_ATTRIBUTE:4,EVENT:5,ELEMENT:6},Ct=e=>(...t)=>({_$litDirective$:e,values:t}),wt=class{constructor(e){}get _$AU(){return this._$AM._$AU}_$AT(e,t,n){this._$Ct=e,this._$AM=t,this._$Ci=n}_$AS(e,t){return this.update(e,t)}update(e,t){return this.render(...t)}},{I:Tt}=He,Et=e=>e,Dt=()=>document.createComment(``),Ot=(e,t,n)=>{let r=e._$AA.parentNode,i=t===void 0?e._$AB:t._$AA;if(n===void 0)n=new Tt(r.insertBefore(Dt(),i),r.insertBefore(Dt(),i),e,e.options);else{let t=n._$AB.nextSibling,a=n._$AM,o=a!==e;if(o){let t;n._$AQ?.(e),n._$AM=e,n._$AP!==void 0&&(t=e._$AU)!==a._$AU&&n._$AP(t)}if(t!==i||o){let e=n._$AA;for(;e!==t;){let t=Et(e).nextSibling;Et(r).insertBefore(e,i),e=t}}}return n},kt=(e,t,n=e)=>(e._$AI(t,n),e),At={},jt=(e,t=At)=>e._$AH=t,Mt=e=>e._$AH,Nt=e=>{e._$AR(),e._$AA.remove()},Pt=(e,t,n)=>{let r=new Map;for(let i=t;i<=n;i++)r.set(e[i],i);return r},k=Ct(class extends wt{constructor(e){if(super(e),e.type!==St.CHILD)throw Error(`repeat() can only be used in text expressions`)}dt(e,t,n){let r;n===void 0?n=t:t!==void 0&&(r=t);let i=[],a=[],o=0;for(let t of e)i[o]=r?r(t,o):o,a[o]=n(t,o),o++;return{values:a,keys:i}}render(e,t,n){return this.dt(e,t,n).values}update(e,[t,n,r]){let i=Mt(e),{values:a,keys:o}=this.dt(t,n,r);if(!Array.isArray(i))return this.ut=o,a;let s=this.ut??=[],c=[],l,u,d=0,f=i.length-1,p=0,m=a.length-1;for(;d<=f&&p<=m;)if(i[d]===null)d++;else if(i[f]===null)f--;else if(s[d]===o[p])c[p]=kt(i[d],a[p]),d++,p++;else if(s[f]===o[m])c[m]=kt(i[f],a[m]),f--,m--;else if(s[d]===o[m])c[m]=kt(i[d],a[m]),Ot(e,c[m+1],i[d]),d++,m--;else if(s[f]===o[p])c[p]=kt(i[f],a[p]),Ot(e,i[d],i[f]),f--,p++;else if(l===void 0&&(l=Pt(o,p,m),u=Pt(s,d,f)),l.has(s[d])){if(l.has(s[f])){let t=u.get(o[p]),n=t===void 0?null:i[t];if(n===null){let t=Ot(e,i[d]);kt(t,a[p]),c[p]=t}else c[p]=kt(n,a[p]),Ot(e,i[d],n),i[t]=null;p++}else Nt(i[f]),f--}else Nt(i[d]),d++;for(;p<=m;){let t=Ot(e,c[m+1]);kt(t,a[p]),c[p++]=t}for(;d<=f;){let e=i[d++];e!==null&&Nt(e)}return this.ut=o,jt(e,c),v}});function Ft(e,t,n=[80],r=[]){let i=e>=Math.min(...n,100),a=Math.min(100,e);return _`<div
     class="bar ${e>=100?`spent`:i?`near`:``}"
     role="meter"
     aria-valuemin="0"
@@ -363,7 +363,7 @@ var e=globalThis,t=e.ShadowRoot&&(e.ShadyCSS===void 0||e.ShadyCSS.nativeShadow)&
   >
     <div .style=${`width: ${a}%`}></div>
     ${r.filter(e=>e<100).map(e=>_`<i data-at=${e} .style=${`inset-inline-start: ${e}%`}></i>`)}
-  </div>`}function Ft(e,t,n){let r=Math.abs(e),i=r>0&&r<.1?Math.min(9,Math.max(4,1-Math.floor(Math.log10(r)))):2;try{return new Intl.NumberFormat(n,{style:`currency`,currency:t,maximumFractionDigits:i}).format(e)}catch{return`${e.toFixed(i)} ${t}`}}function j(e,t){return Object.entries(e).filter(([,e])=>e!==0).map(([e,n])=>Ft(n,e,t)).join(` + `)}var M=(e,t)=>new Intl.NumberFormat(t).format(e);function N(e,t){let[n,r,i]=e<1e3?[e,`millisecond`,0]:e<12e4?[e/1e3,`second`,1]:[e/6e4,`minute`,0];return new Intl.NumberFormat(t,{style:`unit`,unit:r,unitDisplay:`short`,maximumFractionDigits:i}).format(n)}function It(e,t){let n=new Date(typeof e==`number`?e*1e3:e);return new Intl.DateTimeFormat(t,{dateStyle:`short`,timeStyle:`medium`}).format(n)}function Lt(e,t){return new Intl.DateTimeFormat(t,{dateStyle:`medium`}).format(new Date(e))}function Rt(e){let t=String(e.getMonth()+1).padStart(2,`0`);return`${e.getFullYear()}-${t}-${String(e.getDate()).padStart(2,`0`)}`}function P(e,t,n,r){var i=arguments.length,a=i<3?t:r===null?r=Object.getOwnPropertyDescriptor(t,n):r,o;if(typeof Reflect==`object`&&typeof Reflect.decorate==`function`)a=Reflect.decorate(e,t,n,r);else for(var s=e.length-1;s>=0;s--)(o=e[s])&&(a=(i<3?o(a):i>3?o(t,n,a):o(t,n))||a);return i>3&&a&&Object.defineProperty(t,n,a),a}var F=class extends x{constructor(...e){super(...e),this.live=null,this.language=`en`,this.narrow=!1,this.error=``,this.busy=!1}static{this.styles=O}async run(e){this.busy=!0,this.error=``;try{await e()}catch(e){this.error=et(e)}finally{this.busy=!1}}errorLine(){return this.error?gt(this.error):y}};P([C({attribute:!1})],F.prototype,`api`,void 0),P([C({attribute:!1})],F.prototype,`texts`,void 0),P([C({attribute:!1})],F.prototype,`live`,void 0),P([C()],F.prototype,`language`,void 0),P([C({type:Boolean})],F.prototype,`narrow`,void 0),P([w()],F.prototype,`error`,void 0),P([w()],F.prototype,`busy`,void 0);function I(e,t){let n=e.get(t);return typeof n==`string`?n.trim():``}var zt=class extends F{constructor(...e){super(...e),this.settings=null,this.saved=!1,this.deliveries=[]}firstUpdated(){this.run(()=>this.load())}async load(){this.settings=await this.api.alerts?.settings()??null}render(){let{texts:e,settings:t}=this;return D(_`${t===null?this.error?y:vt(e(`common.loading`)):this.form(t)} ${this.errorLine()} ${this.results()}`,e(`alerts.title`))}form(e){let{texts:t}=this,n=e.notify_entities.length+e.notify_actions.length===0&&e.webhook_host===null,r=[...new Set([...e.actions,...e.notify_actions])];return _`<form @submit=${e=>this.save(e)} @change=${()=>this.saved=!1}>
+  </div>`}function A(e,t,n){let r=Math.abs(e),i=r>0&&r<.1?Math.min(9,Math.max(4,1-Math.floor(Math.log10(r)))):2;try{return new Intl.NumberFormat(n,{style:`currency`,currency:t,maximumFractionDigits:i}).format(e)}catch{return`${e.toFixed(i)} ${t}`}}function j(e,t){return Object.entries(e).filter(([,e])=>e!==0).map(([e,n])=>A(n,e,t)).join(` + `)}var M=(e,t)=>new Intl.NumberFormat(t).format(e);function N(e,t){let[n,r,i]=e<1e3?[e,`millisecond`,0]:e<12e4?[e/1e3,`second`,1]:[e/6e4,`minute`,0];return new Intl.NumberFormat(t,{style:`unit`,unit:r,unitDisplay:`short`,maximumFractionDigits:i}).format(n)}function It(e,t){let n=new Date(typeof e==`number`?e*1e3:e);return new Intl.DateTimeFormat(t,{dateStyle:`short`,timeStyle:`medium`}).format(n)}function Lt(e,t){return new Intl.DateTimeFormat(t,{dateStyle:`medium`}).format(new Date(e))}function Rt(e){let t=String(e.getMonth()+1).padStart(2,`0`);return`${e.getFullYear()}-${t}-${String(e.getDate()).padStart(2,`0`)}`}function P(e,t,n,r){var i=arguments.length,a=i<3?t:r===null?r=Object.getOwnPropertyDescriptor(t,n):r,o;if(typeof Reflect==`object`&&typeof Reflect.decorate==`function`)a=Reflect.decorate(e,t,n,r);else for(var s=e.length-1;s>=0;s--)(o=e[s])&&(a=(i<3?o(a):i>3?o(t,n,a):o(t,n))||a);return i>3&&a&&Object.defineProperty(t,n,a),a}var F=class extends x{constructor(...e){super(...e),this.live=null,this.language=`en`,this.narrow=!1,this.error=``,this.busy=!1}static{this.styles=O}async run(e){this.busy=!0,this.error=``;try{await e()}catch(e){this.error=et(e)}finally{this.busy=!1}}errorLine(){return this.error?gt(this.error):y}};P([C({attribute:!1})],F.prototype,`api`,void 0),P([C({attribute:!1})],F.prototype,`texts`,void 0),P([C({attribute:!1})],F.prototype,`live`,void 0),P([C()],F.prototype,`language`,void 0),P([C({type:Boolean})],F.prototype,`narrow`,void 0),P([w()],F.prototype,`error`,void 0),P([w()],F.prototype,`busy`,void 0);function I(e,t){let n=e.get(t);return typeof n==`string`?n.trim():``}var zt=class extends F{constructor(...e){super(...e),this.settings=null,this.saved=!1,this.deliveries=[]}firstUpdated(){this.run(()=>this.load())}async load(){this.settings=await this.api.alerts?.settings()??null}render(){let{texts:e,settings:t}=this;return D(_`${t===null?this.error?y:vt(e(`common.loading`)):this.form(t)} ${this.errorLine()} ${this.results()}`,e(`alerts.title`))}form(e){let{texts:t}=this,n=e.notify_entities.length+e.notify_actions.length===0&&e.webhook_host===null,r=[...new Set([...e.actions,...e.notify_actions])];return _`<form @submit=${e=>this.save(e)} @change=${()=>this.saved=!1}>
       ${n?_`<p class="quiet">${t(`alerts.none`)}</p>`:y}
       ${this.choices(`notify_entities`,t(`alerts.entities`),e.entities,e.notify_entities)}
       ${this.choices(`notify_actions`,t(`alerts.actions`),r.map(e=>({id:e,name:e})),e.notify_actions)}
@@ -418,7 +418,7 @@ var e=globalThis,t=e.ShadowRoot&&(e.ShadyCSS===void 0||e.ShadyCSS.nativeShadow)&
         value=${(t?.thresholds??[80,100]).join(`, `)}
       />
     </label>`}function Vt(e){let t=I(e,`thresholds`).split(/[\s,;%]+/).filter(e=>e!==``),n=[...new Set(t.map(Number))].sort((e,t)=>e-t);return n.length>10||!n.every(e=>Number.isInteger(e)&&e>=1&&e<=100)?null:{amount:Number(I(e,`amount`)),action:I(e,`action`),thresholds:n}}var Ht=[`household`,`user`,`key`,`backend`],Ut=class extends F{constructor(...e){super(...e),this.budgets=null,this.callers={keys:[],users:[]},this.scope=`household`,this.open=null}firstUpdated(){this.run(()=>this.load())}async load(){[this.budgets,this.callers]=await Promise.all([this.api.budgets(),this.api.routing.callers()])}render(){let{texts:e,budgets:t}=this;return t===null?this.error?_`${this.errorLine()}`:vt(e(`common.loading`)):_`${this.errorLine()} ${t.length===0?D(e(`budgets.empty`)):y}
-    ${A(t,e=>e.budget_id,e=>this.budget(e))}
+    ${k(t,e=>e.budget_id,e=>this.budget(e))}
     ${this.newBudget()}
     ${this.api.alerts?_`<zai-alerts-card .api=${this.api} .texts=${e} .language=${this.language}></zai-alerts-card>`:y}`}newBudget(){let{texts:e}=this,t=this.subjects();return D(_`<form class="row end" @submit=${e=>this.create(e)}>
         <label
@@ -449,11 +449,11 @@ var e=globalThis,t=e.ShadowRoot&&(e.ShadyCSS===void 0||e.ShadyCSS.nativeShadow)&
           <span class="quiet">${t(`common.${e.period}`)} · ${t(`budgets.${e.action}`)}</span>
         </div>
         <p>
-          ${t(`budgets.spent`,{spent:e.spent.toFixed(2),amount:e.amount.toFixed(2)})}
+          ${t(`budgets.spent`,{spent:A(e.spent,e.currency,n),amount:A(e.amount,e.currency,n)})}
           (${M(Math.round(e.percent),n)} %) ·
           ${t(`budgets.renews`,{when:It(e.renews,n)})}
         </p>
-        ${Pt(e.percent,e.owner,e.thresholds,e.thresholds)}
+        ${Ft(e.percent,e.owner,e.thresholds,e.thresholds)}
         <p class="quiet">
           ${e.thresholds.length?t(`budgets.marks`,{levels:e.thresholds.join(`, `)}):y}
           ${e.spent_on?t(`budgets.forecast`,{when:Lt(e.spent_on,n)}):y}
@@ -646,7 +646,7 @@ var e=globalThis,t=e.ShadowRoot&&(e.ShadyCSS===void 0||e.ShadyCSS.nativeShadow)&
       ${this.error?_`<p class="error" role="alert">${this.error}</p>`:y}
       ${t?.length===0?_`<p class="quiet">${e(this.search?`chat.none_found`:`chat.none`)}</p>`:y}
       <ul>
-        ${A(t??[],e=>e.id,e=>_`<li ?data-current=${e.id===this.current}>${this.entry(e)}</li>`)}
+        ${k(t??[],e=>e.id,e=>_`<li ?data-current=${e.id===this.current}>${this.entry(e)}</li>`)}
       </ul>
       ${this.next===null?y:_`<button class="above" @click=${()=>this.load(this.next)}>${e(`requests.more`)}</button>`}`}entry(e){let{texts:t}=this,n=e.title||t(`chat.untitled`);return this.renamed===e.id?_`<form class="asked" @submit=${t=>this.rename(t,e)}>
         <label class="wide"
@@ -1158,7 +1158,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
             ${n}
           </button>`})}
       </div>
-    </div>`}history(e){let{texts:t}=this;if(e===null)return _`<p class="quiet">${t(`common.loading`)}</p>`;let{messages:n,running:r}=e;return _`${A(n,e=>e.id,e=>_`<zai-chat-message
+    </div>`}history(e){let{texts:t}=this;if(e===null)return _`<p class="quiet">${t(`common.loading`)}</p>`;let{messages:n,running:r}=e;return _`${k(n,e=>e.id,e=>_`<zai-chat-message
           .api=${this.chat}
           .texts=${t}
           .language=${this.language}
@@ -1203,7 +1203,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
         </tr>
       </thead>
       <tbody>
-        ${A(e,e=>e.key_id,e=>_`<tr>
+        ${k(e,e=>e.key_id,e=>_`<tr>
               <td>
                 ${e.name}${e.user_name?_`<div class="quiet">${e.user_name}</div>`:y}
                 ${e.enabled?y:_`<div class="error">${t(`keys.disabled`)}</div>`}
@@ -1278,7 +1278,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
       ${e.left_out.map(e=>_`<p class="quiet">${e}</p>`)}
       <p class="quiet">${t(`models.chain`)}</p>
       <ol>
-        ${A(e.targets,e=>e,(e,t)=>this.target(e,t))}
+        ${k(e.targets,e=>e,(e,t)=>this.target(e,t))}
       </ol>
       <p class="visually-hidden" role="status">${this.moved}</p>
       ${n?this.form():_`<p class="quiet">${this.strategyInWords()}</p>`}
@@ -1375,14 +1375,14 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
               </tr>`)}
         </tbody>
       </table>
-    </div>`}price(e){let{price_prompt:t,price_completion:n,currency:r}=e;return t===null||n===null||r===null?this.texts(`costs.${e.cost}`):this.texts(`models.prices`,{prompt:Ft(t,r,this.language),completion:Ft(n,r,this.language)})}};P([C({attribute:!1})],bi.prototype,`models`,void 0),P([C({attribute:!1})],bi.prototype,`texts`,void 0),P([C()],bi.prototype,`language`,void 0),P([w()],bi.prototype,`wanted`,void 0),P([w()],bi.prototype,`rows`,void 0),bi=P([S(`zai-model-table`)],bi);var xi=class extends F{constructor(...e){super(...e),this.models=null,this.seen=``}updated(e){if(!e.has(`live`)&&this.seen)return;let t=this.live?.members??[],n=JSON.stringify(t.map(e=>[e.id,e.state,e.enabled,e.priority,e.models_total,e.models.map(e=>e.warm)]));n!==this.seen&&(this.seen=n,this.run(()=>this.load()))}async load(){this.models=await this.api.routing.models()}render(){let{texts:e,models:t}=this;if(t===null)return _`${this.errorLine()}
+    </div>`}price(e){let{price_prompt:t,price_completion:n,currency:r}=e;return t===null||n===null||r===null?this.texts(`costs.${e.cost}`):this.texts(`models.prices`,{prompt:A(t,r,this.language),completion:A(n,r,this.language)})}};P([C({attribute:!1})],bi.prototype,`models`,void 0),P([C({attribute:!1})],bi.prototype,`texts`,void 0),P([C()],bi.prototype,`language`,void 0),P([w()],bi.prototype,`wanted`,void 0),P([w()],bi.prototype,`rows`,void 0),bi=P([S(`zai-model-table`)],bi);var xi=class extends F{constructor(...e){super(...e),this.models=null,this.seen=``}updated(e){if(!e.has(`live`)&&this.seen)return;let t=this.live?.members??[],n=JSON.stringify(t.map(e=>[e.id,e.state,e.enabled,e.priority,e.models_total,e.models.map(e=>e.warm)]));n!==this.seen&&(this.seen=n,this.run(()=>this.load()))}async load(){this.models=await this.api.routing.models()}render(){let{texts:e,models:t}=this;if(t===null)return _`${this.errorLine()}
         <p class="quiet">${e(`common.loading`)}</p>`;let n=[...t.aliases.map(e=>e.name),...t.models.map(e=>e.id)];return _`${this.errorLine()}
       <div class="card">
         <h2>${e(`models.strategy`)}</h2>
         ${this.strategy(t)}
         ${t.editable?y:_`<p class="quiet">${e(this.api.settings?`models.no_gateway`:`models.configured`)}</p>`}
       </div>
-      ${A(t.aliases,e=>e.name,r=>_`<zai-alias-card
+      ${k(t.aliases,e=>e.name,r=>_`<zai-alias-card
             .alias=${r}
             .texts=${e}
             .known=${n}
@@ -1454,7 +1454,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
               ${t(`overview.budget`,{owner:e.owner,period:t(`common.${e.period}`)})}:
               ${M(Math.round(e.percent),n)} %
             </p>
-            ${Pt(e.percent,e.owner,e.thresholds)}`)}`}async keepAtHome(e){return await this.run(()=>this.api.finding.setHomeOnly(e)),!this.error}costs(e){return j(e,this.language)||this.texts(`common.nothing`)}sentence(){let{live:e,texts:t}=this;if(e===null)return``;let n=e.members.filter(e=>e.enabled&&[`healthy`,`degraded`].includes(e.state));return`${n.length===0?t(`overview.none_answers`):e.last_answer?t(`overview.answers`,e.last_answer):t(`overview.ready`,{count:n.length})}; ${e.waiting?t(`overview.waiting`,{count:e.waiting}):t(`overview.nothing_waits`)}; ${t(`overview.costs_today`,{cost:this.costs(e.cost_today)})}`}running(e){let{texts:t}=this;return e.length===0?_`<p class="quiet">${t(`overview.idle`)}</p>`:_`<div class="scroll" tabindex="0">
+            ${Ft(e.percent,e.owner,e.thresholds)}`)}`}async keepAtHome(e){return await this.run(()=>this.api.finding.setHomeOnly(e)),!this.error}costs(e){return j(e,this.language)||this.texts(`common.nothing`)}sentence(){let{live:e,texts:t}=this;if(e===null)return``;let n=e.members.filter(e=>e.enabled&&[`healthy`,`degraded`].includes(e.state));return`${n.length===0?t(`overview.none_answers`):e.last_answer?t(`overview.answers`,e.last_answer):t(`overview.ready`,{count:n.length})}; ${e.waiting?t(`overview.waiting`,{count:e.waiting}):t(`overview.nothing_waits`)}; ${t(`overview.costs_today`,{cost:this.costs(e.cost_today)})}`}running(e){let{texts:t}=this;return e.length===0?_`<p class="quiet">${t(`overview.idle`)}</p>`:_`<div class="scroll" tabindex="0">
       <table>
         <thead>
           <tr>
@@ -1465,7 +1465,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
           </tr>
         </thead>
         <tbody>
-          ${A(e,e=>e.id,e=>_`<tr>
+          ${k(e,e=>e.id,e=>_`<tr>
                 <td>${e.who||t(`sources.${e.source}`)}</td>
                 <td>${e.model??e.requested_model}</td>
                 <td>${e.backend_name??t(`overview.waits`)}</td>
@@ -1552,7 +1552,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
       </ul>
       <div class="row above">${E(e(`common.cancel`),{press:()=>this.choosing=!1})}</div>
     </section>`}nameOf(e){return e.name===`openai_compatible`?this.texts(`add.other`):e.cloud?this.texts(`add.cloud`,{name:e.title}):e.title}discovered(){let{texts:e,found:t}=this;return t===null?_`<p class="quiet">${e(`common.loading`)}</p>`:t.providers.length===0?_`<p class="quiet">${e(`add.nothing`)}</p>`:_`<ul class="found">
-        ${A(t.providers,e=>e.id,e=>this.provider(e))}
+        ${k(t.providers,e=>e.id,e=>this.provider(e))}
       </ul>
       ${this.api.flows===null?_`<p class="quiet">${e(`add.served`)}</p>`:y}`}provider(e){let{texts:t,api:n}=this,r=e.models_total-e.models.length,i=e.models.join(`, `)+(r>0?` ${t(`providers.more_models`,{count:r})}`:``),a=Ti.includes(e.state);return _`<li>
       <div class="row spread">
@@ -1652,7 +1652,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
       p {
         margin: 8px 0 0;
       }
-    `]}connectedCallback(){super.connectedCallback(),this.clock=setInterval(()=>this.now=Date.now()/1e3,1e3)}disconnectedCallback(){super.disconnectedCallback(),clearInterval(this.clock)}render(){return _`${A(this.items,e=>`${e.kind} ${e.model??``}`,e=>this.item(e))}`}item({kind:e,model:t,started:n,usual:r}){let{texts:i,language:a}=this,o=Math.max(0,this.now-n),s={model:t??``,time:N(Math.round(o)*1e3,a),usual:r===null?``:N(Math.round(r)*1e3,a)},c=i(`providers.${e}${r===null?``:`_of`}`,s),l=r!==null&&o<r;return _`<p>${c}</p>
+    `]}connectedCallback(){super.connectedCallback(),this.clock=setInterval(()=>this.now=Date.now()/1e3,1e3)}disconnectedCallback(){super.disconnectedCallback(),clearInterval(this.clock)}render(){return _`${k(this.items,e=>`${e.kind} ${e.model??``}`,e=>this.item(e))}`}item({kind:e,model:t,started:n,usual:r}){let{texts:i,language:a}=this,o=Math.max(0,this.now-n),s={model:t??``,time:N(Math.round(o)*1e3,a),usual:r===null?``:N(Math.round(r)*1e3,a)},c=i(`providers.${e}${r===null?``:`_of`}`,s),l=r!==null&&o<r;return _`<p>${c}</p>
       <progress
         aria-label=${i(`providers.${e}`,s)}
         max=${l?r:y}
@@ -1690,7 +1690,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
       </div>
       ${this.errorLine()}
       <ul>
-        ${A(t,e=>e.id,(e,n)=>this.member(e,n,t))}
+        ${k(t,e=>e.id,(e,n)=>this.member(e,n,t))}
       </ul>
       <zai-add-ai .api=${this.api} .texts=${e} .language=${this.language}></zai-add-ai>
       <zai-discovery-check .api=${this.api} .texts=${e} .language=${this.language}></zai-discovery-check>`}member(e,t,n){let{texts:r,language:i}=this;return _`<li
@@ -1820,7 +1820,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
           margin-bottom: 8px;
         }
       }
-    `]}render(){let{record:e,texts:t,language:n}=this,r=(t,r=e.currency)=>t===null?null:Ft(t,r,n),i=e.converted_currency===e.currency?null:e.converted_currency,a=[[`requests.id`,e.id],[`requests.answer_id`,e.answer_id],[`requests.requested_model`,e.requested_model],[`requests.source`,t(`sources.${e.source}`)],[`requests.key`,e.key],[`requests.address`,e.address],[`requests.labels`,e.labels.join(`, `)],[`requests.provider_health`,e.provider_health&&t(`states.${e.provider_health}`)],[`requests.attempts`,e.attempts],[`requests.error_code`,e.error_code],[`requests.finish`,e.finish_reason],[`requests.prompt_tokens`,M(e.tokens_prompt,n)],[`requests.cached_tokens`,e.tokens_cached?M(e.tokens_cached,n):null],[`requests.answer_tokens`,M(e.tokens_completion,n)],[`requests.reasoning_tokens`,e.tokens_reasoning?M(e.tokens_reasoning,n):null],[`requests.prompt_cost`,r(e.cost_prompt)],[`requests.answer_cost`,r(e.cost_completion)],[`requests.total_cost`,r(e.cost)],[`requests.converted_cost`,i===null?null:r(e.converted_cost,i)],[`requests.cost_source`,e.cost_source&&t(`cost_sources.${e.cost_source}`)],[`requests.energy`,e.energy_wh===null?null:`${M(Bi(e.energy_wh),n)} Wh`],[`requests.first_token`,e.latency_ms===null?null:N(e.latency_ms,n)],[`requests.speed`,e.tokens_per_second]];return _`${Ri(e,t,n)}
+    `]}render(){let{record:e,texts:t,language:n}=this,r=(t,r=e.currency)=>t===null?null:A(t,r,n),i=e.converted_currency===e.currency?null:e.converted_currency,a=[[`requests.id`,e.id],[`requests.answer_id`,e.answer_id],[`requests.requested_model`,e.requested_model],[`requests.source`,t(`sources.${e.source}`)],[`requests.key`,e.key],[`requests.address`,e.address],[`requests.labels`,e.labels.join(`, `)],[`requests.provider_health`,e.provider_health&&t(`states.${e.provider_health}`)],[`requests.attempts`,e.attempts],[`requests.error_code`,e.error_code],[`requests.finish`,e.finish_reason],[`requests.prompt_tokens`,M(e.tokens_prompt,n)],[`requests.cached_tokens`,e.tokens_cached?M(e.tokens_cached,n):null],[`requests.answer_tokens`,M(e.tokens_completion,n)],[`requests.reasoning_tokens`,e.tokens_reasoning?M(e.tokens_reasoning,n):null],[`requests.prompt_cost`,r(e.cost_prompt)],[`requests.answer_cost`,r(e.cost_completion)],[`requests.total_cost`,r(e.cost)],[`requests.converted_cost`,i===null?null:r(e.converted_cost,i)],[`requests.cost_source`,e.cost_source&&t(`cost_sources.${e.cost_source}`)],[`requests.energy`,e.energy_wh===null?null:`${M(Bi(e.energy_wh),n)} Wh`],[`requests.first_token`,e.latency_ms===null?null:N(e.latency_ms,n)],[`requests.speed`,e.tokens_per_second]];return _`${Ri(e,t,n)}
       <dl>
         ${a.filter(([,e])=>e!==null&&e!==``).map(([e,n])=>_`<dt class="quiet">${t(e)}</dt>
                 <dd>${n}</dd>`)}
@@ -1899,7 +1899,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
           </tr>
         </thead>
         <tbody>
-          ${A(this.records,Hi,e=>this.row(e))}
+          ${k(this.records,Hi,e=>this.row(e))}
         </tbody>
       </table>
       ${this.pages.length===1&&this.next===null?y:_`<p class="row">
@@ -1927,7 +1927,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
         <td>${e.backend_name??``}</td>
         <td>${t(`requests.${e.outcome}`)}</td>
         <td class="number">${M(e.tokens_prompt+e.tokens_completion,n)}</td>
-        <td class="number">${e.cost===null?``:Ft(e.cost,e.currency,n)}</td>
+        <td class="number">${e.cost===null?``:A(e.cost,e.currency,n)}</td>
         <td class="number">${N(e.duration_ms,n)}</td>
       </tr>
       ${r?_`<tr>
@@ -2061,7 +2061,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
         ${e.candidates.map(e=>_`<li>
               <b>${e.backend}</b> · ${e.model}
               <span class="quiet">
-                ${e.most===null||e.currency===null?t(`costs.${e.cost}`):t(`why.most`,{cost:Ft(e.most,e.currency,n)})}
+                ${e.most===null||e.currency===null?t(`costs.${e.cost}`):t(`why.most`,{cost:A(e.most,e.currency,n)})}
                 · ${t(`providers.running`)}:
                 ${M(e.running,n)}${e.limit===null?y:_` / ${M(e.limit,n)}`}
                 ${e.now?y:_` · ${t(`why.last_resort`)}`}
