@@ -46,7 +46,7 @@ ATTACH = """(element, [name, data, event]) => {
 async def site(lan: Lan, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[GatewayHome]:
     async with gateway_home(lan, tmp_path_factory.mktemp("chat")) as made:
         await made.client.call("input_boolean/create", name="Kitchen lamp")
-        expose = {"assistants": ["conversation"], "entity_ids": [LAMP], "should_expose": True}
+        expose: dict[str, Any] = {"assistants": ["conversation"], "entity_ids": [LAMP], "should_expose": True}
         await made.client.call("homeassistant/expose_entity", **expose)
         yield made
 

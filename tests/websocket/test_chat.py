@@ -7,13 +7,14 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, WebSocketGenerator
 
+from custom_components.zeroconf_ai.core.accounting.admission import RateLimits
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 
 from ..support.fakes.provider import FakeProvider, text, tool_call
 from ..support.home_assistant.assist import LIGHT, make_kitchen
-from ..support.home_assistant.entries import set_up
+from ..support.home_assistant.entries import make_entry, set_up
 from ..support.home_assistant.gateway import box, gateway_with, runtime_of
 from .test_commands import ask, error_of
 
@@ -177,3 +178,37 @@ async def test_chat_follow_of_the_home_shows_providers_to_every_user(
     ]
     assert home["tools"] is True
     assert "reason" not in home["providers"][0]
+
+
+async def test_chat_limits_of_the_user_apply_and_are_said_in_one_sentence(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    provider: FakeProvider,
+    hass_ws_client: WebSocketGenerator,
+    hass_read_only_access_token: str,
+) -> None:
+    runtime_of(entry).store.limits.per_user = RateLimits(1)
+    client = await hass_ws_client(hass, hass_read_only_access_token)
+    conversation = (await ask(client, "chat/create"))["conversation_id"]
+    await follow(client, conversation)
+    ends = []
+    for _ in range(2):
+        message = {"type": "zeroconf_ai/chat/send", "conversation_id": conversation, "text": "Hello", "choice": {"tools": False}}
+        await client.send_json_auto_id(message)
+        ends.append((await events_until(client, is_end))[-1]["message"]["details"])
+    assert [details["outcome"] for details in ends] == ["ok", "error"]
+    assert "per minute" in ends[1]["error"]
+    assert len(provider.requests) == 1
+
+
+async def test_chat_with_a_provider_alone_needs_no_gateway(
+    hass: HomeAssistant, provider: FakeProvider, hass_ws_client: WebSocketGenerator
+) -> None:
+    assert await async_setup_component(hass, "conversation", {})
+    await set_up(hass, make_entry(provider))
+    client = await hass_ws_client(hass)
+    conversation = (await ask(client, "chat/create"))["conversation_id"]
+    await follow(client, conversation)
+    await client.send_json_auto_id({"type": "zeroconf_ai/chat/send", "conversation_id": conversation, "text": "Hello"})
+    end = (await events_until(client, is_end))[-1]["message"]
+    assert (end["content"], end["details"]["outcome"]) == ("Hello there.", "ok")

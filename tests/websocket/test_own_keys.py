@@ -228,6 +228,9 @@ async def test_blocked_user_is_refused_everywhere_until_unblocked(
     own = await home.own()
     assert (own["refusal"], own["administrators"]) == ("blocked", ["Anna"])
     assert (await home.refusal("keys/create_own", name="More"))[0] == "user_blocked"
+    conversation = (await ask(home.client, "chat/create"))["conversation_id"]
+    assert (await home.refusal("chat/send", conversation_id=conversation, text="Hello"))[0] == "user_blocked"
+    assert (await home.refusal("chat/retry", conversation_id=conversation))[0] == "user_blocked"
     await ask(home.client, "keys/enable", key_id=made["key_id"], enabled=False)
     assert (await home.refusal("keys/enable", key_id=made["key_id"], enabled=True))[0] == "disabled_by_administrator"
     await home.allow(limit=5)

@@ -47,6 +47,9 @@ _JSON, _FORM = "application/json", "multipart/form-data"
 _FORM_SCOPE = "audio"
 """The scope of the paths that accept file uploads."""
 
+BLOCKED = "An administrator of Home Assistant has blocked this user. Ask an administrator."
+"""What a blocked user is told."""
+
 
 @dataclass(frozen=True, slots=True)
 class HomeUser:
@@ -116,8 +119,7 @@ class Guard(Access):
                 message = "The user of this key is deactivated or deleted in Home Assistant. Use another key."
                 raise PermissionDeniedError(message, code="key_disabled")
         if caller.user_id is not None and self._blocked_user is not None and await self._blocked_user(caller.user_id):
-            message = "An administrator of Home Assistant has blocked this user. Ask an administrator."
-            raise PermissionDeniedError(message, code="user_blocked")
+            raise PermissionDeniedError(BLOCKED, code="user_blocked")
         return caller
 
     def _identify(self, request: web.Request, scope: str) -> Caller:
