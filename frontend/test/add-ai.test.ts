@@ -2,8 +2,9 @@ import { expect, it, vi } from "vitest";
 import "../src/page.js";
 import type { Discovered } from "../src/api/finding.js";
 import { Flows, firstValues, type FlowStep } from "../src/api/flows.js";
+import type { AddAi } from "../src/views/add-ai.js";
 import { PageError } from "../src/api/page-api.js";
-import { fakeApi, finding, show } from "./fake-api.js";
+import { fakeApi, finding, live, show } from "./fake-api.js";
 
 const hostile = "<img src=x onerror=alert(1)>";
 
@@ -58,7 +59,7 @@ async function view(flows: Flows | null, state: Discovered): Promise<Element & {
   return element;
 }
 
-const press = (element: { renderRoot: ParentNode }, label: string): void => {
+const press = (element: { renderRoot: ParentNode | ShadowRoot }, label: string): void => {
   const pressed = [...element.renderRoot.querySelectorAll("button")].find(
     (one) => one.textContent.trim() === label || one.ariaLabel === label || one.getAttribute("aria-label") === label,
   );
@@ -86,7 +87,7 @@ it("a chosen type ends at its own step of the gateway's flow", async () => {
     { step_id: "ollama" },
   );
   const element = await view(flows, found());
-  press(element, "add.title");
+  (element as unknown as AddAi).open();
   await vi.waitFor(() => press(element, "Ollama"));
   await vi.waitFor(() => expect(element.renderRoot.querySelector("zai-flow")).not.toBeNull());
   expect(calls).toEqual([
@@ -107,7 +108,7 @@ it("without a gateway its flow comes first, and then that of what was chosen", a
     { step_id: "openai" },
   );
   const element = await view(flows, found({ gateway: null }));
-  press(element, "add.title");
+  (element as unknown as AddAi).open();
   await vi.waitFor(() => press(element, "add.cloud OpenAI"));
   await vi.waitFor(() => expect(element.renderRoot.textContent).toContain("add.gateway_first"));
   const step = { type: "create_entry", flow_id: "f1", title: "Home AI", result: { entry_id: "made" } };
@@ -153,4 +154,15 @@ it("a form begins with what is suggested, else with the defaults", () => {
       { name: "advanced", type: "expandable", schema: [{ name: "priority", default: 100 }] },
     ]),
   ).toEqual({ url: "http://a", verify: false, advanced: { priority: 100 } });
+});
+
+it("the button above the list opens what can be added", async () => {
+  const providers = await show("zai-providers", {
+    api: fakeApi({ flows: home().flows, finding: finding({ discovered: () => Promise.resolve(() => undefined) }) }),
+    live: live(),
+  });
+  const adds = providers.renderRoot.querySelector("zai-add-ai")?.shadowRoot;
+  await vi.waitFor(() => expect(adds?.querySelector("#discovered")).not.toBeNull());
+  press(providers, "add.title");
+  await vi.waitFor(() => expect(adds?.querySelector("#choose")).not.toBeNull());
 });

@@ -70,6 +70,12 @@ export class AddAi extends View {
     if (changed.has("choosing") && this.choosing) this.renderRoot.querySelector<HTMLElement>("#choose")?.focus();
   }
 
+  /** Show everything that can be added. */
+  open(): void {
+    this.choosing = this.running === null;
+    this.renderRoot.querySelector<HTMLElement>("#choose")?.focus();
+  }
+
   private search(): Promise<void> {
     return this.run(async () => {
       this.stop?.();
@@ -102,19 +108,12 @@ export class AddAi extends View {
             : nothing
       }
       <section class="card" aria-labelledby="discovered">
-        <div class="row spread">
+        <div class="row spread below">
           <h2 id="discovered">${texts("add.discovered")}</h2>
-          <div class="row">
-            ${button(texts(this.busy ? "add.searching" : "add.search"), {
-              disabled: this.busy,
-              press: () => this.search(),
-            })}
-            ${
-              api.flows === null || this.choosing || running
-                ? nothing
-                : button(texts("add.title"), { kind: "main", press: () => (this.choosing = true) })
-            }
-          </div>
+          ${button(texts(this.busy ? "add.searching" : "add.search"), {
+            disabled: this.busy,
+            press: () => this.search(),
+          })}
         </div>
         ${this.discovered()}
       </section>`;

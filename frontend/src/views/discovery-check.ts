@@ -22,6 +22,9 @@ export class DiscoveryCheckView extends View {
       li.ok {
         border-color: var(--zai-good);
       }
+      td {
+        white-space: nowrap;
+      }
       li.problem {
         border-color: var(--zai-bad);
       }
@@ -80,7 +83,7 @@ export class DiscoveryCheckView extends View {
               (one) =>
                 html`<tr>
                   <td>${one.name}</td>
-                  <td>${one.addresses.join(", ")}</td>
+                  <td>${one.addresses.map((address) => html`<div>${address}</div>`)}</td>
                   <td>${one.error ?? yes(one.sent)}</td>
                   <td>${yes(one.advertised)}</td>
                   <td class="number">${count(one.hosts, language)}</td>

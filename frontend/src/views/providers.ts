@@ -5,6 +5,7 @@ import type { LiveMember } from "../api/types.js";
 import { button, loading } from "../elements.js";
 import { count, duration, money } from "../format.js";
 import "./add-ai.js";
+import type { AddAi } from "./add-ai.js";
 import "./discovery-check.js";
 import "./preparations.js";
 import { View } from "./view.js";
@@ -68,6 +69,14 @@ export class Providers extends View {
     const members = this.ordered;
     return html`<div class="row spread below">
         <span class="quiet">${texts(this.api.can.arrange ? "providers.order" : "providers.order_configured")}</span>
+        ${
+          this.api.flows === null
+            ? nothing
+            : button(texts("add.title"), {
+                kind: "main",
+                press: () => this.renderRoot.querySelector<AddAi>("zai-add-ai")?.open(),
+              })
+        }
       </div>
       ${this.errorLine()}
       <ul>

@@ -82,12 +82,12 @@ def findings(checked: MulticastCheck, *, advertises: bool) -> Iterator[Finding]:
     if not lan:
         yield _finding("no_network", "problem")
         return
-    if checked.container:
+    hosts = {host for interface in lan for host in interface.hosts}
+    if checked.container and not hosts:
         yield _finding("container", "problem", address=str(_first_address(lan)))
     for interface in lan:
         yield from _of_interface(interface, checked.seconds)
     providers = sorted({clean(_instance(name)) for interface in checked.interfaces for name in interface.providers})
-    hosts = {host for interface in lan for host in interface.hosts}
     if providers:
         shown = ", ".join(providers[:_NAMES]) + (", …" if len(providers) > _NAMES else "")
         yield _finding("found", "ok", count=len(providers), names=shown)
