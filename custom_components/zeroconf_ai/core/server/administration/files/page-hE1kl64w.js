@@ -1514,7 +1514,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
         border-top: 1px solid var(--zai-line);
         padding-top: 8px;
       }
-    `]}connectedCallback(){super.connectedCallback(),this.hasUpdated&&this.search()}disconnectedCallback(){super.disconnectedCallback(),this.stop?.(),this.stop=void 0}firstUpdated(){this.search()}updated(e){e.has(`choosing`)&&this.choosing&&this.renderRoot.querySelector(`#choose`)?.focus()}search(){return this.run(async()=>{this.stop?.(),this.stop=void 0;let e=await this.api.finding.discovered(e=>this.found=e);this.isConnected?this.stop=e:e()})}render(){let{texts:e,running:t,api:n}=this;return _`${this.errorLine()}
+    `]}connectedCallback(){super.connectedCallback(),this.hasUpdated&&this.search()}disconnectedCallback(){super.disconnectedCallback(),this.stop?.(),this.stop=void 0}firstUpdated(){this.search()}updated(e){e.has(`choosing`)&&this.choosing&&this.renderRoot.querySelector(`#choose`)?.focus()}open(){this.choosing=this.running===null,this.renderRoot.querySelector(`#choose`)?.focus()}search(){return this.run(async()=>{this.stop?.(),this.stop=void 0;let e=await this.api.finding.discovered(e=>this.found=e);this.isConnected?this.stop=e:e()})}render(){let{texts:e,running:t,api:n}=this;return _`${this.errorLine()}
       <p role="status">${this.notice}</p>
       ${t!==null&&n.flows!==null?_`<div class="card">
               ${t.next?_`<p class="quiet">${e(`add.gateway_first`)}</p>`:y}
@@ -1528,12 +1528,9 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
               ></zai-flow>
             </div>`:this.choosing?this.choices():y}
       <section class="card" aria-labelledby="discovered">
-        <div class="row spread">
+        <div class="row spread below">
           <h2 id="discovered">${e(`add.discovered`)}</h2>
-          <div class="row">
-            ${E(e(this.busy?`add.searching`:`add.search`),{disabled:this.busy,press:()=>this.search()})}
-            ${n.flows===null||this.choosing||t?y:E(e(`add.title`),{kind:`main`,press:()=>this.choosing=!0})}
-          </div>
+          ${E(e(this.busy?`add.searching`:`add.search`),{disabled:this.busy,press:()=>this.search()})}
         </div>
         ${this.discovered()}
       </section>`}choices(){let{texts:e,found:t}=this,n=(t?.providers??[]).filter(({state:e})=>e===`new`||e===`changed`);return _`<section class="card" aria-labelledby="choose">
@@ -1576,6 +1573,9 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
       li.ok {
         border-color: var(--zai-good);
       }
+      td {
+        white-space: nowrap;
+      }
       li.problem {
         border-color: var(--zai-bad);
       }
@@ -1610,7 +1610,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
           <tbody>
             ${e.map(e=>_`<tr>
                   <td>${e.name}</td>
-                  <td>${e.addresses.join(`, `)}</td>
+                  <td>${e.addresses.map(e=>_`<div>${e}</div>`)}</td>
                   <td>${e.error??i(e.sent)}</td>
                   <td>${i(e.advertised)}</td>
                   <td class="number">${M(e.hosts,r)}</td>
@@ -1687,6 +1687,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
       }
     `]}get ordered(){return[...this.live?.members??[]].sort((e,t)=>Number(e.kind===`agent`)-Number(t.kind===`agent`)||e.priority-t.priority||e.name.localeCompare(t.name))}render(){let{texts:e}=this;if(this.live===null)return vt(e(`common.loading`));let t=this.ordered;return _`<div class="row spread below">
         <span class="quiet">${e(this.api.can.arrange?`providers.order`:`providers.order_configured`)}</span>
+        ${this.api.flows===null?y:E(e(`add.title`),{kind:`main`,press:()=>this.renderRoot.querySelector(`zai-add-ai`)?.open()})}
       </div>
       ${this.errorLine()}
       <ul>
