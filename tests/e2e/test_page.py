@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 from openai import AsyncOpenAI
-from playwright.async_api import Page, Route
+from playwright.async_api import ConsoleMessage, Page, Route
 import pytest
 import pytest_asyncio
 
@@ -47,7 +47,7 @@ async def chat(site: GatewayHome, key: str, *models: str) -> None:
 
 @asynccontextmanager
 async def browser(site: GatewayHome, token: str | None = None, **window: Any) -> AsyncGenerator[Page]:
-    """The page, logged in as the owner or with a token. Errors of its scripts and requests to other hosts fail the test."""
+    """The page, logged in as the owner or with a token. Errors, in the console too, and requests to other hosts fail the test."""
     errors: list[str] = []
     foreign: list[str] = []
 
@@ -55,8 +55,13 @@ async def browser(site: GatewayHome, token: str | None = None, **window: Any) ->
         if not url.startswith((site.home.url, "data:", "blob:")):
             foreign.append(url)
 
+    def said(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and "/zeroconf_ai_page/" in message.location["url"]:
+            errors.append(message.text)
+
     async with open_browser(site.home.url, token or site.home.login.token, **window) as page:
         page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", said)
         page.on("request", lambda request: requested(request.url))
         await show(page, f"{site.home.url}/zeroconf-ai")
         yield page
