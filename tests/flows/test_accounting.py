@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.zeroconf_ai.core.accounting.admission import RateLimits
 from custom_components.zeroconf_ai.core.accounting.budget import Action, Budget, Scope
 from custom_components.zeroconf_ai.core.accounting.budgets.budget_store import BudgetStore
-from custom_components.zeroconf_ai.core.accounting.conversations.conversation import Owner
+from custom_components.zeroconf_ai.core.accounting.conversations.conversation import Owner, Role
 from custom_components.zeroconf_ai.core.accounting.periods import Period
 from custom_components.zeroconf_ai.core.accounting.storage.database import DatabaseError
 from custom_components.zeroconf_ai.core.protocol.values import NANO
@@ -240,6 +240,7 @@ async def test_database_form_sets_how_long_conversations_are_kept(hass: HomeAssi
         store = runtime_of(entry).store
         assert entry.options["keep_chats_days"] == (days or 90)
         made = await store.conversations.create(owner, source="page")
+        await store.conversations.append(owner, made.id, Role.USER, "Hello")
         await store._database.write(
             lambda connection: connection.exec_driver_sql("UPDATE conversations SET last_used = last_used - 3 * 86400")
         )

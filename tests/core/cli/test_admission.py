@@ -13,7 +13,7 @@ import pytest
 
 from zeroconf_ai.accounting.admission import RateLimits
 from zeroconf_ai.accounting.budget import Scope
-from zeroconf_ai.accounting.conversations.conversation import Owner
+from zeroconf_ai.accounting.conversations.conversation import Owner, Role
 from zeroconf_ai.accounting.periods import Period
 from zeroconf_ai.accounting.storage.database import address_digest
 from zeroconf_ai.accounting.store import AccountingStore
@@ -157,7 +157,8 @@ async def test_admission_conversations_are_kept_as_long_as_chosen(tmp_path: Path
         store = await admitted.open_store(stack)
         assert store is not None
         owner = Owner("phone")
-        await store.conversations.create(owner, source="page")
+        made = await store.conversations.create(owner, source="page")
+        await store.conversations.append(owner, made.id, Role.USER, "Hello")
         with closing(sqlite3.connect(tmp_path / "gateway.db")) as connection, connection:
             connection.execute("UPDATE conversations SET last_used = last_used - 89 * 86400")
         await store.tidy()

@@ -311,6 +311,19 @@ async def test_images_without_their_message_are_deleted_after_an_hour(
     assert fresh_database.run("SELECT message_id FROM images ORDER BY message_id") == [("later",), ("q",)]
 
 
+async def test_chats_that_were_never_begun_are_deleted_after_an_hour(
+    store: AccountingStore, fresh_database: FreshDatabase
+) -> None:
+    for named in ("empty", "new", "shown", "said"):
+        await store.conversations.create(ANNA, conversation_id=named, source="page")
+    add_image(fresh_database, "shown", "later")
+    await store.conversations.append(ANNA, "said", Role.USER, "Hello")
+    past = f"last_used = last_used - {deletion.ORPHAN_SECONDS + 1}"
+    fresh_database.run(f"UPDATE conversations SET {past} WHERE id != 'new'")  # noqa: S608
+    await store.tidy()
+    assert fresh_database.run("SELECT id FROM conversations ORDER BY id") == [("new",), ("said",), ("shown",)]
+
+
 async def test_chats_stay_when_stored_prompts_are_disabled(fresh_database: FreshDatabase) -> None:
     store = await AccountingStore.open(fresh_database.url, keep_bodies=True)
     named = await begin(store)

@@ -7,14 +7,14 @@ from ..storage.statements import delete_oldest, delete_some
 from ..storage.tables import bodies, conversations, images, messages
 
 ORPHAN_SECONDS = 3_600.0
-"""How long an image without its message is kept: it is uploaded before the message is sent."""
+"""How long an image without its message is kept, which is uploaded before the message is sent, and a chat that has neither."""
 
 
 def prune(connection: Connection, until: float, *, chats_until: float | None, now: float) -> int:
     """Delete one batch of what is too old; returns the number of deleted rows of the largest part.
 
     `until`: of stored exchanges and their conversations; `chats_until`: of chats, by their last use (None: none); `now`: the time
-    by which images without a message are deleted.
+    by which images without a message, and chats without messages and images, are deleted.
     """
     used = conversations.c.last_used
     expired = and_(~conversations.c.is_chat, used <= until)
@@ -22,6 +22,9 @@ def prune(connection: Connection, until: float, *, chats_until: float | None, no
         expired = or_(expired, and_(conversations.c.is_chat, used <= chats_until))
     has_message = exists().where(messages.c.conversation_id == images.c.conversation_id, messages.c.id == images.c.message_id)
     orphans = and_(images.c.created <= now - ORPHAN_SECONDS, ~has_message)
+    has_messages = exists().where(messages.c.conversation_id == conversations.c.id)
+    has_images = exists().where(images.c.conversation_id == conversations.c.id)
+    expired = or_(expired, and_(conversations.c.is_chat, used <= now - ORPHAN_SECONDS, ~has_messages, ~has_images))
     deleted = delete_oldest(connection, bodies.c.row_id, bodies.c.created, until)
     deleted = max(deleted, delete_some(connection, images.c.row_id, orphans))
     return max(deleted, _delete_conversations(connection, expired))
