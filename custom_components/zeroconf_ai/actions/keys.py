@@ -159,8 +159,10 @@ async def _set_model_alias(call: ServiceCall) -> ServiceResponse:
         else:
             changed = without_alias(aliases, name)
     except AliasError as err:
-        if err.code in ("unknown_alias", "auto_stays"):
-            raise _wrong(err.code, name=name) from None
+        if err.code == "unknown_alias":
+            raise _wrong("unknown_alias", name=name) from None
+        if err.code == "auto_stays":
+            raise _wrong("auto_stays") from None
         raise _wrong("invalid_alias", name=name, reason=str(err)) from None
     options = {**entry.options, CONF_VIRTUAL_MODELS: stored_aliases(changed)}
     call.hass.config_entries.async_update_entry(entry, options=options)
