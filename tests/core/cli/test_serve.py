@@ -20,6 +20,7 @@ import pytest
 
 from zeroconf_ai.cli import serve
 from zeroconf_ai.cli.admission import Admission
+from zeroconf_ai.protocol.record import Auth
 from zeroconf_ai.server.app import create_runner
 
 from ...support.command import COMMAND, line_of, run, serving, started
@@ -277,3 +278,13 @@ async def test_serve_without_a_free_port_reports_it(monkeypatch: pytest.MonkeyPa
 )
 def test_serve_port_that_cannot_be_opened_reports_the_reason(error: OSError, words: str) -> None:
     assert serve._why_not(error, None, 80) == words
+
+
+def test_serve_advertises_the_contact_of_its_administrator(tmp_path: Path) -> None:
+    options = serve.Options("127.0.0.1", None, "x", Admission(open=True), True, False, 7, 0.0, False, "admin@example.net")
+    record = serve._record(options, "0d3c8c9e-2b2f-5d53-9d0c-6f1f3c0a7e55", 8000)
+    assert record.to_txt()["admin"] == "admin@example.net"
+    assert (record.auth, record.priority) == (Auth.NONE, 7)
+    done = run(tmp_path, "serve", "--demo", "--admin", "x" * 121)
+    assert done.returncode == 2
+    assert "at most 120 printable characters" in " ".join(done.stderr.split())
