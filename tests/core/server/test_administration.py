@@ -378,6 +378,26 @@ async def test_administration_keys_are_created_disabled_rotated_and_revoked(owne
     assert ("key.revoke", site.key_id) in actors
 
 
+async def test_administration_keys_have_labels_and_limits_that_are_changed(owner: Browser, site: Site) -> None:
+    limits = {"requests_per_minute": 10, "tokens_per_minute": 1000, "parallel": 1}
+    fields = {"labels": [" Kitchen "], "models": ["a*"], "endpoints": ["chat"], "background": True, **limits}
+    _, made = await owner.ask("keys/create", {"name": "Tablet", **fields, "expires": 4_102_444_800, "monthly_budget": 2.5})
+    wanted = {**fields, "labels": ["Kitchen"], "expires": "2100-01-01T00:00:00+00:00"}
+    assert {name: made[name] for name in wanted} == wanted
+    for program in ("curl", "python", "javascript", "opencode", "open_webui", "claude_code", "continue"):
+        assert made["key"] in made[program]
+        assert owner.origin in made[program]
+    (_, tablet) = (await owner.ask("keys"))[1]["keys"]
+    assert [budget["amount"] for budget in tablet["budgets"]] == [2.5]
+    nothing = dict.fromkeys(("parallel", "expires", "monthly_budget"))
+    _, changed = await owner.ask("keys/update", {"key_id": made["key_id"], "name": "Desk", "labels": [], **nothing})
+    kept = {**wanted, "name": "Desk", "labels": [], "parallel": None, "expires": None}
+    assert {name: changed[name] for name in kept} == kept
+    assert [key["budgets"] for key in (await owner.ask("keys"))[1]["keys"]] == [[], []]
+    assert (await owner.ask("keys/update", {"key_id": "nobody", "name": "X"}))[0] == 404
+    assert next(key for key in site.store.keys if key.name == "Owner").admin
+
+
 async def test_administration_budget_is_set_reset_and_removed(owner: Browser, site: Site) -> None:
     named = {"scope": "household", "period": "month"}
     assert await owner.ask("budgets/set", {**named, "amount": 5, "action": "refuse"}) == (200, {})
@@ -444,6 +464,16 @@ async def test_administration_why_and_check_answer_for_the_providers(owner: Brow
         ("keys/create", {"name": " \u202e "}),
         ("keys/create", {"name": "x" * 101}),
         ("keys/create", {"name": ["x"]}),
+        ("keys/create", {"name": "x", "labels": ["a,b"]}),
+        ("keys/create", {"name": "x", "labels": "Kitchen"}),
+        ("keys/create", {"name": "x", "endpoints": ["admin"]}),
+        ("keys/create", {"name": "x", "parallel": 0}),
+        ("keys/create", {"name": "x", "expires": 1}),
+        ("keys/create", {"name": "x", "expires": 1e300}),
+        ("keys/create", {"name": "x", "monthly_budget": -1}),
+        ("keys/create", {"name": "x", "background": 1}),
+        ("keys/update", {"key_id": "KEY", "name": ""}),
+        ("keys/update", {"key_id": "KEY", "labels": [1]}),
         ("keys/create", []),
         ("keys/create", b"{"),
         ("keys/create", b'{"name": "\xff"}'),

@@ -8,14 +8,14 @@ from typing import Any, Final
 
 from ...accounting.budget import LARGEST, Action, Scope, budget_id
 from ...accounting.keys.client_key import ClientKey
-from ...accounting.keys.key_store import DAY
+from ...accounting.keys.key_store import DAY, LARGEST_RATE, SCOPES
 from ...accounting.periods import Period
 from ...accounting.usage.generation import Outcome
 from ...accounting.usage.record_search import PAGE_LIMIT, RecordFilter
 from ...accounting.usage.rollups import UsageFilter
 from ...admin.callers import list_callers
 from ...admin.currency import describe_currency
-from ...admin.keys import describe_budget, describe_key, describe_new_key, list_keys
+from ...admin.keys import check_expiry, describe_budget, describe_key, describe_new_key, list_keys, set_monthly_budget
 from ...admin.models import list_models
 from ...admin.names import budget_owner
 from ...admin.pasted_request import LIMIT
@@ -71,8 +71,21 @@ async def _keys(context: Context) -> Any:
 
 async def _create_key(context: Context) -> Any:
     name = text(context.body, "name", _NAME_LIMIT)
-    key, secret = await context.accounting.keys.create(name, actor=context.actor)
+    key, secret = await context.accounting.keys.create(name, **_key_fields(context.body), actor=context.actor)
+    await _set_key_budget(context, key)
     return describe_new_key(key, secret, _base_url(context))
+
+
+async def _update_key(context: Context) -> Any:
+    key, fields = _key(context), _key_fields(context.body)
+    if "name" in context.body:
+        fields["name"] = text(context.body, "name", _NAME_LIMIT)
+    try:
+        found = await context.accounting.keys.update(key.id, **fields, actor=context.actor)
+    except KeyError:
+        raise NotFoundError("There is no such API key.") from None
+    await _set_key_budget(context, key)
+    return describe_key(found)
 
 
 async def _enable_key(context: Context) -> Any:
@@ -152,6 +165,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "currency": _currency,
     "keys": _keys,
     "keys/create": _create_key,
+    "keys/update": _update_key,
     "keys/enable": _enable_key,
     "keys/rotate": _rotate_key,
     "keys/revoke": _revoke_key,
@@ -180,6 +194,33 @@ def _key(context: Context) -> ClientKey:
     if key is None:
         raise NotFoundError("There is no such API key.")
     return key
+
+
+def _key_fields(body: Body) -> dict[str, Any]:
+    """The fields of a key that the body names; null removes an expiry or a limit."""
+    found: dict[str, Any] = {}
+    for name, most in (("labels", 100), ("models", 100), ("endpoints", len(SCOPES))):
+        if name in body:
+            found[name] = tuple(texts(body, name, most))
+    if unknown := set(found.get("endpoints", ())) - set(SCOPES):
+        raise InvalidRequestError(f"'endpoints' must be of: {', '.join(SCOPES)}; not {min(unknown)}.", param="endpoints")
+    if "background" in body:
+        found["background"] = flag(body, "background")
+    if "expires" in body:
+        found["expires"] = optional_number(body, "expires")
+        check_expiry(found["expires"])
+    for name in ("requests_per_minute", "tokens_per_minute", "parallel"):
+        if name in body:
+            found[name] = None if body[name] is None else int(number(body, name, 1, LARGEST_RATE))
+    if body.get("monthly_budget") is not None:
+        number(body, "monthly_budget", 0, LARGEST // NANO)  # before anything is changed
+    return found
+
+
+async def _set_key_budget(context: Context, key: ClientKey) -> None:
+    if "monthly_budget" in context.body:
+        amount = optional_number(context.body, "monthly_budget")
+        await set_monthly_budget(context.accounting, key.id, amount, actor=context.actor)
 
 
 def _budget_name(body: Body) -> tuple[Scope, str, Period]:
