@@ -61,7 +61,7 @@ async function show(): Promise<LitElement> {
 
 it("a command is a POST of JSON, and its error is the server's sentence", async () => {
   answers.set("keys/create", [200, { key: "zai_new" }]);
-  expect(await api().createKey("Laptop")).toEqual({ key: "zai_new" });
+  expect(await api().createKey({ name: "Laptop" })).toEqual({ key: "zai_new" });
   expect(asked[0]?.[1]).toMatchObject({
     method: "POST",
     body: '{"name":"Laptop"}',

@@ -245,5 +245,8 @@ async def test_page_of_a_user_has_his_own_tabs_and_keys(site: GatewayHome) -> No
         assert links == ["Chat", "Usage", "Requests", "API keys"]
         await open_tab(page, "API keys")
         await page.get_by_text("You have no API key").wait_for()
+        await page.get_by_text("Only administrators create API keys in this home.").wait_for()
+        await page.get_by_text("Questions? Ask").wait_for()
+        assert await page.get_by_role("button", name="Create API key").count() == 0
         await open_tab(page, "Requests")
         await page.get_by_text("No records match").wait_for()

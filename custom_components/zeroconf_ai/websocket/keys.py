@@ -22,7 +22,7 @@ from ..core.protocol.values import NANO
 from ..data import DATA, gateway_entry
 from ..flows.snippets import gateway_url
 from ..gateway.own_keys import own_keys_of
-from ..usage.display_names import administrator_names, budget_owner
+from ..usage.display_names import administrator_names, budget_owner, user_names
 from .access import CommandError, Connection, answered, gateway_of, names_of, own_user
 
 NO_KEY: Final = "There is no such API key."
@@ -68,6 +68,7 @@ async def keys(hass: HomeAssistant, connection: Connection, _: dict[str, Any]) -
     return {
         "keys": list_keys(store, await names_of(hass), own),
         "base_url": _base_url(hass),
+        "users": [] if own else [{"id": user_id, "name": name} for user_id, name in (await user_names(hass)).items()],
         "own": None if own is None else own_keys(store, own_keys_of(hass), own, await administrator_names(hass)),
     }
 

@@ -6,7 +6,8 @@ import { PageError, type BudgetName, type NewBudget, type PageApi } from "./page
 import { alertsApi } from "./alerts.js";
 import { recordsApi } from "./records.js";
 import { routingApi } from "./routing.js";
-import type { ApiKey, Budget, Live, NewKey, RequestFilter, RequestPage, UsageGroup, UsageReport } from "./types.js";
+import type { KeyFields, KeyList } from "./keys.js";
+import type { Budget, Live, NewKey, RequestFilter, RequestPage, UsageGroup, UsageReport } from "./types.js";
 
 /** The part of Home Assistant's `hass` that the page uses. */
 export interface HomeAssistant extends FlowHome {
@@ -63,12 +64,16 @@ export class HomeAssistantApi implements PageApi {
     return this.ask("requests", { ...filter, ...(after === null ? {} : { after }) });
   }
 
-  keys(): Promise<{ keys: ApiKey[]; base_url: string }> {
+  keys(): Promise<KeyList> {
     return this.ask("keys");
   }
 
-  createKey(name: string): Promise<NewKey> {
-    return this.ask("keys/create", { name });
+  createKey(fields: KeyFields): Promise<NewKey> {
+    return this.ask(this.isAdmin ? "keys/create" : "keys/create_own", { ...fields });
+  }
+
+  updateKey(keyId: string, fields: KeyFields): Promise<void> {
+    return this.ask(this.isAdmin ? "keys/update" : "keys/update_own", { key_id: keyId, ...fields });
   }
 
   enableKey(keyId: string, enabled: boolean): Promise<void> {

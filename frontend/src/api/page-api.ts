@@ -1,35 +1,21 @@
 import type { OnConnected } from "./live-connection";
-import type { ChatApi } from "./chat";
-import type {
-  ApiKey,
-  Budget,
-  Live,
-  NewKey,
-  Period,
-  RequestFilter,
-  RequestPage,
-  UsageGroup,
-  UsageReport,
-} from "./types";
 import type { AlertsApi } from "./alerts";
+import type { ChatApi } from "./chat";
+import type { KeysApi } from "./keys";
 import type { RecordsApi } from "./records";
+import type { Budget, Live, Period, RequestFilter, RequestPage, UsageGroup, UsageReport } from "./types";
 import type { RoutingApi } from "./routing";
 import type { FindingApi } from "./finding";
 import type { Flows } from "./flows";
 
 /** What the page asks of the home that it lives in. Each method rejects with a `PageError`, whose message is for people. */
-export interface PageApi {
+export interface PageApi extends KeysApi {
   /** Whether the person sees and changes everything; others see their own usage and keys. */
   readonly isAdmin: boolean;
   /** Calls `onState` now and after each change, also after a restart of the home. Returns the function that ends the subscription. */
   live(onState: (state: Live) => void, onConnected: OnConnected): () => void;
   usage(start: string, end: string, groups: UsageGroup[]): Promise<UsageReport>;
   requests(filter: RequestFilter, after: string | null): Promise<RequestPage>;
-  keys(): Promise<{ keys: ApiKey[]; base_url: string }>;
-  createKey(name: string): Promise<NewKey>;
-  enableKey(keyId: string, enabled: boolean): Promise<void>;
-  rotateKey(keyId: string): Promise<NewKey>;
-  revokeKey(keyId: string): Promise<void>;
   budgets(): Promise<Budget[]>;
   setBudget(budget: NewBudget): Promise<void>;
   resetBudget(budget: BudgetName): Promise<void>;

@@ -4,7 +4,8 @@ import { findingApi, type Discovered } from "./finding.js";
 import { PageError, type BudgetName, type NewBudget, type PageApi } from "./page-api.js";
 import { recordsApi } from "./records.js";
 import { routingApi } from "./routing.js";
-import type { ApiKey, Budget, Live, NewKey, RequestFilter, RequestPage, UsageGroup, UsageReport } from "./types.js";
+import type { KeyFields, KeyList } from "./keys.js";
+import type { Budget, Live, NewKey, RequestFilter, RequestPage, UsageGroup, UsageReport } from "./types.js";
 
 /** Who is logged in to the server. */
 export interface Session {
@@ -86,12 +87,16 @@ export class ServerApi implements PageApi {
     return this.ask("requests", { ...filter, ...(after === null ? {} : { after }) });
   }
 
-  keys(): Promise<{ keys: ApiKey[]; base_url: string }> {
+  keys(): Promise<KeyList> {
     return this.ask("keys");
   }
 
-  createKey(name: string): Promise<NewKey> {
-    return this.ask("keys/create", { name });
+  createKey(fields: KeyFields): Promise<NewKey> {
+    return this.ask("keys/create", { ...fields });
+  }
+
+  async updateKey(keyId: string, fields: KeyFields): Promise<void> {
+    await this.ask("keys/update", { key_id: keyId, ...fields });
   }
 
   async enableKey(keyId: string, enabled: boolean): Promise<void> {

@@ -187,8 +187,18 @@ export interface ApiKey {
   created: string;
   expires: string | null;
   last_used: string | null;
+  labels: string[];
+  requests_per_minute: number | null;
+  tokens_per_minute: number | null;
+  parallel: number | null;
+  /** Its own user disabled it, and may enable it again. */
+  disabled_by_owner: boolean;
+  budgets: Budget[];
+  requests_today: number;
   requests_month: number;
   requests_total: number;
+  tokens_today: number;
+  tokens_month: number;
   cost_today: Money;
   cost_month: Money;
 }
@@ -197,8 +207,14 @@ export interface NewKey {
   key_id: string;
   name: string;
   key: string;
+  /** What to run, or to write into the settings of these programs. */
   curl: string;
   python: string;
+  javascript: string;
+  opencode: string;
+  open_webui: string;
+  claude_code: string;
+  continue: string;
 }
 
 export type Period = "day" | "week" | "month";
