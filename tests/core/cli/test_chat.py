@@ -9,13 +9,9 @@ import signal
 import sys
 import time
 
-import click
 import pytest
 
-from zeroconf_ai.cli.chat import Options, _base_url, _choose, _show
-from zeroconf_ai.lan.providers import Provider
-from zeroconf_ai.lan.trust import Trust
-from zeroconf_ai.protocol.record import Auth, ServiceRecord
+from zeroconf_ai.cli.chat import _show
 from zeroconf_ai.protocol.thinking import Piece
 
 from ...support.command import COMMAND, LO, Server, environment, free_port, run, serving
@@ -223,44 +219,10 @@ def test_chat_ctrl_c_between_answers_ends_the_conversation(provider: Server, tmp
     assert terminal.end() == 130
 
 
-def found(name: str, *, trust: Trust = Trust.NEW, auth: Auth = Auth.NONE) -> Provider:
-    return Provider(ServiceRecord(name, f"{name}.local.", 8000, id=f"id-{name}", auth=auth), trust)
-
-
-def test_chat_without_a_name_selects_by_state_and_trust() -> None:
-    anybody = Options(None, "auto", None, False, ())
-    open_one, locked, changed = found("a"), found("b", auth=Auth.TOKEN), found("c", trust=Trust.CHANGED)
-    assert _choose([locked, open_one, changed], anybody) == [open_one]
-    with pytest.raises(click.ClickException, match=r"Set --provider NAME: .* Found: b, c\."):
-        _choose([locked, changed], anybody)
-    with pytest.raises(click.ClickException, match="No provider was found on the network"):
-        _choose([], anybody)
-
-
 def test_chat_reasoning_is_shown_on_a_terminal_only(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     pieces = [Piece("Hm. ", True), Piece("42", False)]
-    assert _show(pieces) == "42"
+    assert "".join(map(_show, pieces)) == "42"
     assert capsys.readouterr().out == "42"
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    assert _show(pieces) == "42"
+    assert "".join(map(_show, pieces)) == "42"
     assert "Hm. " in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("http://gpu:8000", "http://gpu:8000/v1"),
-        ("https://gpu.example.com/v1/", "https://gpu.example.com/v1"),
-        ("https://gpu.example.com/proxy/v1", "https://gpu.example.com/proxy/v1"),
-        ("192.0.2.1:8000", "http://192.0.2.1:8000/v1"),
-        ("[2001:db8::1]:8000/v1", "http://[2001:db8::1]:8000/v1"),
-        ("http://[2001:db8::1]:8000", "http://[2001:db8::1]:8000/v1"),
-        ("gpu:8000", "http://gpu:8000/v1"),
-        ("Living room: GPU", None),
-        ("gpu", None),
-        ("ftp://gpu:21", None),
-        ("Demo on gpu (2)", None),
-    ],
-)
-def test_chat_urls_are_distinguished_from_names(text: str, expected: str | None) -> None:
-    assert _base_url(text) == expected

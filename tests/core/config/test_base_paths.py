@@ -2,7 +2,7 @@
 
 import pytest
 
-from zeroconf_ai.cli.chat import _base_url
+from zeroconf_ai.client.connections import base_url_of
 from zeroconf_ai.config.backend_types import BACKEND_TYPES
 from zeroconf_ai.config.base_paths import base_path
 from zeroconf_ai.config.draft import base_url, errors_at
@@ -36,4 +36,4 @@ def test_path_of_a_base_url_is_tidied(entered: str, path: str) -> None:
     assert base_url(f"http://gpu:8000{entered}", BACKEND_TYPES["openai_compatible"], errors_at("x"), "endpoint") == (
         f"http://gpu:8000{path or '/v1'}"
     )
-    assert _base_url(f"http://gpu:8000{entered}") == f"http://gpu:8000{path or '/v1'}"
+    assert base_url_of(f"http://gpu:8000{entered}") == f"http://gpu:8000{path or '/v1'}"

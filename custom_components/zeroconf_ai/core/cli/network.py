@@ -1,14 +1,14 @@
 """Multicast DNS for commands."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import click
-from zeroconf import IPVersion
 from zeroconf.asyncio import AsyncZeroconf
 
-from ..lan.interfaces import interface_addresses
+from ..client import connections
+from ..client.connections import NoProviderError
 
 
 def interface_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -25,23 +25,9 @@ def interface_option(function: Callable[..., Any]) -> Callable[..., Any]:
 @asynccontextmanager
 async def open_zeroconf(interfaces: Sequence[str] = ()) -> AsyncIterator[AsyncZeroconf]:
     """Open multicast DNS on the interfaces with these addresses (none: all). Raises click.ClickException if that fails."""
-    try:
-        instance = _make(interfaces)
-    except (OSError, RuntimeError) as err:
-        raise click.ClickException(f"Multicast DNS is not available: {err}. Connect this machine to a network.") from None
-    try:
+    async with AsyncExitStack() as stack:
+        try:
+            instance = await stack.enter_async_context(connections.open_zeroconf(interfaces))
+        except NoProviderError as err:
+            raise click.ClickException(err.message) from None
         yield instance
-    finally:
-        await instance.async_close()
-
-
-def _make(interfaces: Sequence[str]) -> AsyncZeroconf:
-    if interfaces:
-        return AsyncZeroconf(interfaces=list(interfaces))
-    # Not the library's own "all", which includes loopback: it logs a traceback because ::1 has no multicast route.
-    found = [entry.address for entry in interface_addresses() if not entry.address.is_loopback]
-    addresses = list(dict.fromkeys(map(str, found))) or ["127.0.0.1"]
-    try:
-        return AsyncZeroconf(interfaces=addresses, ip_version=IPVersion.All)
-    except OSError:  # a machine without IPv6
-        return AsyncZeroconf(interfaces=[text for text in addresses if ":" not in text], ip_version=IPVersion.V4Only)

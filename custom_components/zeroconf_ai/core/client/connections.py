@@ -1,0 +1,244 @@
+"""`Connections`: an engine with the providers of the network, each at an address that its identity is known to have."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+import re
+from typing import Self
+
+import aiohttp
+from zeroconf import IPVersion
+from zeroconf.asyncio import AsyncZeroconf
+
+from ..backends.base import BackendInfo, Endpoint
+from ..backends.identity_probe import IdentityProbe, confirmed_key
+from ..backends.locate import locate
+from ..backends.zeroconfai import ZeroconfAIBackend, endpoint_of_record, fingerprint_ssl
+from ..config.base_paths import base_path
+from ..engine import Engine
+from ..lan.discovery import DiscoveryManager
+from ..lan.identity import Confirmed, Reply, Target, Verdict, identify_any
+from ..lan.interfaces import interface_addresses
+from ..lan.providers import Provider
+from ..lan.trust import Trust, TrustStore
+from ..protocol.errors import ApiError, UnavailableError
+from ..protocol.record import Auth, ServiceRecord, names_public_host
+from ..protocol.status import ProviderState
+from ..routing.pool.member import Member
+
+_URL = re.compile(r"(?P<scheme>https?)://(?P<rest>[^\s?#]+)|(?P<bare>(?:[\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}(?:/[^\s?#]*)?)")
+
+
+class NoProviderError(UnavailableError):
+    """No provider can be used. The message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """How the caller's own options are written, for errors that say which one to set."""
+
+    provider: str = 'provider="NAME"'
+    url: str = 'Client("http://HOST:PORT")'
+    key: str = "key="
+    trust: str = "trust=True"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which providers to connect to, and how."""
+
+    provider: str | None = None
+    """The name or id of a provider on the network, or a URL; None: all that need no key."""
+    key: str | None = None
+    """The API key of `provider`."""
+    trust: bool = False
+    """Whether to accept the new identity or the new address of a known provider."""
+    interfaces: tuple[str, ...] = ()
+    """IP addresses of the interfaces to search on; empty: all."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Located:
+    """A discovered provider and the endpoint to which requests may be sent."""
+
+    record: ServiceRecord
+    endpoint: Endpoint
+
+
+class Connections:
+    """An engine with the providers that were found."""
+
+    def __init__(self, engine: Engine, stack: AsyncExitStack, trust: TrustStore, wanted: Wanted, hints: Hints) -> None:
+        """Made by `open`."""
+        self.engine = engine
+        self._stack = stack
+        self._trust = trust
+        self._wanted = wanted
+        self._hints = hints
+        self._found: dict[str, _Located] = {}
+
+    @classmethod
+    async def open(cls, wanted: Wanted, *, trust_file: Path | None, hints: Hints | None = None) -> Self:
+        """Find the providers. `trust_file` keeps the identities of providers that answered; None: they are not kept.
+
+        Raises NoProviderError if no provider can be used.
+        """
+        async with AsyncExitStack() as stack:
+            session = await stack.enter_async_context(aiohttp.ClientSession())
+            engine = Engine()
+            stack.push_async_callback(engine.close)
+            made = cls(engine, stack, TrustStore(trust_file), wanted, hints or Hints())
+            if wanted.provider is not None and (url := base_url_of(wanted.provider)) is not None:
+                engine.add(ZeroconfAIBackend(session, BackendInfo(url, url), Endpoint(url, wanted.key)))
+            else:
+                await made._discover(session)
+            await asyncio.gather(*(engine.checker.check(member) for member in engine.pool))
+            if not any(member.online for member in engine.pool):
+                raise NoProviderError(" ".join(made._why_not(member) for member in engine.pool))
+            made._stack = stack.pop_all()
+        return made
+
+    async def close(self) -> None:
+        """Close the engine and its connections."""
+        await self._stack.aclose()
+
+    @property
+    def members(self) -> list[Member]:
+        """The providers in the order of preference, those that answer first."""
+        return sorted(self.engine.pool, key=lambda member: (not member.online, member.priority))
+
+    def confirm(self, provider_id: str) -> None:
+        """Keep the identity of the provider that answered, at the address where it did."""
+        if (found := self._found.get(provider_id)) is None:
+            return
+        pin = self._trust.pin(found.record.id)
+        if pin is None or pin.base_url != found.endpoint.base_url or self._wanted.trust:
+            self._trust.confirm(found.record, found.endpoint.base_url)
+
+    async def _discover(self, session: aiohttp.ClientSession) -> None:
+        async with open_zeroconf(self._wanted.interfaces) as zeroconf, DiscoveryManager(zeroconf, trust=self._trust) as manager:
+            providers = await manager.scan_network()
+        chosen = choose(providers, self._wanted, self._hints)
+        located = await asyncio.gather(*(self._locate(session, provider) for provider in chosen), return_exceptions=True)
+        errors: list[BaseException] = []
+        for found in located:
+            if isinstance(found, BaseException):
+                errors.append(found)
+                continue
+            record = found.record
+            backend = ZeroconfAIBackend(session, BackendInfo(record.id, record.name), found.endpoint)
+            backend.update_record(record)
+            backend.identity = None if record.id_derived else record.id
+            self.engine.add(backend)
+            self._found[record.id] = found
+        if not self._found:
+            raise errors[0]
+
+    async def _locate(self, session: aiohttp.ClientSession, provider: Provider) -> _Located:
+        """The endpoint of a provider. Raises NoProviderError if its identity must be confirmed first."""
+        record, key = provider.record, self._wanted.key
+        try:
+            advertised = endpoint_of_record(record, key=key)
+        except ValueError:
+            raise NoProviderError(f"{record.name} advertises an invalid certificate fingerprint.") from None
+        pin = self._trust.pin(record.id)
+        if pin is None or self._wanted.trust:
+            return _Located(record, replace(advertised, base_url=await _address(session, provider)))
+        known = Confirmed(
+            record.id,
+            pin.base_url or "",
+            pin.fingerprint,
+            **confirmed_key(key),
+            ephemeral=key is None and record.ephemeral_key is not None,
+        )
+        probe = IdentityProbe(session, record.name, record.id, key)
+        found = await identify_any(provider.records, known, probe)
+        if found.verdict is Verdict.SAME and await probe(Target(known.base_url, known.fingerprint)) is Reply.SILENT:
+            found = await identify_any(provider.records, known, probe, beyond_confirmed=True)
+        base_url = found.base_url if found.follow else pin.base_url
+        if not base_url or (found.verdict in (Verdict.MOVED_UNPROVEN, Verdict.CHANGED) and not found.follow):
+            raise NoProviderError(
+                f"{record.name} is advertised at {found.base_url or advertised.base_url}, which was not confirmed, and it does"
+                " not prove that it is the same provider. Nothing was sent there. If you moved or changed it, pass"
+                f" {self._hints.trust} once."
+            )
+        here = base_url in found.record.base_urls()
+        key = key or (found.record.ephemeral_key if here else None)
+        ssl = fingerprint_ssl(pin.fingerprint) if pin.fingerprint else True
+        return _Located(found.record, Endpoint(base_url, key, ssl, public_only=names_public_host(base_url)))
+
+    def _why_not(self, member: Member) -> str:
+        """Why a provider cannot be used, and what to do about it."""
+        if member.state is not ProviderState.UNAUTHORIZED:
+            return f"{(member.last_reason or f'{member.name} does not answer').rstrip('.')}."
+        if self._wanted.key is None:
+            return f"{member.name} requires an API key. Set {self._hints.key}."
+        return f"{member.name} does not accept this API key."
+
+
+def choose(providers: list[Provider], wanted: Wanted, hints: Hints) -> list[Provider]:
+    """The providers that may be used. Raises NoProviderError with the reason if no provider may be used."""
+    if not providers:
+        raise NoProviderError(f"No provider was found on the network. Set a URL: {hints.url}")
+    names = ", ".join(provider.record.name for provider in providers)
+    if wanted.provider is None:
+        usable = [found for found in providers if found.trust is not Trust.CHANGED and found.record.auth is Auth.NONE]
+        if not usable:
+            raise NoProviderError(
+                f"Set {hints.provider}: each provider requires an API key or has a changed identity. Found: {names}."
+            )
+        return usable
+    name = wanted.provider.casefold()
+    named = [found for found in providers if name in (found.record.name.casefold(), found.record.id.casefold())]
+    if not named:
+        raise NoProviderError(f"No provider named {wanted.provider} was found. Found: {names}.")
+    if named[0].trust is Trust.CHANGED and not wanted.trust:
+        raise NoProviderError(
+            f"{named[0].record.name} has another identity than when it was first used. If you expect this, pass"
+            f" {hints.trust} once."
+        )
+    return named[:1]
+
+
+def base_url_of(text: str) -> str | None:
+    """The base URL for `text` (`HOST:PORT`, with or without a scheme and `/v1`); None for a name."""
+    found = _URL.fullmatch(text.strip())
+    if found is None:
+        return None
+    host, slash, path = (found["rest"] or found["bare"]).partition("/")
+    return f"{found['scheme'] or 'http'}://{host}{base_path(slash + path) or '/v1'}"
+
+
+@asynccontextmanager
+async def open_zeroconf(interfaces: Sequence[str] = ()) -> AsyncIterator[AsyncZeroconf]:
+    """Open multicast DNS on the interfaces with these addresses (none: all). Raises NoProviderError if that fails."""
+    try:
+        instance = _make_zeroconf(interfaces)
+    except (OSError, RuntimeError) as err:
+        raise NoProviderError(f"Multicast DNS is not available: {err}. Connect this machine to a network.") from None
+    try:
+        yield instance
+    finally:
+        await instance.async_close()
+
+
+def _make_zeroconf(interfaces: Sequence[str]) -> AsyncZeroconf:
+    if interfaces:
+        return AsyncZeroconf(interfaces=list(interfaces))
+    # Not the library's own "all", which includes loopback: it logs a traceback because ::1 has no multicast route.
+    found = [entry.address for entry in interface_addresses() if not entry.address.is_loopback]
+    addresses = list(dict.fromkeys(map(str, found))) or ["127.0.0.1"]
+    try:
+        return AsyncZeroconf(interfaces=addresses, ip_version=IPVersion.All)
+    except OSError:  # a machine without IPv6
+        return AsyncZeroconf(interfaces=[text for text in addresses if ":" not in text], ip_version=IPVersion.V4Only)
+
+
+async def _address(session: aiohttp.ClientSession, provider: Provider) -> str:
+    """The advertised address that answers, else the first one: a request to it then reports the error."""
+    try:
+        return (await locate(session, provider.record)).base_url
+    except ApiError:
+        return provider.base_url
