@@ -2,6 +2,7 @@
 
 from base64 import b64decode
 from collections.abc import Callable
+import random
 
 from PIL import Image
 import pytest
@@ -123,6 +124,30 @@ def test_truncated_image_is_refused(name: str) -> None:
     noisy = saved(picture(size=(300, 200)).effect_spread(40), name)
     with pytest.raises(InvalidRequestError, match="damaged"):
         encode_anew(_cut(noisy))
+
+
+@pytest.mark.parametrize("name", ["PNG", "JPEG", "GIF", "WEBP"])
+def test_random_damage_is_an_error_of_the_image_and_no_other(name: str) -> None:
+    chance = random.Random(4711)
+    sources = (encoded(name, size=(64, 48)), photo(name) if name != "GIF" else animation(name))
+    for number in range(150):
+        damaged = bytearray(sources[number % 2])
+        for _ in range(chance.choice((1, 2, 5, 20))):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        try:
+            made = encode_anew(bytes(damaged))
+        except InvalidRequestError, RequestTooLargeError, UnsupportedMediaTypeError:
+            continue
+        assert opened(made.data).size == (made.width, made.height)
+
+
+def test_webp_of_a_size_that_cannot_be_written_is_an_error_of_the_image() -> None:
+    """The canvas of an extended WebP may be 2^24 pixels wide, what Pillow writes 16,383."""
+    given = bytearray(animation("WEBP"))
+    assert given[12:16] == b"VP8X"
+    given[24:27] = (17_000 - 1).to_bytes(3, "little")
+    with pytest.raises(InvalidRequestError, match="damaged"):
+        encode_anew(bytes(given))
 
 
 @pytest.mark.parametrize("name", ["PNG", "JPEG", "GIF", "WEBP"])

@@ -59,8 +59,11 @@ def encode_anew(data: bytes) -> EncodedImage:
     if mime_type not in _FORMATS:
         raise UnsupportedMediaTypeError("The file is not a PNG, JPEG, GIF or WebP image.", code="unsupported_image")
     name, extension = _FORMATS[mime_type]
-    picture = _decoded(data, name)
-    return EncodedImage(_encoded(picture, name), mime_type, extension, *picture.size)
+    with _opened(data, name) as opened:
+        opened.load()  # the first frame
+        picture = _plain(ImageOps.exif_transpose(opened))
+        picture.info.clear()
+        return EncodedImage(_encoded(picture, name), mime_type, extension, *picture.size)
 
 
 def data_url(data: bytes, mime_type: str) -> str:
@@ -76,18 +79,12 @@ def data_url(data: bytes, mime_type: str) -> str:
     return f"data:{mime_type};base64,{b64encode(data).decode()}"
 
 
-def _decoded(data: bytes, name: str) -> Pillow.Image:
-    """The upright picture in mode L, RGB or RGBA, without metadata. Raises InvalidRequestError, RequestTooLargeError."""
-    with _opened(data, name) as opened:
-        opened.load()  # the first frame
-        picture = _plain(ImageOps.exif_transpose(opened))
-    picture.info.clear()
-    return picture
-
-
 @contextmanager
 def _opened(data: bytes, name: str) -> Iterator[Pillow.Image]:
-    """An image whose size is within bounds, not decoded yet. Raises InvalidRequestError, RequestTooLargeError."""
+    """An image whose size is within bounds, not decoded yet.
+
+    Whatever fails in the block is the image's fault: raises InvalidRequestError, RequestTooLargeError.
+    """
     try:
         with Pillow.open(BytesIO(data), formats=[name]) as opened:
             if opened.width * opened.height > MAX_PIXELS:
@@ -97,12 +94,12 @@ def _opened(data: bytes, name: str) -> Iterator[Pillow.Image]:
         raise _too_many_pixels() from err
     except RequestTooLargeError:
         raise
-    except Exception as err:  # decoders of damaged files raise OSError, SyntaxError, ValueError, struct.error and others
+    except Exception as err:  # of damaged files, OSError, SyntaxError, ValueError, struct.error and others
         raise InvalidRequestError("The image is damaged or incomplete.", code="invalid_image", param="file") from err
 
 
 def _plain(picture: Pillow.Image) -> Pillow.Image:
-    """A copy in one of the modes that every format and model accepts."""
+    """A copy in mode L, RGB or RGBA, which every format and model accepts."""
     if picture.mode.startswith("I"):  # 16 bits
         return picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
     if picture.mode == "1":
