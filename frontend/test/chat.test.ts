@@ -1,5 +1,7 @@
 import { LitElement, html, render } from "lit";
 import { describe, expect, it, vi } from "vitest";
+import { HomeAssistantChat } from "../src/api/chat-home-assistant.js";
+import type { HomeAssistant } from "../src/api/home-assistant.js";
 import type { ChatApi, ChatEvent, ChatHome, ChatMessage, Choice, Conversation } from "../src/api/chat.js";
 import { applied } from "../src/chat/conversation.js";
 import { markdown, safeAddress } from "../src/chat/markdown.js";
@@ -157,6 +159,18 @@ describe("markdown", () => {
     },
   );
 
+  it("keeps what is above while an answer grows, until a link is defined", () => {
+    const place = document.createElement("div");
+    const grown = (text: string): void => void render(html`${markdown(text)}`, place);
+    grown("First [a]\n\nSec");
+    const first = place.querySelector("p")?.firstChild;
+    grown("First [a]\n\nSecond");
+    expect(place.querySelector("p")?.firstChild).toBe(first);
+    expect(textOf(place)).toBe("First [a]Second");
+    grown("First [a]\n\nSecond\n\n[a]: https://example.org/");
+    expect(place.querySelector("p a")?.getAttribute("href")).toBe("https://example.org/");
+  });
+
   it("links lead to http and https only", () => {
     expect(safeAddress("https://example.org")).toBe("https://example.org/");
     for (const href of ["javascript:x", "mailto:a@b", "ftp://x", "x", "", "https://"])
@@ -205,7 +219,12 @@ describe("an answer", () => {
       generation_ids: ["gen_1"],
       outcome: "ok" as const,
     };
-    const shown = await show("zai-chat-message", { api: fakeChat(), message: message({ content: "Hi", details }) });
+    const link = (id: string): string => `#requests/${id}`;
+    const shown = await show("zai-chat-message", {
+      api: fakeChat(),
+      link,
+      message: message({ content: "Hi", details }),
+    });
     const facts = textOf(shown.renderRoot.querySelector(".facts"));
     for (const fact of [
       "Attic",
@@ -218,6 +237,7 @@ describe("an answer", () => {
       "gen_1",
     ])
       expect(facts).toContain(fact);
+    expect(root(shown).querySelector(".facts a")?.getAttribute("href")).toBe("#requests/gen_1");
   });
 
   it("folds its reasoning and its tools, and shows the entities that they touched", async () => {
@@ -361,10 +381,58 @@ describe("the chat", () => {
     expect(follow).toHaveBeenCalledTimes(2);
   });
 
+  it("follows nothing while its browser tab is hidden", async () => {
+    const end = vi.fn();
+    const follow = vi.fn(() => end);
+    await show("zai-chat", { api: fakeApi({ chat: fakeChat({ follow }) }) });
+    const visible = vi.spyOn(document, "visibilityState", "get");
+    visible.mockReturnValue("hidden");
+    document.dispatchEvent(new Event("visibilitychange"));
+    expect(end).toHaveBeenCalledOnce();
+    visible.mockReturnValue("visible");
+    document.dispatchEvent(new Event("visibilitychange"));
+    expect(follow).toHaveBeenCalledTimes(2);
+    visible.mockRestore();
+  });
+
   it("says what to do where no provider is online", async () => {
     const { view, tell } = await opened();
     tell({ type: "home", ...home({ providers: [] }) });
     await view.updateComplete;
     expect(textOf(root(view).querySelector(".messages"))).toBe("chat.nobody");
+  });
+});
+
+describe("the home", () => {
+  it("of Home Assistant is told the person's language, and its entities are followed", async () => {
+    const sent: unknown[] = [];
+    let tell: (event: unknown) => void = () => undefined;
+    const hass = {
+      language: "de",
+      connection: {
+        addEventListener: () => undefined,
+        removeEventListener: () => undefined,
+        subscribeMessage: (onEvent: (event: unknown) => void) => {
+          tell = onEvent;
+          return Promise.resolve(() => Promise.resolve());
+        },
+      },
+    };
+    const chat = new HomeAssistantChat(hass as unknown as HomeAssistant, <T>(command: string, fields?: object) => {
+      sent.push([command, fields]);
+      return Promise.resolve({} as T);
+    });
+    await chat.send("c1", "Hallo", AUTO, null);
+    expect(sent).toEqual([["chat/send", { conversation_id: "c1", text: "Hallo", choice: AUTO, language: "de" }]]);
+    const states: unknown[] = [];
+    chat.entities(["sensor.a"], (found) => states.push(found));
+    tell({ a: { "sensor.a": { s: "20", a: { friendly_name: "Warm", unit_of_measurement: "°C" } } } });
+    tell({ c: { "sensor.a": { "+": { s: "21" } } } });
+    tell({ r: ["sensor.a"] });
+    expect(states).toEqual([
+      { "sensor.a": { name: "Warm", state: "20", unit: "°C" } },
+      { "sensor.a": { name: "Warm", state: "21", unit: "°C" } },
+      {},
+    ]);
   });
 });

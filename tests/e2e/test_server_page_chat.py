@@ -61,6 +61,10 @@ async def test_chat_answers_with_details_and_keeps_hostile_text_as_text(site: Si
         await page.get_by_role("button", name="What can you help me with?").click()
         answer = await answered(page, "I am demo-rules")
         await answer.get_by_text(re.compile(r"demo-rules · .*tokens · .*tokens/s · first token after .* · Free")).wait_for()
+        await answer.get_by_text("ID", exact=True).click()
+        await answer.get_by_role("link", name=re.compile("^gen_")).click()
+        await page.get_by_text("Time to first token").wait_for()
+        await open_chat(page)
         await say(page, HOSTILE)
         answer = await answered(page, "<img src=x onerror=alert(1)>")
         assert await answer.locator("strong").inner_text() == "b"

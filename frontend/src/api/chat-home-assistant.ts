@@ -22,7 +22,7 @@ export class HomeAssistantChat extends ChatCommands {
     private readonly hass: HomeAssistant,
     ask: ConstructorParameters<typeof ChatCommands>[0],
   ) {
-    super(ask);
+    super(ask, () => ({ language: hass.language }));
   }
 
   follow(conversationId: string | null, onEvent: (event: ChatEvent) => void, onConnected: OnConnected): () => void {

@@ -151,7 +151,11 @@ type Ask = <T>(command: string, fields?: Record<string, unknown>) => Promise<T>;
 
 /** The commands, which both homes have; the rest differs. */
 export abstract class ChatCommands implements ChatApi {
-  constructor(private readonly ask: Ask) {}
+  /** `context`: what is said of the person with each message. */
+  constructor(
+    private readonly ask: Ask,
+    private readonly context: () => Record<string, unknown> = () => ({}),
+  ) {}
 
   abstract follow(
     conversationId: string | null,
@@ -171,11 +175,11 @@ export abstract class ChatCommands implements ChatApi {
 
   async send(conversationId: string, text: string, choice: Choice, messageId: string | null): Promise<void> {
     const named = messageId === null ? {} : { message_id: messageId };
-    await this.ask("chat/send", { conversation_id: conversationId, text, choice, ...named });
+    await this.ask("chat/send", { conversation_id: conversationId, text, choice, ...named, ...this.context() });
   }
 
   async retry(conversationId: string, choice: Choice): Promise<void> {
-    await this.ask("chat/retry", { conversation_id: conversationId, choice });
+    await this.ask("chat/retry", { conversation_id: conversationId, choice, ...this.context() });
   }
 
   async stop(conversationId: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { html, nothing, type TemplateResult } from "lit";
+import { guard } from "lit/directives/guard.js";
 import { Lexer, type Token, type Tokens } from "marked";
 
 type Part = TemplateResult | string | typeof nothing;
@@ -16,7 +17,11 @@ const HEADINGS = [3, 4, 5, 6] as const;
 export function markdown(text: string): TemplateResult {
   try {
     const tokens = new Lexer({ gfm: true, breaks: true }).lex(text);
-    if (depthOf(tokens) <= DEPTH) return html`${blocks(tokens)}`;
+    if (depthOf(tokens) <= DEPTH) {
+      // While an answer is written, only its end changes. The definition of a link may change what is above it.
+      const links = Object.keys(tokens.links).length;
+      return html`${tokens.map((token) => guard([token.type, token.raw, links], () => block(token)))}`;
+    }
   } catch {
     // The parser has no limit of its own, and its stack has one.
   }

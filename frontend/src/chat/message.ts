@@ -97,6 +97,8 @@ export class ChatMessageElement extends LitElement {
   @property({ attribute: false }) texts!: Texts;
   @property({ attribute: false }) message!: ChatMessage;
   @property() language = "en";
+  /** The address of the record of a request. */
+  @property({ attribute: false }) link!: (requestId: string) => string;
   /** Whether it is being written. */
   @property({ type: Boolean }) running = false;
 
@@ -232,7 +234,7 @@ export class ChatMessageElement extends LitElement {
         details.generation_ids?.length
           ? html`<details>
               <summary>${texts("requests.id")}</summary>
-              ${details.generation_ids.map((id) => html`<div><code>${id}</code></div>`)}
+              ${details.generation_ids.map((id) => html`<div><a href=${this.link(id)}>${id}</a></div>`)}
             </details>`
           : nothing
       }

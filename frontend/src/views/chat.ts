@@ -51,17 +51,27 @@ export class ChatView extends View {
 
   override connectedCallback(): void {
     super.connectedCallback();
+    document.addEventListener("visibilitychange", this.seen);
     if (this.hasUpdated) this.follow();
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
+    document.removeEventListener("visibilitychange", this.seen);
     this.leave();
   }
+
+  /** A browser has six connections to a server for all its tabs together: one that nobody sees uses none. */
+  private readonly seen = (): void => {
+    if (document.visibilityState === "hidden") this.leave();
+    else this.follow();
+  };
 
   protected override firstUpdated(): void {
     this.follow();
   }
+
+  private readonly record = (requestId: string): string => this.api.link(`requests/${encodeURIComponent(requestId)}`);
 
   private get chat(): ChatApi {
     return this.api.chat;
@@ -233,6 +243,7 @@ export class ChatView extends View {
           .api=${this.chat}
           .texts=${texts}
           .language=${this.language}
+          .link=${this.record}
           .message=${message}
           .running=${message.id === running}
         ></zai-chat-message>`,
