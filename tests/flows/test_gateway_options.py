@@ -427,6 +427,15 @@ async def test_import_of_many_backends_is_applied_in_steps_and_not_once_for_each
     await hass.async_block_till_done()
 
 
+async def test_import_replaces_the_exchange_rates_by_those_of_a_file(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
+    for text, expected in (("", None), ("currency: CHF\nexchangeRates: {USD: 0.8}\n", "CHF"), ("", "CHF")):
+        result = await begin(hass, gateway, "import")
+        await submit(hass, result, {"yaml": f"{text}providers:\n  - {{id: attic, type: ollama}}\n"})
+        await hass.async_block_till_done()
+        assert hass.data[DATA].engine.exchange.currency == expected
+    assert hass.data[DATA].engine.exchange.rates == {"USD": 0.8}
+
+
 async def test_import_adds_model_aliases(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
     async with FakeOllama() as ollama:
         text = YAML.format(attic=ollama.root, enabled="false") + "models:\n  gpt-4o: [qwen3:8b, auto]\n"

@@ -22,9 +22,11 @@ from ..const import (
 from ..core.config.backend_config import BackendConfig
 from ..core.config.document import ConfigError
 from ..core.config.providers_file import read_config
+from ..core.protocol.exchange import Exchange
 from ..core.protocol.record import Auth, is_contact
 from ..core.routing.policy import Policy
 from ..gateway.backend_storage import data_of
+from ..gateway.exchange import RateSource, with_rates
 from ..gateway.policy import stored_aliases, virtual_models_of
 from .accounting import AccountingFlow
 from .budgets import BudgetsFlow
@@ -87,6 +89,7 @@ class GatewayOptionsFlow(KeysFlow, OwnKeysFlow, BudgetsFlow, ExchangeRatesFlow, 
             else:
                 added, updated = await self._import(configuration.upstreams)
                 self._import_policy(configuration.policy)
+                self._import_rates(configuration.exchange)
                 return self.async_abort(
                     reason="imported", description_placeholders={"added": str(added), "updated": str(updated)}
                 )
@@ -128,6 +131,13 @@ class GatewayOptionsFlow(KeysFlow, OwnKeysFlow, BudgetsFlow, ExchangeRatesFlow, 
         if changed:
             options[CONF_VIRTUAL_MODELS] = stored_aliases({**virtual_models_of(options), **changed})
         self.hass.config_entries.async_update_entry(self.config_entry, options=options)
+
+    def _import_rates(self, exchange: Exchange) -> None:
+        """Replace the exchange rates by those of a file that has some."""
+        if exchange.currency is not None:
+            rates = {name: RateSource(rate) for name, rate in exchange.rates.items()}
+            options = with_rates(self.config_entry.options, exchange.currency, rates)
+            self.hass.config_entries.async_update_entry(self.config_entry, options=options)
 
 
 def _is_origin(text: str) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 import sqlite3
 from typing import Any
 
-from openai import AsyncOpenAI, RateLimitError
+from openai import AsyncOpenAI, InternalServerError, RateLimitError
 import pytest
 
 from tests.support.clouds.openai import FakeOpenAI
@@ -56,6 +56,22 @@ async def test_monthly_limit_without_keys_is_enforced_over_a_restart(tmp_path: P
     assert (first, first + second) == (6, 10)
     with closing(sqlite3.connect(tmp_path / "zeroconf-ai" / "gateway.db")) as database:
         assert database.execute("SELECT count(*) FROM generations").fetchone() == (0,)
+
+
+async def test_monthly_limit_in_another_currency_is_enforced_at_the_exchange_rate(tmp_path: Path) -> None:
+    """A request costs 0.001 dollars, which are 0.002 francs here: a limit of 0.0101 francs allows five."""
+    async with FakeOpenAI(Reply("Hello", prompt_tokens=0), key=SECRET) as fake:
+        file = config(tmp_path, fake, "monthlyLimit: 0.0101", "prices: {'*': {input: 0, output: 125}}")
+        text = file.read_text()
+        file.write_text(f"currency: CHF\nexchangeRates: {{USD: 2}}\n{text}")
+        async with gateway(tmp_path, "--config", str(file), *QUIET) as served:
+            assert await count_answered(served.client, 8, max_tokens=8) == 5
+        file.write_text(f"currency: CHF\nexchangeRates: {{EUR: 1}}\n{text}")
+        async with gateway(tmp_path, "--config", str(file), *QUIET) as served:
+            with pytest.raises(InternalServerError, match="No exchange rate is set for USD"):
+                await served.client.with_options(max_retries=0).chat.completions.create(
+                    model="gpt-4.1", messages=QUESTION, max_tokens=8
+                )
 
 
 @pytest.mark.parametrize("line", ["requestsPerMinute: 1", "tokensPerMinute: 1"])

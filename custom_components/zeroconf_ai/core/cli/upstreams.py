@@ -252,6 +252,7 @@ class Supply:
     def _apply_rules(self) -> None:
         """Apply the rules of the file, and the limits of the command line where the file sets none."""
         self._engine.policy = self._wanted.policy
+        self._engine.exchange = self._wanted.exchange
         if self._limits is not None and self._named is not None:
             self._limits.per_address = self._wanted.per_address or self._named[0]
             self._limits.per_user = self._wanted.per_user or self._named[1]

@@ -19,12 +19,14 @@ import re
 from typing import Any
 
 from ..accounting.admission import RateLimits
+from ..protocol.exchange import NO_EXCHANGE, Exchange
 from ..protocol.models import AUTO
 from ..routing.policy import ModelAlias, Policy
 from .backend_config import BackendConfig
 from .backend_fields import NAMES, YAML_FIELDS
 from .backend_types import BACKEND_TYPES
 from .connection_fields import LOCAL, Identifier, TypeName, identifier_of
+from .currency_fields import KEYS as CURRENCY_KEYS, read_exchange
 from .document import ConfigError, Value, VariableValue, suggestion
 from .draft import Draft, base_url, errors_at, variable_prefix
 from .fields import snake
@@ -51,6 +53,8 @@ class Configuration:
     usage: UsageSettings = field(default_factory=UsageSettings)
     warnings: tuple[str, ...] = ()
     """Valid values that are unusual, each with its position."""
+    exchange: Exchange = NO_EXCHANGE
+    """The currency of budgets, and the exchange rates to it."""
 
 
 @dataclass(slots=True)
@@ -71,7 +75,7 @@ def read_config(text: str, source: str, environment: Mapping[str, str], taken: I
     `source` is the file name in errors, `taken` are ids in use elsewhere. Raises ConfigError.
     """
     document = Value.parse(text, source)
-    sections = document.fields((*LISTS, *ROUTING_KEYS, *SERVER_KEYS))
+    sections = document.fields((*LISTS, *ROUTING_KEYS, *SERVER_KEYS, *CURRENCY_KEYS))
     if not any(key in sections for key in (*LISTS, *SERVER_KEYS)):
         raise document.error("the file must contain a list of `providers:`.")
     ids = {variable_prefix(other): other for other in taken}
@@ -104,6 +108,7 @@ def read_config(text: str, source: str, environment: Mapping[str, str], taken: I
         read_server(sections),
         read_usage(sections, environment),
         tuple(document.warnings),
+        read_exchange(sections),
     )
 
 

@@ -66,7 +66,8 @@ class RecordFilter:
             if value is not None:
                 found.append(column == bounded(value) if value else column.is_(None))
         if self.label is not None:
-            found.append(has_label(_COLUMNS.key_id, self.label))
+            # An expression, so that SQLite reads in the order of the page instead of sorting all records of the keys.
+            found.append(has_label(_COLUMNS.key_id.concat(""), self.label))
         if self.outcome is not None:
             found.append(_COLUMNS.outcome == self.outcome.value)
         return found
