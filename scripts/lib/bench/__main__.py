@@ -1,4 +1,4 @@
-"""`scripts/bench [engine | gateway | accounting | page] …`."""
+"""`scripts/bench [engine | gateway | accounting | page | records] …`."""
 
 import argparse
 import asyncio
@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from devhome import DevHomeError
 from devhome.namespaces import loopback_host, remove_leftovers
 
-from . import __doc__ as about, accounting, engine, gateway, page
+from . import __doc__ as about, accounting, engine, gateway, page, page_records
 from .targets import TARGETS, chosen
 
 
@@ -41,7 +41,10 @@ def main() -> int:
     seen.add_argument(
         "--rounds", type=int, default=5, help="number of rounds, of which the median is printed (default: %(default)s)"
     )
-    for part in (small, large, kept, seen):
+    many = what.add_parser("records", help="how the page answers with many records and API keys")
+    many.add_argument("--rows", type=int, default=100_000, help="records in the database (default: %(default)s)")
+    many.add_argument("--keys", type=int, default=200, help="keys in the database (default: %(default)s)")
+    for part in (small, large, kept, seen, many):
         part.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
     if options.what == "engine":
@@ -56,6 +59,9 @@ def main() -> int:
                 remove_leftovers()
                 stack.enter_context(stack.enter_context(loopback_host("bench")).namespace.entered())
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="bench-")))
+            if options.what == "records":
+                page_records.main(folder, options.rows, options.keys, as_json=options.json)
+                return 0
             if options.what == "page":
                 page.main(folder, options.rounds, as_json=options.json)
                 return 0

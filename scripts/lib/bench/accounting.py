@@ -76,7 +76,7 @@ def main(rows: int, key_count: int, requests: int, url: str | None, *, as_json: 
 
 async def _measure(url: str, rows: int, key_count: int, requests: int) -> list[Figure]:
     today = datetime.now(UTC).date()
-    await _fill(url, rows, key_count, today)
+    await fill(url, rows, key_count, today)
     async with AsyncExitStack() as stack:
         store = await AccountingStore.open(url, zone=UTC)
         stack.push_async_callback(store.close)
@@ -89,19 +89,19 @@ async def _measure(url: str, rows: int, key_count: int, requests: int) -> list[F
         ]
 
 
-async def _fill(url: str, rows: int, key_count: int, today: date) -> None:
-    """Put keys, generations and their sums into an empty database, spread over the last days."""
+async def fill(url: str, rows: int, key_count: int, today: date, days: int = DAYS) -> None:
+    """Put keys, generations and their sums into an empty database, spread over the last `days`."""
     database = await Database.open(url)
     try:
         await database.write(partial(_fill_keys, count=key_count))
-        for back in range(DAYS):
+        for back in range(days):
             day = today - timedelta(days=back)
-            count = rows // DAYS + (back < rows % DAYS)
+            count = rows // days + (back < rows % days)
             for start in range(0, count, CHUNK):
                 size = min(CHUNK, count - start)
                 await database.write(partial(_fill_day, day=day, start=start, size=size, key_count=key_count))
             await database.write(partial(_sum_up, day=day))
-        for month in {(today - timedelta(days=back)).replace(day=1) for back in range(DAYS)}:
+        for month in {(today - timedelta(days=back)).replace(day=1) for back in range(days)}:
             await database.write(partial(_sum_up_month, month=month))
     finally:
         await database.close()

@@ -112,7 +112,8 @@ def sums(connection: Connection, wanted: RecordFilter, by: SumGroups) -> list[di
     """Requests, errors, tokens, energy and nano-units of money, summed by groups and currency, in this order.
 
     `hour` is the `time.time()` at which a full hour of UTC begins, `day` the index in `by.days`; the others are named as in
-    `Group`, "" for none. `backend_name` and `caller` are one of the names in the records. At most `GROUP_LIMIT` rows.
+    `Group`, "" for none. With backends or keys, `backend_name` or `caller` is one of the names in the records. At most
+    `GROUP_LIMIT` rows.
     """
     groups: list[ColumnElement[Any]] = []
     if by.hour:
@@ -125,6 +126,9 @@ def sums(connection: Connection, wanted: RecordFilter, by: SumGroups) -> list[di
         groups.append(func.coalesce(_COLUMNS.address, "").label("address"))
     groups += [func.coalesce(_GROUPED[group], "").label(group.value) for group in by.groups]
     found = _sums(wanted, groups)
+    for group, column in ((Group.BACKEND, _COLUMNS.backend_name), (Group.KEY, _COLUMNS.caller)):
+        if group in by.groups:
+            found = found.add_columns(func.max(column).label(column.name))
     if Group.LABEL in by.groups:
         found = found.select_from(generations.outerjoin(key_labels, key_labels.c.key_id == _COLUMNS.key_id))
     return [dict(row) for row in connection.execute(found).mappings()]
@@ -146,8 +150,6 @@ def _sums(wanted: RecordFilter, groups: Sequence[ColumnElement[Any]]) -> Select[
         func.count(_COLUMNS.cost).label("priced"),
         func.coalesce(func.sum(_COLUMNS.cost).filter(_COLUMNS.cost_source == MEASURED), 0).label("energy_cost"),
         func.coalesce(func.sum(_COLUMNS.energy), 0.0).label("energy"),
-        func.max(_COLUMNS.backend_name).label("backend_name"),
-        func.max(_COLUMNS.caller).label("caller"),
     )
     found = select(*groups, _COLUMNS.currency, *counted).where(*wanted.conditions())
     return found.group_by(*groups, _COLUMNS.currency).order_by(*groups, _COLUMNS.currency).limit(GROUP_LIMIT)
