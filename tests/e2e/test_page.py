@@ -250,3 +250,21 @@ async def test_page_of_a_user_has_his_own_tabs_and_keys(site: GatewayHome) -> No
         assert await page.get_by_role("button", name="Create API key").count() == 0
         await open_tab(page, "Requests")
         await page.get_by_text("No records match").wait_for()
+        await allow_own_keys(site, limit=1)
+        await open_tab(page, "API keys")
+        await page.get_by_label("Name").fill("Laptop of the guest")
+        await page.get_by_role("button", name="Create API key").click()
+        await page.get_by_text("This API key is shown only now").wait_for()
+        await chat(site, (await page.locator("pre").first.inner_text()).strip(), CHAT_MODEL)
+        await page.get_by_role("button", name="Done").click()
+        await page.get_by_text("You have as many API keys as you may have (1)").wait_for()
+        await open_tab(page, "Requests")
+        await page.get_by_role("cell", name="Laptop of the guest").wait_for()
+
+
+async def allow_own_keys(site: GatewayHome, limit: int) -> None:
+    """The owner lets users create API keys, with the form of the gateway's options."""
+    menu = await site.client.start_flow(site.gateway.entry_id, kind="options")
+    form = await site.client.continue_flow(menu["flow_id"], {"next_step_id": "own_keys"}, kind="options")
+    assert form["step_id"] == "own_keys", form
+    await site.client.continue_flow(menu["flow_id"], {"limit": limit, "background": False}, kind="options")
