@@ -159,7 +159,7 @@ usage_tracking:
 async def test_serve_first_lines_contain_the_key_once(tmp_path: Path) -> None:
     command = [*COMMAND, "serve", "--host", "127.0.0.1", *QUIET]
     with started(tmp_path, command) as process:
-        lines = [await asyncio.to_thread(line_of, process) for _ in range(7)]
+        lines = [await asyncio.to_thread(line_of, process, 90.0) for _ in range(7)]
         process.terminate()
         await asyncio.to_thread(process.communicate, timeout=20)
     text = "".join(lines)
