@@ -62,13 +62,14 @@ async def ask_with_a_picture(page: Page) -> None:
     await answer.get_by_text(re.compile(r"Cloud.*gpt-4\.1.*tokens.*\$0\.0")).wait_for()
 
 
-async def make_a_key(page: Page, name: str) -> str:
-    """Create a key, and return what the page says for programs. The secret is not shown a second time."""
+async def make_a_key(page: Page, name: str, program: str) -> str:
+    """Create a key, and return what the page says for the program. The secret is not shown a second time."""
     await open_tab(page, "API keys")
     await page.get_by_label("Name", exact=True).fill(name)
     await page.get_by_role("button", name="Create API key").click()
     await page.get_by_text("This API key is shown only now").wait_for()
-    said = "\n".join(await page.locator("pre").all_inner_texts())
+    await page.get_by_label("Program").select_option(label=program)
+    said = await page.locator("pre").last.inner_text()
     await page.get_by_role("button", name="Done").click()
     await page.get_by_role("cell", name=name).first.wait_for()
     return said
@@ -110,7 +111,7 @@ async def test_page_owner_adds_a_provider_chats_pays_shares_and_finds_out_why(si
         )
         await page.locator("zai-overview").get_by_text("Demo", exact=True).wait_for()
 
-        await use_as_open_webui(await make_a_key(page, "Open WebUI"))
+        await use_as_open_webui(await make_a_key(page, "Open WebUI", "Open WebUI"))
         await read_requests(page, "Open WebUI")
 
         await open_tab(page, "Why this provider?")
@@ -121,7 +122,7 @@ async def test_page_owner_adds_a_provider_chats_pays_shares_and_finds_out_why(si
         await page.get_by_text("Demo").first.wait_for()
 
 
-async def test_page_user_chats_and_reads_what_it_cost(site: GatewayHome) -> None:
+async def test_page_user_chats_pays_and_makes_a_key_where_the_owner_allows_it(site: GatewayHome) -> None:
     created = await site.client.call("config/auth/create", name="Guest", group_ids=["system-users"], local_only=False)
     login: dict[str, Any] = {"username": "guest", "password": "guest-of-the-tests"}
     await site.client.call("config/auth_provider/homeassistant/create", user_id=created["user"]["id"], **login)
@@ -132,3 +133,15 @@ async def test_page_user_chats_and_reads_what_it_cost(site: GatewayHome) -> None
         await read_requests(page, CHAT_MODEL)
         await open_tab(page, "Usage")
         await page.get_by_role("row", name=re.compile("gpt-4")).wait_for()
+        await open_tab(page, "API keys")
+        await page.get_by_text("Only administrators create API keys in this home.").wait_for()
+        assert await page.get_by_role("button", name="Create API key").count() == 0
+
+    step = await site.client.start_flow(site.gateway.entry_id, kind="options")
+    await site.client.continue_flow(step["flow_id"], {"next_step_id": "own_keys"}, kind="options")
+    await site.client.continue_flow(step["flow_id"], {"limit": 1}, kind="options")
+    async with browser(site, guest.token) as page:
+        await use_as_open_webui(await make_a_key(page, "My Open WebUI", "Open WebUI"))
+        await read_requests(page, "My Open WebUI")
+        await open_tab(page, "API keys")
+        await page.get_by_text("You have as many API keys as you may have (1)").wait_for()
