@@ -28,7 +28,7 @@ from zeroconf_ai.accounting.storage.database import Database
 from zeroconf_ai.accounting.storage.tables import counters, generations, key_months, key_rollups, keys, rollups
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage.generation import Generation, Outcome, Recorders
-from zeroconf_ai.accounting.usage.rollups import Group
+from zeroconf_ai.accounting.usage.rollups import Group, UsageFilter
 from zeroconf_ai.accounting.usage.summary import month_end
 from zeroconf_ai.backends.base import BackendInfo
 from zeroconf_ai.backends.demo.backend import CAPABILITIES, CHAT_MODEL, DemoBackend
@@ -281,7 +281,7 @@ async def _reports(store: AccountingStore, today: date) -> list[Figure]:
         ("use of this month by key", today.replace(day=1), (Group.KEY,), None),
         ("use of the months of these 30 days by key", start, (Group.KEY,), None),
     ):
-        seconds = await _median(partial(store.ledger.usage, since, today, group_by, key_id=own))
+        seconds = await _median(partial(store.ledger.usage, since, today, group_by, only=UsageFilter(key_id=own)))
         found.append(Figure(what, "≤ 100 ms", f"{seconds * 1e3:,.1f} ms", seconds <= 0.1))
     return found
 

@@ -1,6 +1,7 @@
 """Searches and sums of many records use indexes: asserted by the databases' plans, not by time."""
 
 from collections.abc import Callable
+from functools import partial
 import time
 from typing import Any
 
@@ -71,7 +72,7 @@ async def test_search_of_each_filter_follows_an_index_in_the_order_of_the_page(
     await store.flush()
     found = RecordFilter(start=None if start is None else time.time() - start, **wanted)
     for cursor in (None, (time.time(), 5)):
-        plan = await plan_of(store, lambda connection, before=cursor: record_search.page(connection, found, before, 51))
+        plan = await plan_of(store, partial(record_search.page, wanted=found, before=cursor, limit=51))
         assert not reads_all(plan), plan
         assert "USE TEMP B-TREE FOR ORDER BY" not in plan, plan
 
