@@ -4,7 +4,6 @@ import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 import json
 from typing import Any
 
@@ -16,7 +15,6 @@ from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.record import Capability
 from zeroconf_ai.server import response_writer
 
-from ...support.fakes import upstream
 from ...support.fakes.upstream import StubBackend
 from ...support.server import KEY, Served, served
 
@@ -260,23 +258,6 @@ async def test_ollama_stream_without_output_is_kept_alive(monkeypatch: pytest.Mo
     assert "".join(part.message.content or "" for part in parts) == "Hello"
 
 
-async def test_ollama_models_equal_the_models_list() -> None:
-    async with asked(context_window=8192, capabilities=frozenset({Capability.COMPLETION, Capability.TOOLS})) as (
-        client,
-        _,
-        gateway,
-    ):
-        listed = await client.list()
-        _, models, _ = await gateway.get("models")
-        shown = await client.show("test-model")
-    assert [model.model for model in listed.models] == [model["id"] for model in models["data"]]
-    assert all(model.digest and model.modified_at for model in listed.models)
-    assert shown.capabilities == ["completion", "tools"]
-    assert shown.modelinfo is not None
-    architecture = shown.modelinfo["general.architecture"]
-    assert shown.modelinfo[f"{architecture}.context_length"] == 8192
-
-
 async def test_ollama_version_is_reported() -> None:
     async with asked() as (_, _, gateway):
         status, body, _ = await gateway.get("/api/version")
@@ -338,106 +319,6 @@ async def test_ollama_invalid_parameter_is_named(path: str, body: dict[str, Any]
     assert status == 400
     assert named in answer["error"]
     assert not backend.sent
-
-
-@asynccontextmanager
-async def embedder(**options: Any) -> AsyncIterator[tuple[ollama.AsyncClient, StubBackend, Served]]:
-    """Ollama's client of a gateway over a backend with an embedding model."""
-    backend = StubBackend("one", models=[ModelInfo("nomic", capabilities=frozenset({Capability.EMBEDDINGS}))])
-    async with served(backend, **options) as gateway:
-        client = ollama.AsyncClient(host=f"http://127.0.0.1:{gateway.port}")
-        try:
-            yield client, backend, gateway
-        finally:
-            await client._client.aclose()
-
-
-async def test_ollama_embed_and_embeddings_return_vectors() -> None:
-    async with embedder() as (client, backend, _):
-        several = await client.embed("nomic", ["one"], dimensions=8, keep_alive="5m", truncate=True, options={"num_ctx": 512})
-        one = await client.embed("nomic", "one")
-        legacy = await client.embeddings("nomic", "one")
-        nothing = await client.embed("nomic", [])
-        nothing_legacy = await client.embeddings("nomic")
-    assert (several.embeddings, one.embeddings, legacy.embedding) == ([[0.5]], [[0.5]], [0.5])
-    assert (several.model, several.prompt_eval_count) == ("nomic", 3)
-    assert several.total_duration is not None
-    assert (nothing.embeddings, nothing_legacy.embedding) == ([], [])
-    assert [dict(request.body) for request in backend.sent] == [
-        {"model": "nomic", "input": ["one"], "dimensions": 8, "keep_alive": "5m"},
-        {"model": "nomic", "input": "one"},
-        {"model": "nomic", "input": "one"},
-    ]
-
-
-async def test_ollama_embed_reads_vectors_in_base64_and_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    listed = [{"index": 1, "embedding": [1.0]}, {"index": 0, "embedding": "AAAAPw=="}]
-    monkeypatch.setattr(upstream, "EMBEDDINGS", {"object": "list", "data": listed})
-    async with embedder() as (client, _, _):
-        assert (await client.embed("nomic", ["one", "two"])).embeddings == [[0.5], [1.0]]
-
-
-@pytest.mark.parametrize("vector", [None, "!", "AAAA", ["x"], {}, 7])
-async def test_ollama_embed_unreadable_vector_is_the_providers_failure(monkeypatch: pytest.MonkeyPatch, vector: Any) -> None:
-    monkeypatch.setattr(upstream, "EMBEDDINGS", {"object": "list", "data": [{"index": 0, "embedding": vector}]})
-    async with embedder() as (client, _, _):
-        with pytest.raises(ollama.ResponseError, match="cannot be read") as failed:
-            await client.embed("nomic", "one")
-    assert failed.value.status_code == 502
-
-
-async def test_ollama_running_models_are_the_loaded_ones() -> None:
-    models = [ModelInfo("warm", context_window=8192, warm=True), ModelInfo("cold", warm=False), ModelInfo("unknown")]
-    async with served(StubBackend("one", models=models)) as gateway:
-        client = ollama.AsyncClient(host=f"http://127.0.0.1:{gateway.port}")
-        (loaded,) = (await client.ps()).models
-        await client._client.aclose()
-    assert (loaded.name, loaded.model, loaded.context_length) == ("warm", "warm", 8192)
-    assert loaded.expires_at is not None
-    assert loaded.expires_at > datetime.now(UTC)
-    assert loaded.digest
-    assert loaded.details is not None
-
-
-@pytest.mark.parametrize("name", ["test-model", "test-model:latest", "one/test-model", "TEST-model", "fast"])
-async def test_ollama_pull_of_a_served_model_succeeds(name: str) -> None:
-    async with asked() as (client, _, gateway):
-        assert (await client.pull(name)).status == "success"
-        assert [step.status async for step in await client.pull(name, stream=True)] == ["pulling manifest", "success"]
-        status, body, _ = await gateway.ask("POST", "/api/pull", json={"name": name, "stream": False})
-    assert (status, body) == (200, {"status": "success"})
-
-
-async def test_ollama_pull_of_another_model_is_an_error() -> None:
-    async with asked() as (client, _, _):
-        for pulling in (client.pull("other"), consume(client)):
-            with pytest.raises(ollama.ResponseError, match=r"not known here.*cannot download") as failed:
-                await pulling
-            assert failed.value.status_code == 404
-
-
-async def consume(client: ollama.AsyncClient) -> None:
-    async for _ in await client.pull("other", stream=True):
-        pass
-
-
-async def test_ollama_management_of_models_is_refused_clearly() -> None:
-    async with asked() as (client, _, gateway):
-        tries = {
-            "create models": client.create("x", from_="test-model"),
-            "copy models": client.copy("test-model", "x"),
-            "delete models": client.delete("test-model"),
-            "upload models": client.push("test-model"),
-        }
-        for verb, attempt in tries.items():
-            with pytest.raises(ollama.ResponseError, match=f"cannot {verb}"):
-                await attempt
-        for method in ("HEAD", "POST"):
-            status, _, _ = await gateway.ask(method, "/api/blobs/sha256:00")
-            assert status == 404
-        for path in ("/api", "/api/", "/api/me", "/api/web_search", "/api/chat/x"):
-            status, body, _ = await gateway.ask("POST", path, json={})
-            assert (status, list(body), path in body["error"]) == (404, ["error"], True)
 
 
 async def test_ollama_raw_prompt_and_suffix_are_text_completions() -> None:
