@@ -1,7 +1,7 @@
 import { expect, it, vi } from "vitest";
 import "../src/page.js";
 import { PageError } from "../src/api/page-api.js";
-import { fakeApi, finding, live, show } from "./fake-api.js";
+import { fakeApi, finding, live, member, show } from "./fake-api.js";
 
 it("the home-only switch is set, and goes back with a sentence if the home refuses", async () => {
   const setHomeOnly = vi.fn((): Promise<void> => Promise.resolve());
@@ -24,4 +24,16 @@ it("the home-only switch is set, and goes back with a sentence if the home refus
     expect(overview.renderRoot.querySelector("[role=alert]")?.textContent).toBe("The file says so."),
   );
   expect(input.checked).toBe(true);
+});
+
+it("a provider outside is said to be unused while home only is on", async () => {
+  const members = [member({ id: "cloud", local: false }), member({ id: "attic", local: true })];
+  const providers = await show("zai-providers", { api: fakeApi({}), live: live({ members, home_only: true }) });
+  const told = [...providers.renderRoot.querySelectorAll("li")].map((one) =>
+    one.textContent.includes("providers.outside"),
+  );
+  expect(told.sort()).toEqual([false, true]);
+  Object.assign(providers, { live: live({ members }) });
+  await providers.updateComplete;
+  expect(providers.renderRoot.textContent).not.toContain("providers.outside");
 });

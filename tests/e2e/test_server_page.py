@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+import json
 from pathlib import Path
 import subprocess
 from typing import Any
@@ -15,6 +16,7 @@ from devhome.browser import open_browser
 from devhome.namespaces import Lan
 from tests.support.command import COMMAND, environment, serving
 
+from .conftest import StartProvider
 from .test_page import ACCESSIBLE, AXE, HOSTILE
 
 MODEL = "demo-rules"
@@ -206,3 +208,27 @@ async def test_server_page_of_one_shared_key_shows_load_only(lan: Lan, tmp_path:
             await page.get_by_role("status").get_by_text("Providers ready: 1; nothing waits").wait_for()
             await show_tab(page, "Providers")
             await page.get_by_text(MODEL, exact=True).first.wait_for()
+
+
+async def test_server_page_discovers_says_why_and_keeps_requests_at_home(site: Site, start_provider: StartProvider) -> None:
+    await start_provider("loft", name="Loft <b>AI</b>")
+    async with browser(site.url, width=360) as page:
+        await log_in(page, site.key)
+        await show_tab(page, "Providers")
+        discovered = page.get_by_role("region", name="Discovered")
+        found = discovered.get_by_role("listitem").filter(has_text="Loft <b>AI</b>")
+        while not await found.count():  # a scan ends after two seconds
+            again = discovered.get_by_role("button", name="Search again")
+            await again.click(timeout=60_000)
+            await again.wait_for(timeout=60_000)
+        await found.get_by_text("--upstream zeroconfai=http://").wait_for()
+        assert await page.get_by_role("button", name="Add AI").count() == 0
+        await page.get_by_role("button", name="Check the network").click()
+        await page.get_by_text("Multicast works here").wait_for(timeout=60_000)
+        assert await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+        await show_tab(page, "Overview")
+        await page.get_by_role("switch", name="Home only").check()
+        await page.get_by_text("No request leaves the home").wait_for()
+        assert json.loads((site.state / "zeroconf-ai" / "home-only.json").read_text()) != []
+        await page.get_by_role("switch", name="Home only").uncheck()
+        await page.get_by_text("Turn on to keep every request").wait_for()

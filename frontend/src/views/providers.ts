@@ -109,6 +109,7 @@ export class Providers extends View {
         </div>
         ${this.api.can.arrange ? this.arrows(member, index, members) : nothing}
       </div>
+      ${this.live?.home_only && !member.local ? html`<p class="quiet">${texts("providers.outside")}</p>` : nothing}
       ${member.reason ? html`<p class="error">${member.reason}</p>` : nothing}
       <div class="row around">
         <span>
