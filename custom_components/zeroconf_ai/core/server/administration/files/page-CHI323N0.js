@@ -1830,6 +1830,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
         </div>
         ${this.api.can.arrange?this.arrows(e,t,n):y}
       </div>
+      ${this.live?.home_only&&!e.local?_`<p class="quiet">${r(`providers.outside`)}</p>`:y}
       ${e.reason?_`<p class="error">${e.reason}</p>`:y}
       <div class="row around">
         <span>
