@@ -189,6 +189,9 @@ async def test_chat_is_accessible_and_as_wide_as_the_window(site: GatewayHome, w
         await answered(page, "Two lamps are on")
         await check("answer")
         if width == 1280:
+            await page.get_by_role("searchbox", name="Search conversations").fill("lamp")
+            await expect(page.locator("zai-chat-list li").filter(has_text="Bold")).to_have_count(0)
+            await page.get_by_role("textbox", name="Message").focus()
             await screenshot(page, IMAGES / "page-chat.png")
 
 
