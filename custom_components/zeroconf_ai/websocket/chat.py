@@ -12,8 +12,8 @@ from homeassistant.helpers import config_validation as cv
 
 from ..core.accounting.conversations.conversation import Owner
 from ..core.admin.chat.answer import Event
-from ..core.admin.chat.chats import Person
 from ..core.admin.chat.messages import TEXT_LIMIT, Choice
+from ..core.admin.chat.runs import Person
 from ..core.engine import Caller, Source
 from ..core.protocol.errors import PermissionDeniedError
 from ..core.server.access.guard import BLOCKED

@@ -14,8 +14,9 @@ from tests.support.waiting import until
 from zeroconf_ai.accounting.conversations.conversation import Owner
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.admin.chat.answerer import EngineAnswerer
-from zeroconf_ai.admin.chat.chats import Chats, Person
+from zeroconf_ai.admin.chat.chats import Chats
 from zeroconf_ai.admin.chat.messages import Choice
+from zeroconf_ai.admin.chat.runs import Person
 from zeroconf_ai.admin.images import HomeImages
 from zeroconf_ai.engine import Caller, Engine, Source
 from zeroconf_ai.routing.accounting import Accounting

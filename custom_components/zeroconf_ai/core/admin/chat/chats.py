@@ -3,7 +3,6 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 import logging
 from secrets import token_hex
 import time
@@ -12,8 +11,7 @@ from typing import Any, cast
 from ...accounting.conversations.conversation import Message, Owner, Role
 from ...accounting.conversations.conversation_store import ConversationStore
 from ...accounting.storage.database import DatabaseError
-from ...accounting.usage.generation import Generation
-from ...engine import Caller, Engine
+from ...engine import Engine
 from ...protocol.errors import ApiError, InvalidRequestError, NotFoundError, RateLimitError
 from ...protocol.values import clean, encodable
 from ...routing.accounting import Accounting
@@ -25,6 +23,7 @@ from .details import RequestWatch, details_of
 from .history import history_of
 from .messages import TEXT_LIMIT, Choice, ConversationData, Details, MessageData
 from .providers import providers_of
+from .runs import Follower, Person, Publish, Run, Starting
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -39,46 +38,6 @@ _REMEMBERED = 1000
 """People whose last choice is kept in memory; that of others is read from their newest conversation."""
 _OPEN_SECONDS = 5.0
 """How long a closing home waits for answers to be stored."""
-
-type Publish = Callable[[Event], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Who chats. `owner` is whose conversations; `caller` is whose limits and budgets apply."""
-
-    owner: Owner
-    caller: Caller
-    language: str | None = None
-
-
-@dataclass(slots=True, eq=False)
-class _Run:
-    """An answer that is being written."""
-
-    person: Person
-    conversation_id: str
-    answer: LiveAnswer
-    former: tuple[str, str] | None
-    """Id and name of the provider that answered before."""
-    records: list[Generation] = field(default_factory=list)
-    notice: MessageData | None = None
-    task: asyncio.Task[None] | None = None
-    writing: bool = True
-    """False: the answer has ended, and is being stored."""
-    deleted: bool = False
-    """Whether the conversation was deleted."""
-
-
-@dataclass(slots=True, eq=False)
-class _Follower:
-    """A page that shows a conversation."""
-
-    owner: Owner
-    conversation_id: str | None
-    send: Publish
-    ready: bool = False
-    feed: LiveFeed[Event] | None = None
 
 
 class Chats:
@@ -97,9 +56,9 @@ class Chats:
         self._answerer = answerer
         self._images = images
         self._watch = RequestWatch()
-        self._runs: dict[str, _Run] = {}
+        self._runs: dict[str, Run] = {}
         self._starting: set[str] = set()
-        self._followers: list[_Follower] = []
+        self._followers: list[Follower] = []
         self._choices: OrderedDict[Owner, Choice] = OrderedDict()
         self._revisions: dict[Owner, int] = {}
         self._version = 0
@@ -227,7 +186,7 @@ class Chats:
         `message` adds or replaces a message, `delta` adds text to one, and `tools`, `reached` and `text` change one. `deleted`
         comes for a conversation that does not exist, or does not exist any more.
         """
-        follower = _Follower(owner, conversation_id, send)
+        follower = Follower(owner, conversation_id, send)
         choice = await self._choice(owner)
         self._followers.append(follower)
         try:
@@ -292,14 +251,14 @@ class Chats:
         images = self._images()
         return images is not None and message_id is not None and await images.count(owner, conversation_id, message_id) > 0
 
-    def _begin(self, person: Person, conversation_id: str) -> _Starting:
+    def _begin(self, person: Person, conversation_id: str) -> Starting:
         """Hold the conversation until its answer runs. Raises an ApiError if another one runs, or too many do."""
         if conversation_id in self._runs or conversation_id in self._starting:
             raise InvalidRequestError("An answer is being written. Wait for its end, or stop it.", code="answer_running")
         if sum(run.person.owner == person.owner for run in self._runs.values()) >= RUNS:
             message = f"{RUNS} answers are being written for you. Wait for the end of one."
             raise RateLimitError(message, code="too_many_answers", retry_after=5.0)
-        return _Starting(self._starting, conversation_id)
+        return Starting(self._starting, conversation_id)
 
     async def _answer(self, person: Person, conversation_id: str, choice: Choice) -> None:
         """Begin to answer the newest message."""
@@ -307,7 +266,7 @@ class Chats:
         former = next((_provider(message) for message in reversed(messages) if message.details.get("backend_id")), None)
         publish = self._publisher(person.owner, conversation_id)
         answer = LiveAnswer(f"msg_{token_hex(12)}", time.time(), publish)
-        run = self._runs[conversation_id] = _Run(person, conversation_id, answer, former)
+        run = self._runs[conversation_id] = Run(person, conversation_id, answer, former)
 
         def new_request_id() -> str:
             request_id = f"gen_{token_hex(16)}"
@@ -321,7 +280,7 @@ class Chats:
         # Eager: a task that is cancelled before it begins would not store its answer.
         run.task = asyncio.create_task(self._run(run, turn), name=f"zeroconf_ai chat {conversation_id}", eager_start=True)
 
-    async def _run(self, run: _Run, turn: Turn) -> None:
+    async def _run(self, run: Run, turn: Turn) -> None:
         """Write the answer to its end, and store it."""
         found: Details = {"outcome": "ok"}
         try:
@@ -356,7 +315,7 @@ class Chats:
                 self._add(owner, run.conversation_id, message)
             self._changed(owner)
 
-    async def _finish(self, run: _Run, message: MessageData) -> None:
+    async def _finish(self, run: Run, message: MessageData) -> None:
         """Store the answer, after the notice of another provider."""
         if run.deleted:
             return
@@ -371,7 +330,7 @@ class Chats:
                 details=one["details"],
             )
 
-    def _note_switch(self, run: _Run) -> None:
+    def _note_switch(self, run: Run) -> None:
         """Say in the conversation that another provider answers than before."""
         answer = run.answer
         if run.former is None or run.former[0] == answer.backend_id or run.notice is not None:
@@ -387,7 +346,7 @@ class Chats:
         }
         self._publish(run.person.owner, run.conversation_id, {"type": "message", "message": run.notice, "before": answer.id})
 
-    def _cancel(self, run: _Run) -> None:
+    def _cancel(self, run: Run) -> None:
         if run.task is not None and run.writing:
             run.task.cancel()
 
@@ -448,21 +407,6 @@ class Chats:
                 if message.role is Role.USER and isinstance(choice := message.details.get("choice"), dict):
                     return Choice.of(choice)
         return Choice()
-
-
-class _Starting:
-    """Holds a conversation inside a block, so that two messages do not start two answers."""
-
-    def __init__(self, starting: set[str], conversation_id: str) -> None:
-        starting.add(conversation_id)
-        self._starting = starting
-        self._conversation_id = conversation_id
-
-    def __enter__(self) -> None:
-        """Held since it was made."""
-
-    def __exit__(self, *_: object) -> None:
-        self._starting.discard(self._conversation_id)
 
 
 def _provider(message: Message) -> tuple[str, str]:

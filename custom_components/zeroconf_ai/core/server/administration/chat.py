@@ -9,8 +9,9 @@ from aiohttp import web
 from ...accounting.conversations.conversation import Owner
 from ...accounting.store import AccountingStore
 from ...admin.chat.answerer import EngineAnswerer
-from ...admin.chat.chats import Chats, Person
+from ...admin.chat.chats import Chats
 from ...admin.chat.messages import TEXT_LIMIT, Choice
+from ...admin.chat.runs import Person
 from ...admin.images import HomeImages
 from ...engine import Caller, Engine, Source
 from ...protocol.errors import InvalidRequestError, NotFoundError
