@@ -1,5 +1,6 @@
 import { LitElement } from "lit";
 import { expect, it, vi } from "vitest";
+import type { Currency, RecordsApi } from "../src/api/records.js";
 import type { AlertChoice, AlertSettings, AlertsApi } from "../src/api/alerts.js";
 import type { PageApi } from "../src/api/page-api.js";
 import type { RoutingApi } from "../src/api/routing.js";
@@ -31,7 +32,9 @@ async function show(answers: Partial<PageApi>): Promise<LitElement> {
   const element = document.createElement("zai-budgets");
   const callers = { keys: [{ id: "k1", name: "Tablet" }], users: [{ id: "u1", name: "Ada" }] };
   const routing = { callers: () => Promise.resolve(callers) } as Partial<RoutingApi> as RoutingApi;
-  const api = fakeApi({ routing, alerts: null, budgets: () => Promise.resolve([budget()]), ...answers });
+  const currency: Currency = { currency: "EUR", rates: {}, one_to_one: ["USD"], missing: [] };
+  const records = { currency: () => Promise.resolve(currency) } as RecordsApi;
+  const api = fakeApi({ routing, records, alerts: null, budgets: () => Promise.resolve([budget()]), ...answers });
   const state = live({ members: [member({ id: "b1", name: "Attic" })] });
   document.body.append(Object.assign(element, { texts, language: "en", api, live: state }));
   if (!(element instanceof LitElement)) throw new Error("zai-budgets is not defined");
@@ -182,4 +185,10 @@ it("a test alert says of each way whether it was delivered", async () => {
   await vi.waitFor(() => expect(root.textContent).toContain("alerts.delivered notify.family"));
   expect(root.textContent).toContain(`alerts.failed notify.phone ${HOSTILE}`);
   expect(root.querySelector("img")).toBeNull();
+});
+
+it("the form shows the currency of the amount, and which costs count one to one in it", async () => {
+  const view = await show({});
+  expect(view.renderRoot.textContent).toContain("budgets.amount_in EUR");
+  expect(view.renderRoot.textContent).toContain("usage.one_to_one USD EUR");
 });

@@ -4,10 +4,10 @@ import type { Budget } from "../api/types.js";
 import type { Texts } from "../texts.js";
 import { field } from "./view.js";
 
-/** Amount, action and thresholds of a budget, for a form. */
-export function budgetFields(texts: Texts, known?: Budget): TemplateResult {
+/** Amount, action and thresholds of a budget, for a form. `currency`: that of the amount; "" while it is not known. */
+export function budgetFields(texts: Texts, currency: string, known?: Budget): TemplateResult {
   return html`<label
-      >${texts("budgets.amount")}
+      >${currency ? texts("budgets.amount_in", { currency }) : texts("budgets.amount")}
       <input name="amount" type="number" min="0" max="1000000000" step="any" required value=${known?.amount ?? ""} />
     </label>
     <label

@@ -1,6 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { customElement, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
+import type { Currency } from "../api/records.js";
 import type { Callers, Named } from "../api/routing.js";
 import type { Budget, Period } from "../api/types.js";
 import { bar } from "../bar.js";
@@ -17,6 +18,7 @@ const SCOPES = ["household", "user", "key", "backend"] as const;
 export class Budgets extends View {
   @state() private budgets: Budget[] | null = null;
   @state() private callers: Callers = { keys: [], users: [] };
+  @state() private currency: Currency | null = null;
   @state() private scope: Budget["scope"] = "household";
   /** The id of the budget that is changed, and what is asked about it. */
   @state() private open: { id: string; what: "change" | "reset" | "remove" } | null = null;
@@ -26,7 +28,11 @@ export class Budgets extends View {
   }
 
   private async load(): Promise<void> {
-    [this.budgets, this.callers] = await Promise.all([this.api.budgets(), this.api.routing.callers()]);
+    [this.budgets, this.callers, this.currency] = await Promise.all([
+      this.api.budgets(),
+      this.api.routing.callers(),
+      this.api.records.currency(),
+    ]);
   }
 
   protected override render(): TemplateResult {
@@ -38,12 +44,22 @@ export class Budgets extends View {
       (budget) => budget.budget_id,
       (budget) => this.budget(budget),
     )}
-    ${this.newBudget()}
+    ${this.oneToOne()} ${this.newBudget()}
     ${
       this.api.alerts
         ? html`<zai-alerts-card .api=${this.api} .texts=${texts} .language=${this.language}></zai-alerts-card>`
         : nothing
     }`;
+  }
+
+  /** Which costs are not converted to the currency of budgets. */
+  private oneToOne(): TemplateResult | typeof nothing {
+    const { currency, texts } = this;
+    if (currency === null) return nothing;
+    const { currency: budgets, one_to_one, missing } = currency;
+    const note = (key: string, names: string[]): TemplateResult | typeof nothing =>
+      names.length ? card(texts(key, { currencies: names.join(", "), currency: budgets })) : nothing;
+    return html`${note("usage.one_to_one", one_to_one)}${note("usage.no_rate", missing)}`;
   }
 
   private newBudget(): TemplateResult {
@@ -72,7 +88,7 @@ export class Budgets extends View {
             )}
           </select>
         </label>
-        ${budgetFields(texts)}
+        ${budgetFields(texts, this.currency?.currency ?? "")}
         ${button(texts("budgets.save"), { kind: "main", disabled: this.busy || subjects?.length === 0 })}
       </form>`,
       texts("budgets.new"),
@@ -148,8 +164,8 @@ export class Budgets extends View {
 
   private changing(budget: Budget): TemplateResult {
     return html`<form class="row end above" @submit=${(event: SubmitEvent) => this.change(event, budget)}>
-      ${budgetFields(this.texts, budget)} ${button(this.texts("budgets.save"), { kind: "main", disabled: this.busy })}
-      ${this.cancel()}
+      ${budgetFields(this.texts, budget.currency, budget)}
+      ${button(this.texts("budgets.save"), { kind: "main", disabled: this.busy })} ${this.cancel()}
     </form>`;
   }
 
