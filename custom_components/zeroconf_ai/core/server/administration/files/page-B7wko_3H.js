@@ -398,14 +398,14 @@ var e=globalThis,t=e.ShadowRoot&&(e.ShadyCSS===void 0||e.ShadyCSS.nativeShadow)&
     </div>`}results(){let{texts:e}=this;return _`<div role="status">
       ${this.saved?_`<p>${e(`alerts.saved`)}</p>`:y}
       ${this.deliveries.map(({sender:t,error:n})=>n===null?_`<p>${e(`alerts.delivered`,{sender:t})}</p>`:_`<p class="error">${e(`alerts.failed`,{sender:t,error:n})}</p>`)}
-    </div>`}save(e){e.preventDefault();let t=e.target,n=new FormData(t),r=e=>n.getAll(e).filter(e=>typeof e==`string`),i=F(n,`webhook_url`),a={notify_entities:r(`notify_entities`),notify_actions:r(`notify_actions`),alert_kinds:r(`alert_kinds`),alert_from:Number(F(n,`alert_from`)),key_factor:Number(F(n,`key_factor`)),...i||F(n,`no_webhook`)?{webhook_url:i}:{}};this.deliveries=[],this.run(async()=>{await this.api.alerts?.change(a),await this.load(),this.saved=!0,await this.updateComplete,t.reset()})}test(){return this.deliveries=[],this.run(async()=>{this.deliveries=await this.api.alerts?.test()??[]})}};N([C()],Bt.prototype,`settings`,void 0),N([C()],Bt.prototype,`saved`,void 0),N([C()],Bt.prototype,`deliveries`,void 0),Bt=N([x(`zai-alerts-card`)],Bt);function Vt(e,t){return _`<label
-      >${e(`budgets.amount`)}
-      <input name="amount" type="number" min="0" max="1000000000" step="any" required value=${t?.amount??``} />
+    </div>`}save(e){e.preventDefault();let t=e.target,n=new FormData(t),r=e=>n.getAll(e).filter(e=>typeof e==`string`),i=F(n,`webhook_url`),a={notify_entities:r(`notify_entities`),notify_actions:r(`notify_actions`),alert_kinds:r(`alert_kinds`),alert_from:Number(F(n,`alert_from`)),key_factor:Number(F(n,`key_factor`)),...i||F(n,`no_webhook`)?{webhook_url:i}:{}};this.deliveries=[],this.run(async()=>{await this.api.alerts?.change(a),await this.load(),this.saved=!0,await this.updateComplete,t.reset()})}test(){return this.deliveries=[],this.run(async()=>{this.deliveries=await this.api.alerts?.test()??[]})}};N([C()],Bt.prototype,`settings`,void 0),N([C()],Bt.prototype,`saved`,void 0),N([C()],Bt.prototype,`deliveries`,void 0),Bt=N([x(`zai-alerts-card`)],Bt);function Vt(e,t,n){return _`<label
+      >${t?e(`budgets.amount_in`,{currency:t}):e(`budgets.amount`)}
+      <input name="amount" type="number" min="0" max="1000000000" step="any" required value=${n?.amount??``} />
     </label>
     <label
       >${e(`budgets.then`)}
       <select name="action">
-        ${[`free_only`,`refuse`].map(n=>_`<option value=${n} ?selected=${t?.action===n}>${e(`budgets.${n}`)}</option>`)}
+        ${[`free_only`,`refuse`].map(t=>_`<option value=${t} ?selected=${n?.action===t}>${e(`budgets.${t}`)}</option>`)}
       </select>
     </label>
     <label
@@ -415,12 +415,12 @@ var e=globalThis,t=e.ShadowRoot&&(e.ShadyCSS===void 0||e.ShadyCSS.nativeShadow)&
         inputmode="numeric"
         autocomplete="off"
         placeholder=${e(`budgets.thresholds_hint`)}
-        value=${(t?.thresholds??[80,100]).join(`, `)}
+        value=${(n?.thresholds??[80,100]).join(`, `)}
       />
-    </label>`}function Ht(e){let t=F(e,`thresholds`).split(/[\s,;%]+/).filter(e=>e!==``),n=[...new Set(t.map(Number))].sort((e,t)=>e-t);return n.length>10||!n.every(e=>Number.isInteger(e)&&e>=1&&e<=100)?null:{amount:Number(F(e,`amount`)),action:F(e,`action`),thresholds:n}}var Ut=[`household`,`user`,`key`,`backend`],Wt=class extends P{constructor(...e){super(...e),this.budgets=null,this.callers={keys:[],users:[]},this.scope=`household`,this.open=null}firstUpdated(){this.run(()=>this.load())}async load(){[this.budgets,this.callers]=await Promise.all([this.api.budgets(),this.api.routing.callers()])}render(){let{texts:e,budgets:t}=this;return t===null?this.error?_`${this.errorLine()}`:yt(e(`common.loading`)):_`${this.errorLine()} ${t.length===0?E(e(`budgets.empty`)):y}
+    </label>`}function Ht(e){let t=F(e,`thresholds`).split(/[\s,;%]+/).filter(e=>e!==``),n=[...new Set(t.map(Number))].sort((e,t)=>e-t);return n.length>10||!n.every(e=>Number.isInteger(e)&&e>=1&&e<=100)?null:{amount:Number(F(e,`amount`)),action:F(e,`action`),thresholds:n}}var Ut=[`household`,`user`,`key`,`backend`],Wt=class extends P{constructor(...e){super(...e),this.budgets=null,this.callers={keys:[],users:[]},this.currency=null,this.scope=`household`,this.open=null}firstUpdated(){this.run(()=>this.load())}async load(){[this.budgets,this.callers,this.currency]=await Promise.all([this.api.budgets(),this.api.routing.callers(),this.api.records.currency()])}render(){let{texts:e,budgets:t}=this;return t===null?this.error?_`${this.errorLine()}`:yt(e(`common.loading`)):_`${this.errorLine()} ${t.length===0?E(e(`budgets.empty`)):y}
     ${O(t,e=>e.budget_id,e=>this.budget(e))}
-    ${this.newBudget()}
-    ${this.api.alerts?_`<zai-alerts-card .api=${this.api} .texts=${e} .language=${this.language}></zai-alerts-card>`:y}`}newBudget(){let{texts:e}=this,t=this.subjects();return E(_`<form class="row end" @submit=${e=>this.create(e)}>
+    ${this.oneToOne()} ${this.newBudget()}
+    ${this.api.alerts?_`<zai-alerts-card .api=${this.api} .texts=${e} .language=${this.language}></zai-alerts-card>`:y}`}oneToOne(){let{currency:e,texts:t}=this;if(e===null)return y;let{currency:n,one_to_one:r,missing:i}=e,a=(e,r)=>r.length?E(t(e,{currencies:r.join(`, `),currency:n})):y;return _`${a(`usage.one_to_one`,r)}${a(`usage.no_rate`,i)}`}newBudget(){let{texts:e}=this,t=this.subjects();return E(_`<form class="row end" @submit=${e=>this.create(e)}>
         <label
           >${e(`budgets.for`)}
           <select
@@ -437,7 +437,7 @@ var e=globalThis,t=e.ShadowRoot&&(e.ShadyCSS===void 0||e.ShadyCSS.nativeShadow)&
             ${[`month`,`week`,`day`].map(t=>_`<option value=${t}>${e(`common.${t}`)}</option>`)}
           </select>
         </label>
-        ${Vt(e)}
+        ${Vt(e,this.currency?.currency??``)}
         ${T(e(`budgets.save`),{kind:`main`,disabled:this.busy||t?.length===0})}
       </form>`,e(`budgets.new`))}subject(e){let{texts:t}=this;return e.length===0?_`<span class="quiet">${t(`budgets.nobody`)}</span>`:_`<label
       >${t(`budgets.${this.scope}`)}
@@ -463,13 +463,13 @@ var e=globalThis,t=e.ShadowRoot&&(e.ShadyCSS===void 0||e.ShadyCSS.nativeShadow)&
       ${T(this.texts(`budgets.reset`),{disabled:this.busy,name:n(`reset`),press:t(`reset`)})}
       ${T(this.texts(`budgets.remove`),{kind:`danger`,disabled:this.busy,name:n(`remove`),press:t(`remove`)})}
     </div>`}changing(e){return _`<form class="row end above" @submit=${t=>this.change(t,e)}>
-      ${Vt(this.texts,e)} ${T(this.texts(`budgets.save`),{kind:`main`,disabled:this.busy})}
-      ${this.cancel()}
+      ${Vt(this.texts,e.currency,e)}
+      ${T(this.texts(`budgets.save`),{kind:`main`,disabled:this.busy})} ${this.cancel()}
     </form>`}sure(e,t){let{texts:n,api:r}=this,i=()=>t===`reset`?r.resetBudget(e):r.removeBudget(e);return _`<div class="row above" role="alert">
       ${n(`budgets.${t}_sure`,{name:e.owner})}
       ${T(n(`budgets.${t}`),{kind:`danger`,disabled:this.busy,press:()=>this.save(i)})}
       ${this.cancel()}
-    </div>`}cancel(){return T(this.texts(`common.cancel`),{press:()=>this.open=null})}create(e){e.preventDefault();let t=e.target,n=new FormData(t),r=this.read(n);if(r===null)return;let i={scope:this.scope,subject:F(n,`subject`),period:F(n,`period`),...r};this.save(async()=>{await this.api.setBudget(i),t.reset(),this.scope=`household`})}change(e,t){e.preventDefault();let n=this.read(new FormData(e.target));n!==null&&this.save(()=>this.api.setBudget({...t,...n}))}read(e){let t=Ht(e);return this.error=t===null?this.texts(`budgets.thresholds_invalid`):``,t}save(e){return this.run(async()=>{await e(),this.open=null,await this.load()})}};N([C()],Wt.prototype,`budgets`,void 0),N([C()],Wt.prototype,`callers`,void 0),N([C()],Wt.prototype,`scope`,void 0),N([C()],Wt.prototype,`open`,void 0),Wt=N([x(`zai-budgets`)],Wt);var Gt=0xa00000,Kt=[`image/png`,`image/jpeg`,`image/gif`,`image/webp`],qt=144;async function Jt(e){if(!Kt.includes(e.type)||e.size>Gt)return null;try{let t=await createImageBitmap(e);return{file:e,width:t.width,height:t.height,bitmap:t}}catch{return null}}var Yt=wt(class extends Tt{render(e){return this.last=e,v}update(e,[t]){if(t===this.last)return v;let n=e.element,r=Math.min(1,qt/Math.max(t.width,t.height));return n.width=Math.max(1,Math.round(t.width*r)),n.height=Math.max(1,Math.round(t.height*r)),n.getContext(`2d`)?.drawImage(t.bitmap,0,0,n.width,n.height),this.render(t)}}),Xt=5,I=class extends b{constructor(...e){super(...e),this.running=!1,this.busy=!1,this.takesImages=!1,this.images=[],this.error=``,this.over=!1}static{this.styles=[D,o`
+    </div>`}cancel(){return T(this.texts(`common.cancel`),{press:()=>this.open=null})}create(e){e.preventDefault();let t=e.target,n=new FormData(t),r=this.read(n);if(r===null)return;let i={scope:this.scope,subject:F(n,`subject`),period:F(n,`period`),...r};this.save(async()=>{await this.api.setBudget(i),t.reset(),this.scope=`household`})}change(e,t){e.preventDefault();let n=this.read(new FormData(e.target));n!==null&&this.save(()=>this.api.setBudget({...t,...n}))}read(e){let t=Ht(e);return this.error=t===null?this.texts(`budgets.thresholds_invalid`):``,t}save(e){return this.run(async()=>{await e(),this.open=null,await this.load()})}};N([C()],Wt.prototype,`budgets`,void 0),N([C()],Wt.prototype,`callers`,void 0),N([C()],Wt.prototype,`currency`,void 0),N([C()],Wt.prototype,`scope`,void 0),N([C()],Wt.prototype,`open`,void 0),Wt=N([x(`zai-budgets`)],Wt);var Gt=0xa00000,Kt=[`image/png`,`image/jpeg`,`image/gif`,`image/webp`],qt=144;async function Jt(e){if(!Kt.includes(e.type)||e.size>Gt)return null;try{let t=await createImageBitmap(e);return{file:e,width:t.width,height:t.height,bitmap:t}}catch{return null}}var Yt=wt(class extends Tt{render(e){return this.last=e,v}update(e,[t]){if(t===this.last)return v;let n=e.element,r=Math.min(1,qt/Math.max(t.width,t.height));return n.width=Math.max(1,Math.round(t.width*r)),n.height=Math.max(1,Math.round(t.height*r)),n.getContext(`2d`)?.drawImage(t.bitmap,0,0,n.width,n.height),this.render(t)}}),Xt=5,I=class extends b{constructor(...e){super(...e),this.running=!1,this.busy=!1,this.takesImages=!1,this.images=[],this.error=``,this.over=!1}static{this.styles=[D,o`
       form {
         border: 1px solid var(--input-outlined-idle-border-color, var(--zai-quiet));
         border-radius: 12px;
