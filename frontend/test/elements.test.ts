@@ -1,6 +1,17 @@
 import { render, type TemplateResult } from "lit";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { HOME_ELEMENTS, alert, button, card, loading, menuButton, toggle, useHomeElements } from "../src/elements.js";
+import {
+  HOME_ELEMENTS,
+  alert,
+  button,
+  card,
+  homeForm,
+  loading,
+  markdown,
+  menuButton,
+  toggle,
+  useHomeElements,
+} from "../src/elements.js";
 
 /** What a template draws. */
 function drawn(template: TemplateResult | symbol): HTMLElement {
@@ -94,6 +105,35 @@ describe.each([
     const parent = drawn(loading("Loading…"));
     expect(words(parent)).toBe("Loading…");
     expect(parent.querySelector("ha-spinner") !== null).toBe(home);
+  });
+
+  it("markdown: is drawn by Home Assistant, and is text elsewhere", () => {
+    const parent = drawn(markdown("**Bold** <img src=x>"));
+    if (home) expect(part(parent, "ha-markdown")).toMatchObject({ content: "**Bold** <img src=x>" });
+    else expect(words(part(parent, "p"))).toBe("**Bold** <img src=x>");
+  });
+
+  it("form: has Home Assistant's selectors and tells of changes; others draw their own fields", () => {
+    const changed = vi.fn();
+    const form = homeForm({
+      hass: {},
+      schema: [],
+      values: { name: "Attic" },
+      errors: {},
+      label: () => "Name",
+      helper: () => "",
+      error: (error) => error,
+      localizeValue: (key) => key,
+      changed,
+    });
+    if (!home || !form) {
+      expect(form).toBeNull();
+      return;
+    }
+    const element = part(drawn(form), "ha-form");
+    expect(element).toMatchObject({ data: { name: "Attic" } });
+    element.dispatchEvent(new CustomEvent("value-changed", { detail: { value: { name: "Cellar" } } }));
+    expect(changed).toHaveBeenCalledWith({ name: "Cellar" });
   });
 
   it("menu button: opens the sidebar of a narrow window", () => {

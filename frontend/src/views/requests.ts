@@ -2,6 +2,7 @@ import { css, html, nothing, type CSSResultGroup, type PropertyValues, type Temp
 import { customElement, property, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import type { RequestFilter, RequestRecord } from "../api/types.js";
+import { button } from "../elements.js";
 import { amount, count, duration, moment } from "../format.js";
 import { KEPT_DAYS, noChoices, recordChoices, type Choice, type Choices } from "./record-choices.js";
 import "./request-detail.js";
@@ -105,7 +106,7 @@ export class Requests extends View {
             @change=${(event: Event) => this.pick("request_id", (event.target as HTMLInputElement).value.trim())}
           />
         </label>
-        <button @click=${() => this.load(this.filter)}>${texts("requests.refresh")}</button>
+        ${button(texts("requests.refresh"), { press: () => this.load(this.filter) })}
       </div>
       ${this.errorLine()}
       ${
@@ -154,18 +155,8 @@ export class Requests extends View {
         this.pages.length === 1 && this.next === null
           ? nothing
           : html`<p class="row">
-              <button
-                ?disabled=${this.busy || this.pages.length === 1}
-                @click=${() => this.load(this.filter, this.pages.slice(0, -1))}
-              >
-                ${texts("requests.newer")}
-              </button>
-              <button
-                ?disabled=${this.busy || this.next === null}
-                @click=${() => this.load(this.filter, [...this.pages, this.next])}
-              >
-                ${texts("requests.older")}
-              </button>
+              ${button(texts("requests.newer"), { disabled: this.busy || this.pages.length === 1, press: () => this.load(this.filter, this.pages.slice(0, -1)) })}
+              ${button(texts("requests.older"), { disabled: this.busy || this.next === null, press: () => this.load(this.filter, [...this.pages, this.next]) })}
             </p>`
       }
     </div>`;

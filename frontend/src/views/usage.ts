@@ -2,6 +2,7 @@ import { css, html, nothing, type CSSResultGroup, type PropertyValues, type Temp
 import { customElement, query, state } from "lit/decorators.js";
 import type { Currency } from "../api/records.js";
 import type { Money, UsageGroup, UsageReport, UsageRow } from "../api/types.js";
+import { button } from "../elements.js";
 import { count, isoDay, money } from "../format.js";
 import { csv, save } from "./usage-files.js";
 import { MEASURES, inOne, nameOf, sorted, tokens, type Measure, type Order, type Sort } from "./usage-rows.js";
@@ -66,8 +67,9 @@ export class Usage extends View {
         ${this.range === "custom" ? html`${this.date("usage.from", "start")}${this.date("usage.to", "end")}` : nothing}
         ${this.choice("usage.by", GROUPS, this.group, (group) => this.pick({ group }), "group_")}
         ${this.choice("usage.chart_of", MEASURES, this.measure, (measure) => (this.measure = measure), "measure_")}
-        <button ?disabled=${!this.table?.rows.length} @click=${() => this.save("csv")}>CSV</button>
-        <button ?disabled=${!this.table?.rows.length} @click=${() => this.save("json")}>JSON</button>
+        ${(["csv", "json"] as const).map((kind) =>
+          button(kind.toUpperCase(), { disabled: !this.table?.rows.length, press: () => this.save(kind) }),
+        )}
       </div>
       ${this.errorLine()}${this.exchange()}${this.report()}`;
   }
