@@ -1996,7 +1996,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
             @change=${e=>this.pick(`request_id`,e.target.value.trim())}
           />
         </label>
-        <button @click=${()=>this.load(this.filter)}>${e(`requests.refresh`)}</button>
+        ${T(e(`requests.refresh`),{press:()=>this.load(this.filter)})}
       </div>
       ${this.errorLine()}
       ${this.records.length===0?_`<div class="card quiet">${e(this.loaded?`requests.empty`:`common.loading`)}</div>`:this.list()}`}select(e,t,n){let r=this.filter[e]??``;return n.length===0?y:_`<label
@@ -2024,18 +2024,8 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
         </tbody>
       </table>
       ${this.pages.length===1&&this.next===null?y:_`<p class="row">
-              <button
-                ?disabled=${this.busy||this.pages.length===1}
-                @click=${()=>this.load(this.filter,this.pages.slice(0,-1))}
-              >
-                ${e(`requests.newer`)}
-              </button>
-              <button
-                ?disabled=${this.busy||this.next===null}
-                @click=${()=>this.load(this.filter,[...this.pages,this.next])}
-              >
-                ${e(`requests.older`)}
-              </button>
+              ${T(e(`requests.newer`),{disabled:this.busy||this.pages.length===1,press:()=>this.load(this.filter,this.pages.slice(0,-1))})}
+              ${T(e(`requests.older`),{disabled:this.busy||this.next===null,press:()=>this.load(this.filter,[...this.pages,this.next])})}
             </p>`}
     </div>`}row(e){let{texts:t,language:n}=this,r=this.open===ra(e);return _`<tr>
         <td>
@@ -2078,8 +2068,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
         ${this.range===`custom`?_`${this.date(`usage.from`,`start`)}${this.date(`usage.to`,`end`)}`:y}
         ${this.choice(`usage.by`,Sa,this.group,e=>this.pick({group:e}),`group_`)}
         ${this.choice(`usage.chart_of`,sa,this.measure,e=>this.measure=e,`measure_`)}
-        <button ?disabled=${!this.table?.rows.length} @click=${()=>this.save(`csv`)}>CSV</button>
-        <button ?disabled=${!this.table?.rows.length} @click=${()=>this.save(`json`)}>JSON</button>
+        ${[`csv`,`json`].map(e=>T(e.toUpperCase(),{disabled:!this.table?.rows.length,press:()=>this.save(e)}))}
       </div>
       ${this.errorLine()}${this.exchange()}${this.report()}`}choice(e,t,n,r,i=``){return _`<label
       >${this.texts(e)}
