@@ -10,6 +10,7 @@ import aiohttp
 from aiohttp import web
 import pytest
 
+from zeroconf_ai.accounting.keys.client_key import ADMIN
 from zeroconf_ai.accounting.keys.key_store import SCOPES
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.engine import Caller
@@ -144,7 +145,7 @@ async def test_guard_without_keys_and_users_refuses_all() -> None:
 
 
 def test_guard_key_can_be_limited_to_each_endpoint_group() -> None:
-    assert {route.scope for route in (*ROUTES, *OWN_PORT_ROUTES) if not route.public} <= set(SCOPES)
+    assert {route.scope for route in (*ROUTES, *OWN_PORT_ROUTES) if not route.public} <= {*SCOPES, ADMIN}
 
 
 async def test_guard_all_private_paths_require_a_key() -> None:
