@@ -15,6 +15,7 @@ from .core.protocol.errors import ApiError, UnavailableError
 from .core.server.body_memory import BodyMemory, BodyShare
 from .core.server.dispatch import begin
 from .core.server.endpoints.images import image_response, store_upload
+from .gateway.own_keys import check_not_blocked
 from .usage.shared_store import SHARED_STORE
 
 PATH: Final = "/api/zeroconf_ai/images"
@@ -48,6 +49,7 @@ class UploadView(HomeAssistantView):
         context = begin(None, request)
         share = context.share = BodyShare(self._memory, user.id)
         try:
+            await check_not_blocked(self._hass, user.id)
             origin = Origin(SOURCE, user.name, user.name)
             return context.json(await store_upload(_store(self._hass), context, Owner(user_id=user.id), origin, PATH))
         except ApiError as err:

@@ -225,6 +225,8 @@ async def test_blocked_user_is_refused_everywhere_until_unblocked(
         error = (await response.json())["error"]
         assert (response.status, error["code"]) == (403, "user_blocked")
         assert error["message"] == "An administrator of Home Assistant has blocked this user. Ask an administrator."
+    upload = await client.post("/api/zeroconf_ai/images", headers=bearer(hass_read_only_access_token), data=b"")
+    assert (upload.status, (await upload.json())["error"]["code"]) == (403, "user_blocked")
     own = await home.own()
     assert (own["refusal"], own["administrators"]) == ("blocked", ["Anna"])
     assert (await home.refusal("keys/create_own", name="More"))[0] == "user_blocked"

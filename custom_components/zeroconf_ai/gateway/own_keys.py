@@ -5,6 +5,8 @@ from typing import Final
 from homeassistant.core import HomeAssistant, callback
 
 from ..core.admin.own_keys import OwnKeysPolicy, own_keys_policy
+from ..core.protocol.errors import PermissionDeniedError
+from ..core.server.access.guard import BLOCKED
 from ..data import gateway_entry
 
 CONF_OWN_KEYS: Final = "own_keys"
@@ -26,3 +28,9 @@ async def is_blocked(hass: HomeAssistant, blocked: frozenset[str], user_id: str)
         return False
     user = await hass.auth.async_get_user(user_id)
     return user is not None and not user.is_admin
+
+
+async def check_not_blocked(hass: HomeAssistant, user_id: str) -> None:
+    """Raise PermissionDeniedError for a user whom the owner has blocked."""
+    if await is_blocked(hass, own_keys_of(hass).blocked, user_id):
+        raise PermissionDeniedError(BLOCKED, code="user_blocked")

@@ -15,9 +15,7 @@ from ..core.admin.chat.answer import Event
 from ..core.admin.chat.messages import TEXT_LIMIT, Choice
 from ..core.admin.chat.runs import Person
 from ..core.engine import Caller, Source
-from ..core.protocol.errors import PermissionDeniedError
-from ..core.server.access.guard import BLOCKED
-from ..gateway.own_keys import is_blocked, own_keys_of
+from ..gateway.own_keys import check_not_blocked
 from .access import Connection, answered
 from .chats import CHATS
 
@@ -103,7 +101,7 @@ async def create(hass: HomeAssistant, connection: Connection, message: dict[str,
 @answered
 async def send(hass: HomeAssistant, connection: Connection, message: dict[str, Any]) -> Any:
     """Send a message, and begin to answer it."""
-    await _check_allowed(hass, connection)
+    await check_not_blocked(hass, connection.user.id)
     person, named = _person(connection, message), message.get("message_id")
     sent = await hass.data[CHATS].send(person, message["conversation_id"], message["text"], message["choice"], message_id=named)
     return {"message_id": sent}
@@ -121,7 +119,7 @@ async def send(hass: HomeAssistant, connection: Connection, message: dict[str, A
 @answered
 async def retry(hass: HomeAssistant, connection: Connection, message: dict[str, Any]) -> Any:
     """Answer the newest message again."""
-    await _check_allowed(hass, connection)
+    await check_not_blocked(hass, connection.user.id)
     await hass.data[CHATS].retry(_person(connection, message), message["conversation_id"], message["choice"])
 
 
@@ -147,12 +145,6 @@ async def rename(hass: HomeAssistant, connection: Connection, message: dict[str,
 async def delete(hass: HomeAssistant, connection: Connection, message: dict[str, Any]) -> Any:
     """Delete a conversation."""
     await hass.data[CHATS].delete(_person(connection, message).owner, message["conversation_id"])
-
-
-async def _check_allowed(hass: HomeAssistant, connection: Connection) -> None:
-    """Raise PermissionDeniedError for a user whom the owner has blocked."""
-    if await is_blocked(hass, own_keys_of(hass).blocked, connection.user.id):
-        raise PermissionDeniedError(BLOCKED, code="user_blocked")
 
 
 def _person(connection: Connection, message: dict[str, Any]) -> Person:

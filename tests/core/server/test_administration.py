@@ -484,7 +484,6 @@ async def test_administration_why_and_check_answer_for_the_providers(owner: Brow
         ("usage", {"start": "2030-01-02", "end": "2030-01-01"}),
         ("usage", {"start": "1900-01-01"}),
         ("usage", {"group_by": ["moon"]}),
-        ("usage", {"group_by": ["hour", "model"]}),
         ("usage", {"group_by": "day"}),
         ("requests", {"after": "x"}),
         ("requests", {"limit": 0}),
