@@ -77,7 +77,8 @@ async def open_tab(page: Page, name: str) -> None:
     await page.wait_for_load_state("networkidle")
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (360, True)])
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [1280, 360])
 async def test_page_every_tab_is_accessible_and_as_wide_as_the_window(site: GatewayHome, width: int, dark: bool) -> None:
     async with browser(site, width=width, height=800, dark=dark) as page:
         await page.add_script_tag(path=AXE)

@@ -89,7 +89,8 @@ async def chat(site: Site, key: str, text: str = "Hello") -> None:
         await client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": text}])
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (360, True)])
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [1280, 360])
 async def test_server_page_every_tab_is_accessible_and_as_wide_as_the_window(site: Site, width: int, dark: bool) -> None:
     async with browser(site.url, width=width, height=800, dark=dark) as page:
         axe = AXE.read_text()

@@ -31,7 +31,8 @@ async def begin(page: Page, site: Site) -> None:
     await open_chat(page)
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (360, True)])
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [1280, 360])
 async def test_chat_is_accessible_and_as_wide_as_the_window(site: Site, width: int, dark: bool, tmp_path: Path) -> None:
     async with browser(site.url, width=width, height=800, dark=dark) as page:
         await page.evaluate(AXE.read_text())
