@@ -1,5 +1,6 @@
 import { LitElement, css, html, nothing, type CSSResultGroup, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
+import type { OwnKeys } from "./api/keys.js";
 import type { PageApi } from "./api/page-api.js";
 import type { Live } from "./api/types.js";
 import { alert } from "./elements.js";
@@ -9,6 +10,7 @@ import "./views/budgets.js";
 import "./views/chat.js";
 import "./views/keys.js";
 import "./views/models.js";
+import { refusals } from "./views/own-keys.js";
 import "./views/overview.js";
 import "./views/providers.js";
 import "./views/requests.js";
@@ -66,6 +68,8 @@ export class Page extends LitElement {
   @property({ type: Boolean }) narrow = false;
   @state() private live: Live | null = null;
   @state() private connected = true;
+  /** What a person who is blocked is told on every tab. */
+  @state() private blocked: OwnKeys | null = null;
   private end: (() => void) | undefined;
 
   override connectedCallback(): void {
@@ -81,6 +85,17 @@ export class Page extends LitElement {
 
   protected override firstUpdated(): void {
     this.subscribe();
+    void this.findRefusal();
+  }
+
+  private async findRefusal(): Promise<void> {
+    if (this.api.isAdmin) return;
+    try {
+      const { own } = await this.api.keys();
+      if (own?.refusal === "blocked") this.blocked = own;
+    } catch {
+      // The tab that is shown says what is wrong.
+    }
   }
 
   private subscribe(): void {
@@ -109,6 +124,7 @@ export class Page extends LitElement {
         )}
       </nav>
       <div>${this.connected ? nothing : alert(texts("common.reconnecting"), "warning")}</div>
+      ${this.blocked && current !== "keys" ? refusals(this.blocked, texts, this.language) : nothing}
       <main>${this.view(current ?? "usage")}</main>`;
   }
 

@@ -1,3 +1,4 @@
+import type { OwnKeys } from "../src/api/keys.js";
 import { LitElement } from "lit";
 import type { FindingApi } from "../src/api/finding.js";
 import type { ChatApi } from "../src/api/chat.js";
@@ -124,3 +125,20 @@ export async function show(tag: string, fields: object): Promise<LitElement> {
   await element.updateComplete;
   return element;
 }
+
+/** What a user may do; by default nothing is refused. */
+export const ownKeys = (fields: Partial<OwnKeys> = {}): OwnKeys => ({
+  limit: 2,
+  used: 0,
+  refusal: null,
+  administrators: ["Anna"],
+  models: [],
+  valid_days: null,
+  requests_per_minute: null,
+  tokens_per_minute: null,
+  parallel: null,
+  monthly_budget: null,
+  budgets: [],
+  exhausted: [],
+  ...fields,
+});

@@ -5,7 +5,7 @@ import type { PageApi } from "../src/api/page-api.js";
 import type { ApiKey, NewKey } from "../src/api/types.js";
 import { copyText } from "../src/clipboard.js";
 import "../src/views/keys.js";
-import { fakeApi, texts } from "./fake-api.js";
+import { fakeApi, ownKeys, texts } from "./fake-api.js";
 
 const HOSTILE = "<img src=x onerror=alert(1)>";
 
@@ -35,22 +35,6 @@ const apiKey = (fields: Partial<ApiKey> = {}): ApiKey => ({
   tokens_month: 0,
   cost_today: {},
   cost_month: {},
-  ...fields,
-});
-
-const own = (fields: Partial<OwnKeys> = {}): OwnKeys => ({
-  limit: 2,
-  used: 0,
-  refusal: null,
-  administrators: ["Anna"],
-  models: [],
-  valid_days: null,
-  requests_per_minute: null,
-  tokens_per_minute: null,
-  parallel: null,
-  monthly_budget: null,
-  budgets: [],
-  exhausted: [],
   ...fields,
 });
 
@@ -216,7 +200,7 @@ it.each([
   ["off", "keys.no_more"],
   ["limit", "keys.no_more"],
 ] as const)("a person who may create no key (%s) learns why and whom to ask", async (refusal, heading) => {
-  const element = await show({ own: own({ refusal, limit: 1 }) });
+  const element = await show({ own: ownKeys({ refusal, limit: 1 }) });
   expect(element.renderRoot.querySelector("zai-key-form")).toBeNull();
   const shown = textOf(element.renderRoot);
   expect(shown).toContain(heading);
@@ -226,7 +210,7 @@ it.each([
 
 it("a person whose budget is spent learns until when", async () => {
   const exhausted: OwnKeys["exhausted"] = [{ scope: "user", period: "month", renews: "2026-02-01T00:00:00+00:00" }];
-  const element = await show({ own: own({ exhausted }) });
+  const element = await show({ own: ownKeys({ exhausted }) });
   expect(textOf(element.renderRoot)).toContain("keys.stopped");
   expect(textOf(element.renderRoot)).toContain("keys.budget_spent");
 });
@@ -236,7 +220,7 @@ it("a person sees what is allowed, sets no limits, and does not enable what an a
     apiKey({ key_id: "mine", enabled: false, disabled_by_owner: true }),
     apiKey({ key_id: "theirs", enabled: false }),
   ];
-  const element = await show({ keys, own: own({ used: 1, parallel: 3, models: ["qwen*"] }) });
+  const element = await show({ keys, own: ownKeys({ used: 1, parallel: 3, models: ["qwen*"] }) });
   expect(inner(element, "zai-key-form").querySelector("details")).toBeNull();
   expect(textOf(element.renderRoot)).toContain("keys.used_of 1 2");
   expect(textOf(element.renderRoot)).toContain("qwen*");
@@ -252,7 +236,7 @@ it("a refused change leaves the form as it is and says why", async () => {
   const createKey = vi.fn(() =>
     Promise.reject(new Error("You have 2 API keys, and may have no more. Revoke one first.")),
   );
-  const element = await show({ own: own() }, { createKey });
+  const element = await show({ own: ownKeys() }, { createKey });
   const form = inner(element, "zai-key-form");
   input(form, "name").value = "Tablet";
   send(form);

@@ -2,7 +2,7 @@ import type { LitElement } from "lit";
 import { expect, it, vi } from "vitest";
 import type { Budget, Live, LiveRequest } from "../src/api/types.js";
 import "../src/page.js";
-import { fakeApi, fakeChat, live, member, show } from "./fake-api.js";
+import { fakeApi, fakeChat, live, member, ownKeys, show } from "./fake-api.js";
 
 const root = (element: LitElement): ParentNode => element.renderRoot;
 const textOf = (element: LitElement): string => element.renderRoot.textContent.replace(/\s+/g, " ");
@@ -99,6 +99,19 @@ it("the page of a user who is no administrator has his own tabs and asks for not
   });
   const tabs = [...root(page).querySelectorAll("nav a")].map((tab) => tab.getAttribute("href"));
   expect(tabs).toEqual(["#chat", "#usage", "#requests", "#keys"]);
+});
+
+it("a blocked user is told on every tab what is wrong and whom to ask", async () => {
+  const own = ownKeys({ refusal: "blocked", administrators: ["Anna"] });
+  const page = await show("zai-page", {
+    api: fakeApi({
+      isAdmin: false,
+      chat: fakeChat(),
+      keys: () => Promise.resolve({ keys: [], base_url: "http://home/v1", own, users: [] }),
+    }),
+  });
+  await vi.waitFor(() => expect(root(page).querySelector(".card")?.textContent).toContain("keys.blocked"));
+  expect(root(page).querySelector(".card")?.textContent).toContain("keys.refused_blocked");
 });
 
 it("the live state ends with the page", async () => {
