@@ -1,5 +1,6 @@
 import { LitElement, css, html, nothing, type CSSResultGroup, type TemplateResult } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
+import { button } from "../elements.js";
 import { styles } from "../styles.js";
 import type { Texts } from "../texts.js";
 import { drawn, readImage, type ChosenImage } from "./images.js";
@@ -149,10 +150,8 @@ export class ChatComposer extends LitElement {
         }
         ${
           this.running
-            ? html`<button type="button" class="danger" @click=${() => this.dispatchEvent(new CustomEvent("stop"))}>
-                ${texts("chat.stop")}
-              </button>`
-            : html`<button class="main" ?disabled=${this.busy}>${texts("chat.send")}</button>`
+            ? button(texts("chat.stop"), { kind: "danger", press: () => this.dispatchEvent(new CustomEvent("stop")) })
+            : button(texts("chat.send"), { kind: "main", disabled: this.busy })
         }
       </div>
     </form>`;

@@ -4,6 +4,7 @@ import { repeat } from "lit/directives/repeat.js";
 import type { ChatApi, ConversationEntry } from "../api/chat.js";
 import { sentence } from "../api/page-api.js";
 import { moment } from "../format.js";
+import { button } from "../elements.js";
 import { styles } from "../styles.js";
 import type { Texts } from "../texts.js";
 import { field } from "../views/view.js";
@@ -124,7 +125,7 @@ export class ChatList extends LitElement {
       ${
         this.next === null
           ? nothing
-          : html`<button class="above" @click=${() => this.load(this.next)}>${texts("requests.more")}</button>`
+          : html`<p class="above">${button(texts("requests.more"), { press: () => this.load(this.next) })}</p>`
       }`;
   }
 
@@ -137,16 +138,16 @@ export class ChatList extends LitElement {
           >${texts("chat.title")} <input name="title" required maxlength="100" .value=${entry.title}
         /></label>
         <div class="row above">
-          <button class="main">${texts("chat.save")}</button>
-          <button type="button" @click=${() => (this.renamed = null)}>${texts("common.cancel")}</button>
+          ${button(texts("chat.save"), { kind: "main" })}
+          ${button(texts("common.cancel"), { press: () => (this.renamed = null) })}
         </div>
       </form>`;
     if (this.asked === entry.id)
       return html`<div class="asked">
         <span>${texts("chat.sure", { title })}</span>
         <div class="row above">
-          <button class="danger" @click=${() => this.discard(entry)}>${texts("chat.delete")}</button>
-          <button @click=${() => (this.asked = null)}>${texts("common.cancel")}</button>
+          ${button(texts("chat.delete"), { kind: "danger", press: () => this.discard(entry) })}
+          ${button(texts("common.cancel"), { press: () => (this.asked = null) })}
         </div>
       </div>`;
     return html`<div class="entry">
@@ -180,7 +181,9 @@ export class ChatList extends LitElement {
   private ask(entry: ConversationEntry): void {
     this.renamed = null;
     this.asked = entry.id;
-    void this.updateComplete.then(() => this.renderRoot.querySelector<HTMLButtonElement>("button.danger")?.focus());
+    void this.updateComplete.then(() =>
+      this.renderRoot.querySelector<HTMLElement>(".asked :is(.danger, [variant=danger])")?.focus(),
+    );
   }
 
   private searched(event: Event): void {

@@ -1,3 +1,4 @@
+import { button } from "../elements.js";
 import { html, nothing, type CSSResultGroup, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, query, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
@@ -179,7 +180,7 @@ export class ChatView extends View {
           >
             ${texts("chat.conversations")}
           </button>
-          <button class="main" @click=${() => this.show(null)}>${texts("chat.new")}</button>
+          ${button(texts("chat.new"), { kind: "main", press: () => this.show(null) })}
         </div>
         <div
           class="messages"
@@ -223,9 +224,7 @@ export class ChatView extends View {
       <div class="ideas">
         ${ideas.map((name) => {
           const idea = texts(`chat.${name}`);
-          return html`<button ?disabled=${this.busy} @click=${() => void this.send({ text: idea, images: [] })}>
-            ${idea}
-          </button>`;
+          return button(idea, { disabled: this.busy, press: () => this.send({ text: idea, images: [] }) });
         })}
       </div>
     </div>`;
@@ -256,15 +255,13 @@ export class ChatView extends View {
     const { texts } = this;
     if (!this.retrying)
       return html`<div>
-        <button
-          ?disabled=${this.busy}
-          @click=${() => {
+        ${button(texts("chat.retry"), {
+          disabled: this.busy,
+          press: () => {
             this.retryChoice = this.choice;
             this.retrying = true;
-          }}
-        >
-          ${texts("chat.retry")}
-        </button>
+          },
+        })}
       </div>`;
     return html`<div class="card">
       <zai-chat-picker
@@ -274,10 +271,8 @@ export class ChatView extends View {
         @choice=${(event: CustomEvent<Choice>) => (this.retryChoice = event.detail)}
       ></zai-chat-picker>
       <div class="row above">
-        <button class="main" ?disabled=${this.busy} @click=${() => void this.retry()}>
-          ${texts("chat.retry_now")}
-        </button>
-        <button @click=${() => (this.retrying = false)}>${texts("common.cancel")}</button>
+        ${button(texts("chat.retry_now"), { kind: "main", disabled: this.busy, press: () => this.retry() })}
+        ${button(texts("common.cancel"), { press: () => (this.retrying = false) })}
       </div>
     </div>`;
   }
