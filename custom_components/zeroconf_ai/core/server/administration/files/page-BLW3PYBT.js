@@ -576,9 +576,7 @@ var e=globalThis,t=e.ShadowRoot&&(e.ShadyCSS===void 0||e.ShadyCSS.nativeShadow)&
                   multiple
                   @change=${e=>this.chosen(e)}
               /></label>`:_`<span></span>`}
-        ${this.running?_`<button type="button" class="danger" @click=${()=>this.dispatchEvent(new CustomEvent(`stop`))}>
-                ${e(`chat.stop`)}
-              </button>`:_`<button class="main" ?disabled=${this.busy}>${e(`chat.send`)}</button>`}
+        ${this.running?T(e(`chat.stop`),{kind:`danger`,press:()=>this.dispatchEvent(new CustomEvent(`stop`))}):T(e(`chat.send`),{kind:`main`,disabled:this.busy})}
       </div>
     </form>`}preview(e,t){let{texts:n}=this,r=`${e.width} × ${e.height}`;return _`<li>
       <canvas role="img" aria-label=${e.file.name} ${Yt(e)}></canvas>
@@ -648,19 +646,19 @@ var e=globalThis,t=e.ShadowRoot&&(e.ShadyCSS===void 0||e.ShadyCSS.nativeShadow)&
       <ul>
         ${O(t??[],e=>e.id,e=>_`<li ?data-current=${e.id===this.current}>${this.entry(e)}</li>`)}
       </ul>
-      ${this.next===null?y:_`<button class="above" @click=${()=>this.load(this.next)}>${e(`requests.more`)}</button>`}`}entry(e){let{texts:t}=this,n=e.title||t(`chat.untitled`);return this.renamed===e.id?_`<form class="asked" @submit=${t=>this.rename(t,e)}>
+      ${this.next===null?y:_`<p class="above">${T(e(`requests.more`),{press:()=>this.load(this.next)})}</p>`}`}entry(e){let{texts:t}=this,n=e.title||t(`chat.untitled`);return this.renamed===e.id?_`<form class="asked" @submit=${t=>this.rename(t,e)}>
         <label class="wide"
           >${t(`chat.title`)} <input name="title" required maxlength="100" .value=${e.title}
         /></label>
         <div class="row above">
-          <button class="main">${t(`chat.save`)}</button>
-          <button type="button" @click=${()=>this.renamed=null}>${t(`common.cancel`)}</button>
+          ${T(t(`chat.save`),{kind:`main`})}
+          ${T(t(`common.cancel`),{press:()=>this.renamed=null})}
         </div>
       </form>`:this.asked===e.id?_`<div class="asked">
         <span>${t(`chat.sure`,{title:n})}</span>
         <div class="row above">
-          <button class="danger" @click=${()=>this.discard(e)}>${t(`chat.delete`)}</button>
-          <button @click=${()=>this.asked=null}>${t(`common.cancel`)}</button>
+          ${T(t(`chat.delete`),{kind:`danger`,press:()=>this.discard(e)})}
+          ${T(t(`common.cancel`),{press:()=>this.asked=null})}
         </div>
       </div>`:_`<div class="entry">
       <button
@@ -677,7 +675,7 @@ var e=globalThis,t=e.ShadowRoot&&(e.ShadyCSS===void 0||e.ShadyCSS.nativeShadow)&
       <button class="icon" aria-label=${t(`chat.delete_title`,{title:n})} @click=${()=>this.ask(e)}>
         ✕
       </button>
-    </div>`}edit(e){this.asked=null,this.renamed=e.id,this.updateComplete.then(()=>this.renderRoot.querySelector(`input[name=title]`)?.select())}ask(e){this.renamed=null,this.asked=e.id,this.updateComplete.then(()=>this.renderRoot.querySelector(`button.danger`)?.focus())}searched(e){this.search=e.target.value.trim(),clearTimeout(this.timer),this.timer=setTimeout(()=>void this.load(),en)}async rename(e,t){e.preventDefault();let n=F(new FormData(e.target),`title`);await this.carryOut(()=>this.api.rename(t.id,n)),this.renamed=null}async discard(e){await this.carryOut(()=>this.api.remove(e.id))&&(this.asked=null,this.dispatchEvent(new CustomEvent(`removed`,{detail:e.id})))}async carryOut(e){try{return await e(),await this.load(),!0}catch(e){return this.error=tt(e),!1}}};N([S({attribute:!1})],L.prototype,`api`,void 0),N([S({attribute:!1})],L.prototype,`texts`,void 0),N([S()],L.prototype,`language`,void 0),N([S()],L.prototype,`current`,void 0),N([S({attribute:!1})],L.prototype,`running`,void 0),N([S({type:Number})],L.prototype,`revision`,void 0),N([C()],L.prototype,`entries`,void 0),N([C()],L.prototype,`next`,void 0),N([C()],L.prototype,`error`,void 0),N([C()],L.prototype,`renamed`,void 0),N([C()],L.prototype,`asked`,void 0),L=N([x(`zai-chat-list`)],L);var tn=class extends b{constructor(...e){super(...e),this.ids=[],this.states={},this.followed=``}static{this.styles=[D,o`
+    </div>`}edit(e){this.asked=null,this.renamed=e.id,this.updateComplete.then(()=>this.renderRoot.querySelector(`input[name=title]`)?.select())}ask(e){this.renamed=null,this.asked=e.id,this.updateComplete.then(()=>this.renderRoot.querySelector(`.asked :is(.danger, [variant=danger])`)?.focus())}searched(e){this.search=e.target.value.trim(),clearTimeout(this.timer),this.timer=setTimeout(()=>void this.load(),en)}async rename(e,t){e.preventDefault();let n=F(new FormData(e.target),`title`);await this.carryOut(()=>this.api.rename(t.id,n)),this.renamed=null}async discard(e){await this.carryOut(()=>this.api.remove(e.id))&&(this.asked=null,this.dispatchEvent(new CustomEvent(`removed`,{detail:e.id})))}async carryOut(e){try{return await e(),await this.load(),!0}catch(e){return this.error=tt(e),!1}}};N([S({attribute:!1})],L.prototype,`api`,void 0),N([S({attribute:!1})],L.prototype,`texts`,void 0),N([S()],L.prototype,`language`,void 0),N([S()],L.prototype,`current`,void 0),N([S({attribute:!1})],L.prototype,`running`,void 0),N([S({type:Number})],L.prototype,`revision`,void 0),N([C()],L.prototype,`entries`,void 0),N([C()],L.prototype,`next`,void 0),N([C()],L.prototype,`error`,void 0),N([C()],L.prototype,`renamed`,void 0),N([C()],L.prototype,`asked`,void 0),L=N([x(`zai-chat-list`)],L);var tn=class extends b{constructor(...e){super(...e),this.ids=[],this.states={},this.followed=``}static{this.styles=[D,o`
       ul {
         list-style: none;
         margin: 0 0 10px;
@@ -1121,7 +1119,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
           >
             ${e(`chat.conversations`)}
           </button>
-          <button class="main" @click=${()=>this.show(null)}>${e(`chat.new`)}</button>
+          ${T(e(`chat.new`),{kind:`main`,press:()=>this.show(null)})}
         </div>
         <div
           class="messages"
@@ -1154,9 +1152,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
     </div>`}empty(){let{texts:e,home:t}=this;if(t!==null&&!t.providers.some(e=>e.available))return _`<p class="quiet">${e(`chat.nobody`)}</p>`;let n=[...t?.tools&&this.choice.tools?gi.home:gi.any,...gi.both];return _`<div class="empty">
       <h2>${e(`chat.hello`)}</h2>
       <div class="ideas">
-        ${n.map(t=>{let n=e(`chat.${t}`);return _`<button ?disabled=${this.busy} @click=${()=>void this.send({text:n,images:[]})}>
-            ${n}
-          </button>`})}
+        ${n.map(t=>{let n=e(`chat.${t}`);return T(n,{disabled:this.busy,press:()=>this.send({text:n,images:[]})})})}
       </div>
     </div>`}history(e){let{texts:t}=this;if(e===null)return _`<p class="quiet">${t(`common.loading`)}</p>`;let{messages:n,running:r}=e;return _`${O(n,e=>e.id,e=>_`<zai-chat-message
           .api=${this.chat}
@@ -1174,18 +1170,11 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
         @choice=${e=>this.retryChoice=e.detail}
       ></zai-chat-picker>
       <div class="row above">
-        <button class="main" ?disabled=${this.busy} @click=${()=>void this.retry()}>
-          ${e(`chat.retry_now`)}
-        </button>
-        <button @click=${()=>this.retrying=!1}>${e(`common.cancel`)}</button>
+        ${T(e(`chat.retry_now`),{kind:`main`,disabled:this.busy,press:()=>this.retry()})}
+        ${T(e(`common.cancel`),{press:()=>this.retrying=!1})}
       </div>
     </div>`:_`<div>
-        <button
-          ?disabled=${this.busy}
-          @click=${()=>{this.retryChoice=this.choice,this.retrying=!0}}
-        >
-          ${e(`chat.retry`)}
-        </button>
+        ${T(e(`chat.retry`),{disabled:this.busy,press:()=>{this.retryChoice=this.choice,this.retrying=!0}})}
       </div>`}async send({text:e,images:t}){await this.run(async()=>{let n=this.shown===null,r=this.shown??await this.chat.create();try{let n=t.length>0?`up_${crypto.getRandomValues(new Uint32Array(4)).join(`_`)}`:null;if(n!==null)for(let e of t)await this.chat.upload(r,n,e);await this.chat.send(r,e,this.choice,n)}catch(e){throw n&&await this.chat.remove(r).catch(()=>void 0),e}this.composer.clear(),this.retrying=!1,this.sticks=!0,n&&this.show(r)})}retry(){return this.run(async()=>{await this.chat.retry(this.shown??``,this.retryChoice),this.choice=this.retryChoice,this.retrying=!1})}};N([C()],J.prototype,`home`,void 0),N([C()],J.prototype,`conversation`,void 0),N([C()],J.prototype,`choice`,void 0),N([C()],J.prototype,`listed`,void 0),N([C()],J.prototype,`retrying`,void 0),N([C()],J.prototype,`retryChoice`,void 0),N([C()],J.prototype,`said`,void 0),N([C()],J.prototype,`connected`,void 0),N([Ye(`.messages`)],J.prototype,`messages`,void 0),N([Ye(`zai-chat-composer`)],J.prototype,`composer`,void 0),J=N([x(`zai-chat`)],J);var bi=[`requests_per_minute`,`tokens_per_minute`,`parallel`],xi=class extends P{constructor(...e){super(...e),this.key=null,this.users=[],this.disabled=!1,this.cancel=null}render(){let{texts:e,key:t}=this;return _`<form @submit=${e=>this.submit(e)}>
       <div class="row">
         <label
@@ -2177,7 +2166,7 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
                 ${e.now?y:_` · ${t(`why.last_resort`)}`}
               </span>
             </li>`)}
-      </ol>`}ask(e){e.preventDefault();let t=new FormData(e.target),n=F(t,`model`),[r,i]=F(t,`asker`).split(/:(.*)/s);this.run(async()=>{this.plan=null,this.plan=await this.api.routing.why({text:F(t,`text`),...n&&{model:n},...r&&i?{[r]:i}:{}})})}};N([C()],Ea.prototype,`plan`,void 0),N([C()],Ea.prototype,`callers`,void 0),Ea=N([x(`zai-why`)],Ea);var Da=[`overview`,`chat`,`providers`,`usage`,`requests`,`keys`,`budgets`,`models`,`why`],Oa=[`chat`,`usage`,`requests`,`keys`],ka=[`overview`,`providers`,`models`,`why`],$=class extends b{constructor(...e){super(...e),this.language=`en`,this.tab=``,this.narrow=!1,this.live=null,this.connected=!0}static{this.styles=[D,o`
+      </ol>`}ask(e){e.preventDefault();let t=new FormData(e.target),n=F(t,`model`),[r,i]=F(t,`asker`).split(/:(.*)/s);this.run(async()=>{this.plan=null,this.plan=await this.api.routing.why({text:F(t,`text`),...n&&{model:n},...r&&i?{[r]:i}:{}})})}};N([C()],Ea.prototype,`plan`,void 0),N([C()],Ea.prototype,`callers`,void 0),Ea=N([x(`zai-why`)],Ea);var Da=[`overview`,`chat`,`providers`,`usage`,`requests`,`keys`,`budgets`,`models`,`why`],Oa=[`chat`,`usage`,`requests`,`keys`],ka=[`overview`,`providers`,`models`,`why`],$=class extends b{constructor(...e){super(...e),this.language=`en`,this.tab=``,this.narrow=!1,this.live=null,this.connected=!0,this.blocked=null}static{this.styles=[D,o`
       :host {
         max-width: 1200px;
         margin: 0 auto;
@@ -2205,15 +2194,16 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
       nav a:focus-visible {
         outline-offset: -2px;
       }
-    `]}connectedCallback(){super.connectedCallback(),this.hasUpdated&&this.subscribe()}disconnectedCallback(){super.disconnectedCallback(),this.end?.(),this.end=void 0}firstUpdated(){this.subscribe()}subscribe(){this.api.isAdmin&&(this.end=this.api.live(e=>this.live=e,e=>this.connected=e))}get tabs(){return this.api.isAdmin?this.api.can.records?Da:ka:Oa}render(){let{tabs:e,texts:t}=this,[n]=this.tab.split(`/`),r=e.find(e=>e===n)??e[0];return _`<nav aria-label=${t(`common.tabs`)}>
+    `]}connectedCallback(){super.connectedCallback(),this.hasUpdated&&this.subscribe()}disconnectedCallback(){super.disconnectedCallback(),this.end?.(),this.end=void 0}firstUpdated(){this.subscribe(),this.findRefusal()}async findRefusal(){if(!this.api.isAdmin)try{let{own:e}=await this.api.keys();e?.refusal===`blocked`&&(this.blocked=e)}catch{}}subscribe(){this.api.isAdmin&&(this.end=this.api.live(e=>this.live=e,e=>this.connected=e))}get tabs(){return this.api.isAdmin?this.api.can.records?Da:ka:Oa}render(){let{tabs:e,texts:t}=this,[n]=this.tab.split(`/`),r=e.find(e=>e===n)??e[0];return _`<nav aria-label=${t(`common.tabs`)}>
         ${e.map(e=>_`<a href=${this.api.link(e)} aria-current=${e===r?`page`:y}
               >${t(`tabs.${e}`)}</a
             >`)}
       </nav>
       <div>${this.connected?y:_t(t(`common.reconnecting`),`warning`)}</div>
+      ${this.blocked&&r!==`keys`?Ai(this.blocked,t,this.language):y}
       <main>${this.view(r??`usage`)}</main>`}get wanted(){let e=this.tab.slice(this.tab.indexOf(`/`)+1||this.tab.length);try{return decodeURIComponent(e)}catch{return e}}view(e){let{api:t,texts:n,live:r,language:i,narrow:a}=this;switch(e){case`overview`:return _`<zai-overview .api=${t} .texts=${n} .live=${r} .language=${i}></zai-overview>`;case`chat`:return _`<zai-chat .api=${t} .texts=${n} .language=${i}></zai-chat>`;case`providers`:return _`<zai-providers .api=${t} .texts=${n} .live=${r} .language=${i}></zai-providers>`;case`usage`:return _`<zai-usage .api=${t} .texts=${n} .language=${i} .narrow=${a}></zai-usage>`;case`requests`:return _`<zai-requests
           .api=${t}
           .texts=${n}
           .language=${i}
           .wanted=${this.wanted}
-        ></zai-requests>`;case`keys`:return _`<zai-keys .api=${t} .texts=${n} .language=${i}></zai-keys>`;case`budgets`:return _`<zai-budgets .api=${t} .texts=${n} .live=${r} .language=${i}></zai-budgets>`;case`models`:return _`<zai-models .api=${t} .texts=${n} .live=${r} .language=${i}></zai-models>`;case`why`:return _`<zai-why .api=${t} .texts=${n} .live=${r} .language=${i}></zai-why>`}}};N([S({attribute:!1})],$.prototype,`api`,void 0),N([S({attribute:!1})],$.prototype,`texts`,void 0),N([S()],$.prototype,`language`,void 0),N([S()],$.prototype,`tab`,void 0),N([S({type:Boolean})],$.prototype,`narrow`,void 0),N([C()],$.prototype,`live`,void 0),N([C()],$.prototype,`connected`,void 0),$=N([x(`zai-page`)],$);export{o as C,_ as S,C as _,ht as a,b,ct as c,at as d,et as f,Ze as g,Qe as h,bt as i,ot as l,$e as m,N as n,ft as o,tt as p,D as r,dt as s,F as t,nt as u,S as v,y as x,x as y};
+        ></zai-requests>`;case`keys`:return _`<zai-keys .api=${t} .texts=${n} .language=${i}></zai-keys>`;case`budgets`:return _`<zai-budgets .api=${t} .texts=${n} .live=${r} .language=${i}></zai-budgets>`;case`models`:return _`<zai-models .api=${t} .texts=${n} .live=${r} .language=${i}></zai-models>`;case`why`:return _`<zai-why .api=${t} .texts=${n} .live=${r} .language=${i}></zai-why>`}}};N([S({attribute:!1})],$.prototype,`api`,void 0),N([S({attribute:!1})],$.prototype,`texts`,void 0),N([S()],$.prototype,`language`,void 0),N([S()],$.prototype,`tab`,void 0),N([S({type:Boolean})],$.prototype,`narrow`,void 0),N([C()],$.prototype,`live`,void 0),N([C()],$.prototype,`connected`,void 0),N([C()],$.prototype,`blocked`,void 0),$=N([x(`zai-page`)],$);export{o as C,_ as S,C as _,ht as a,b,ct as c,at as d,et as f,Ze as g,Qe as h,bt as i,ot as l,$e as m,N as n,ft as o,tt as p,D as r,dt as s,F as t,nt as u,S as v,y as x,x as y};
