@@ -148,7 +148,7 @@ async def test_request_cancelled_at_each_await_point_releases_everything_and_is_
         found = await home.assert_recorded(requests)
         assert found.pop("ok") == requests - cancelled
         assert found == {"cancelled": cancelled}
-        assert cancelled >= 3  # in the queue, before the answer, and in it
+        assert cancelled >= 2  # in the queue, and for the answer, which may arrive at once on a busy machine
         assert 1 <= len(home.upstream.bodies()) < requests  # some were cancelled before they were sent, and some after
 
 

@@ -1,5 +1,6 @@
 """`zeroconf-ai database`: the version of the tables, and the way back to an earlier one."""
 
+from contextlib import closing
 import json
 from pathlib import Path
 import sqlite3
@@ -31,7 +32,7 @@ def test_database_downgraded_has_a_backup_and_its_keys_and_is_upgraded_by_the_ne
     assert done.returncode == 0, done.stderr
     assert version(tmp_path) == before
     backup = Path(done.stdout.strip().removesuffix(".").rpartition(" ")[2])
-    with sqlite3.connect(backup) as copied:
+    with closing(sqlite3.connect(backup)) as copied:
         assert copied.execute("SELECT version_num FROM alembic_version").fetchone() == (migrate.head(),)
     listed = json.loads(run(tmp_path, "keys", "list", "--json").stdout)
     assert [key["name"] for key in listed] == ["Laptop"]

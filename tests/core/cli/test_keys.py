@@ -13,6 +13,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from zeroconf_ai.accounting.keys.client_key import ADMIN
 from zeroconf_ai.accounting.keys.key_store import SCOPES
 from zeroconf_ai.server.endpoints import ROUTES
 
@@ -163,7 +164,7 @@ def test_keys_database_password_is_never_printed(tmp_path: Path) -> None:
 
 
 def test_keys_endpoint_groups_equal_the_servers() -> None:
-    assert {route.scope for route in ROUTES if not route.public} <= set(SCOPES)
+    assert {route.scope for route in ROUTES if not route.public} <= {*SCOPES, ADMIN}
 
 
 def test_keys_changes_reach_a_running_server(tmp_path: Path) -> None:

@@ -43,10 +43,12 @@ class Mail(Sender):
         message["Date"], message["Auto-Submitted"] = formatdate(), "auto-generated"
         message.set_content(alert.text() + "\n")
         context = ssl.create_default_context()
+        # The library would ask the DNS for this machine's name, which takes long where there is no answer.
+        greeting = (server.sender or self._address).rpartition("@")[2]
         if server.security == "tls":
-            connection: smtplib.SMTP = smtplib.SMTP_SSL(server.host, server.port, timeout=_SECONDS, context=context)
+            connection: smtplib.SMTP = smtplib.SMTP_SSL(server.host, server.port, greeting, timeout=_SECONDS, context=context)
         else:
-            connection = smtplib.SMTP(server.host, server.port, timeout=_SECONDS)
+            connection = smtplib.SMTP(server.host, server.port, greeting, timeout=_SECONDS)
         with connection:
             if server.security == "starttls":
                 connection.starttls(context=context)
