@@ -22,6 +22,7 @@ from custom_components.zeroconf_ai.const import (
     DOMAIN,
     SUBENTRY_BACKEND,
 )
+from custom_components.zeroconf_ai.core.admin.chat.details import RequestWatch
 from custom_components.zeroconf_ai.core.engine import Engine
 from custom_components.zeroconf_ai.core.routing.policy import Policy, Strategy
 from custom_components.zeroconf_ai.core.server.garbage_collection import THRESHOLD
@@ -100,7 +101,7 @@ async def test_runtime_configures_the_engine_and_resets_it_when_unloaded(hass: H
     assert gc.get_threshold()[0] < THRESHOLD
     assert gateway_runtime(hass) is None
     assert given(engine) == (None, None, [])
-    assert engine.recorder is None
+    assert isinstance(engine.recorder, RequestWatch)  # that of the page's chats, which need no gateway
     assert engine.policy == Policy()
     assert await hass.config_entries.async_setup(entry.entry_id)
     assert [member.name for member in engine.pool] == ["Assist", "Box"]
