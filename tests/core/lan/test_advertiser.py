@@ -231,14 +231,14 @@ async def test_advertisers_of_two_hosts_starting_together_get_two_names() -> Non
         first, second = Advertiser(one, of), Advertiser(two, replace(of, host="bbb.local.", id="other"))
         try:
             await asyncio.gather(first.start(), second.start())
-            async with asyncio.timeout(AT_ONCE):
+            async with asyncio.timeout(GIVE_UP_SECONDS):
                 while second.record.name == first.record.name:
                     await asyncio.sleep(0.05)
             assert {first.record.name, second.record.name} == {of.name, f"{of.name} (2)"}
             async with zeroconf() as third:
                 for name, identity in ((first.record.name, of.id), (second.record.name, "other")):
                     info = AsyncServiceInfo(SERVICE_TYPE, f"{name}.{SERVICE_TYPE}")
-                    async with asyncio.timeout(AT_ONCE):
+                    async with asyncio.timeout(GIVE_UP_SECONDS):
                         while not await info.async_request(third.zeroconf, 1000):
                             pass  # the second one is still checking its new name
                     assert info.decoded_properties["id"] == identity

@@ -16,7 +16,7 @@ from zeroconf._dns import DNSPointer
 from zeroconf._protocol.outgoing import DNSOutgoing
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
-from tests.support.waiting import AT_ONCE
+from tests.support.waiting import GIVE_UP_SECONDS
 from zeroconf_ai.engine import ask_health
 from zeroconf_ai.lan.discovery import QUIET_SECONDS, DiscoveryManager, Preferences
 from zeroconf_ai.lan.providers import Change, ChangeKind
@@ -97,7 +97,7 @@ class Watch:
 
     async def heard(self, records: int) -> None:
         """Wait until so many advertisements are known, whatever providers they make."""
-        async with asyncio.timeout(AT_ONCE):
+        async with asyncio.timeout(GIVE_UP_SECONDS):
             while sum(len(provider.records) for provider in self.manager.providers) < records:
                 await asyncio.sleep(0.01)
 
@@ -133,7 +133,7 @@ async def test_discovery_change_of_the_load_only_is_heard(network: AsyncZeroconf
         await watch.until(ChangeKind.ADDED, first.id)
         watch.changes.clear()
         await (await network.async_update_service(info(replace(first, load=Load.FULL))))
-        async with asyncio.timeout(AT_ONCE):
+        async with asyncio.timeout(GIVE_UP_SECONDS):
             while (known := watch.manager.get(first.id)) is None or known.record.load is not Load.FULL:
                 await asyncio.sleep(0.01)
         await watch.until(ChangeKind.HEARD, first.id)
