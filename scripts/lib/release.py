@@ -17,7 +17,7 @@ INTEGRATION = ROOT / "custom_components" / "zeroconf_ai"
 
 def versions() -> dict[str, str]:
     """The version by file; empty if a file has none."""
-    package = re.search(r'^__version__ = "(.+)"$', (INTEGRATION / "core" / "__init__.py").read_text(), re.MULTILINE)
+    package = re.search(r'^__version__ = "(.+)"$', (INTEGRATION / "core" / "version.py").read_text(), re.MULTILINE)
     return {
         "pyproject.toml": tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"],
         "manifest.json": json.loads((INTEGRATION / "manifest.json").read_text()).get("version", ""),

@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
+from .version import __version__
+
 if TYPE_CHECKING:
     from .client import Answer, Client, NoProviderError, Stream, SyncClient
     from .lan.discovery import DiscoveryManager
     from .protocol.errors import ApiError
 
-__version__ = "0.1.0"
 __all__ = ["Answer", "ApiError", "Client", "DiscoveryManager", "NoProviderError", "Stream", "SyncClient", "__version__"]
 
 _PUBLIC = {

@@ -14,11 +14,11 @@ from homeassistant.helpers.dispatcher import async_dispatcher_send
 
 from .. import issues
 from ..const import DOMAIN, SIGNAL_PROVIDERS_CHANGED, SUBENTRY_AI_TASK, SUBENTRY_CONVERSATION
-from ..core import __version__
 from ..core.accounting.admission_control import MeteredClosed
 from ..core.accounting.storage.database import DatabaseError
 from ..core.routing.accounting import Accounting
 from ..core.server.gateway import Gateway
+from ..core.version import __version__
 from ..data import DATA, gateway_entry
 from ..home_agents.backend import follow_renames
 from ..usage.database import StoreOptions

@@ -34,7 +34,7 @@ class AliasError(ValueError):
 def with_alias(
     aliases: Aliases, name: str, targets: Iterable[str], strategy: Strategy | None, *, new: bool = False
 ) -> dict[str, ModelAlias]:
-    """The aliases with one that is added or changed. Without targets it means any model. Raises AliasError.
+    """Return the aliases with one added or changed. An alias without targets means any model. Raises AliasError.
 
     An alias whose targets are ranked together stays one as long as it has a strategy.
 

@@ -13,7 +13,7 @@ from .names import Names
 
 @dataclass(frozen=True, slots=True)
 class PlannedCaller:
-    """A caller, its name ("" for nobody in particular), and why all its requests would be refused, or None."""
+    """A caller, its name (empty if neither a key nor a user was named), and why its requests would be refused, or None."""
 
     caller: Caller
     name: str = ""
@@ -32,7 +32,7 @@ def planned_caller(
     secret: str | None = None,
     active_user: Callable[[str], bool] = lambda _: True,
 ) -> PlannedCaller:
-    """The caller with a key, or a Home Assistant user who asks an assistant; else the owner of `secret` if it is a known key.
+    """Return the caller with this key, or the Home Assistant user who asks an assistant, or the caller of the key `secret`.
 
     `scope` is the permission that a key needs; `active_user` says whether the user with an id is still active. Raises
     NotFoundError for an unknown key or user.

@@ -46,7 +46,7 @@ class Why(TypedDict):
     kind: str
     """"chat/completions", "completions" or "embeddings"."""
     asker: str
-    """The name of the key or user as whom it was asked; "" for nobody in particular."""
+    """The name of the key or user as whom it was asked; empty if neither was named."""
     requested_model: str
     strategy: str
     prompt_tokens: int

@@ -7,7 +7,7 @@ from typing import override
 
 import click
 
-from .. import __version__
+from ..version import __version__
 
 _COMMANDS: Mapping[str, str] = {
     "chat": "Send a prompt to a provider on the network, or chat with it.",

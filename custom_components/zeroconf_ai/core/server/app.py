@@ -7,7 +7,7 @@ import logging
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
-from .. import __version__
+from ..version import __version__
 from .administration.administration import PATH, Administration
 from .connections import LimitedRunner
 from .content_encoding import COMPRESSED_BODIES

@@ -53,7 +53,7 @@ class Owner:
     user_id: str | None = None
 
     def __post_init__(self) -> None:
-        """Raises ValueError without both: nobody owns what everybody could read."""
+        """Raises ValueError if both are None: such a conversation would have no owner."""
         if self.key_id is None and self.user_id is None:
             raise ValueError("An owner is an API key, a user, or an API key of a user")
 

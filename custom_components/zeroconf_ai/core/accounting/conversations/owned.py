@@ -60,7 +60,7 @@ def insert_new(connection: Connection, table: Table, row: Mapping[str, Any], par
 
 
 def no_conversation() -> NotFoundError:
-    """The error for an unknown conversation, and for another owner's: nobody learns whether it exists."""
+    """The error for a conversation that does not exist or belongs to another owner; both look the same to the caller."""
     return NotFoundError("There is no such conversation.", code="conversation_not_found", param="conversation_id")
 
 

@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import orjson
 
-from ... import __version__
 from ...protocol.chunks import Chunk, ChunkWriter, Delta, Message
 from ...protocol.errors import InvalidRequestError, NotFoundError, UnavailableError
 from ...protocol.models import ModelInfo
@@ -17,6 +16,7 @@ from ...protocol.record import PROTOCOL_VERSION, Capability
 from ...protocol.request import Kind, Request
 from ...protocol.status import Health, ProviderStatus, Queue
 from ...protocol.usage import Usage
+from ...version import __version__
 from ..base import Answer, Backend, BackendInfo, StaticAnswer
 from . import rules
 from .home import text_of

@@ -4,13 +4,13 @@ from itertools import islice
 
 from aiohttp import web
 
-from ... import __version__
 from ...accounting.usage.summary import Aggregate
 from ...engine import Caller
 from ...protocol.prices import DEFAULT_CURRENCY
 from ...protocol.record import PROTOCOL_VERSION
 from ...protocol.status import Health, Period, ProviderState, ProviderStatus, Queue, RateLimit, Waiting
 from ...routing.pool.concurrency import ConcurrencyLimiter
+from ...version import __version__
 from ..dispatch import RequestContext
 from ..gateway import Gateway
 
