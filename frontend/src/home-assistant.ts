@@ -1,6 +1,7 @@
 import { LitElement, css, html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
-import { HomeAssistantApi, type HomeAssistant } from "./api/home-assistant.js";
+import type { HomeAssistant } from "./api/hass.js";
+import { HomeAssistantApi } from "./api/home-assistant.js";
 import { menuButton, useHomeElements } from "./elements.js";
 import type { Texts } from "./texts.js";
 import "./page.js";

@@ -1,7 +1,7 @@
 import { LitElement, css, html, nothing, type CSSResultGroup, type TemplateResult } from "lit";
 import { customElement, state } from "lit/decorators.js";
 import { config_panel as words } from "../../custom_components/zeroconf_ai/translations/en.json";
-import { PageError, sentence } from "./api/page-api.js";
+import { PageError, sentence } from "./api/errors.js";
 import { ServerApi, currentSession, logIn, logOut, type Session } from "./api/server.js";
 import "./page.js";
 import { styles } from "./styles.js";

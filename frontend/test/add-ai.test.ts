@@ -3,7 +3,7 @@ import "../src/page.js";
 import type { Discovered } from "../src/api/finding.js";
 import { Flows, firstValues, type FlowStep } from "../src/api/flows.js";
 import type { AddAi } from "../src/views/add-ai.js";
-import { PageError } from "../src/api/page-api.js";
+import { PageError } from "../src/api/errors.js";
 import { fakeApi, finding, live, show } from "./fake-api.js";
 
 const hostile = "<img src=x onerror=alert(1)>";

@@ -1,7 +1,7 @@
 import { LitElement, html, render } from "lit";
 import { describe, expect, it, vi } from "vitest";
 import { HomeAssistantChat } from "../src/api/chat-home-assistant.js";
-import type { HomeAssistant } from "../src/api/home-assistant.js";
+import type { HomeAssistant } from "../src/api/hass.js";
 import type { ChatApi, ChatEvent, ChatHome, ChatMessage, Choice, Conversation } from "../src/api/chat.js";
 import { applied } from "../src/chat/conversation.js";
 import { markdown, safeAddress } from "../src/chat/markdown.js";

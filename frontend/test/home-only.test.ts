@@ -1,6 +1,6 @@
 import { expect, it, vi } from "vitest";
 import "../src/page.js";
-import { PageError } from "../src/api/page-api.js";
+import { PageError } from "../src/api/errors.js";
 import { fakeApi, finding, live, member, show } from "./fake-api.js";
 
 it("the home-only switch is set, and goes back with a sentence if the home refuses", async () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import type { HomeAssistant } from "../src/api/home-assistant.js";
+import type { HomeAssistant } from "../src/api/hass.js";
 import { subscribeLasting } from "../src/api/live-connection.js";
 
 type Callback = () => void;

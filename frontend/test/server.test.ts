@@ -1,6 +1,6 @@
 import { LitElement } from "lit";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { PageError } from "../src/api/page-api.js";
+import { PageError } from "../src/api/errors.js";
 import { ServerApi, currentSession } from "../src/api/server.js";
 import "../src/server.js";
 import { live, member } from "./fake-api.js";

@@ -1,7 +1,7 @@
 import { ChatCommands, type ChatEvent, type EntityState } from "./chat.js";
-import type { HomeAssistant } from "./home-assistant.js";
+import type { HomeAssistant } from "./hass.js";
 import { subscribeLasting, type OnConnected } from "./live-connection.js";
-import { PageError } from "./page-api.js";
+import { PageError } from "./errors.js";
 
 /** An entity's state as `subscribe_entities` sends it: `s` the state, `a` the attributes. */
 interface CompressedState {

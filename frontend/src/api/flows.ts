@@ -1,5 +1,5 @@
 /** Home Assistant's flows, as its own frontend starts and answers them: over REST, for administrators only. */
-import { PageError } from "./page-api.js";
+import { PageError } from "./errors.js";
 
 const DOMAIN = "zeroconf_ai";
 

@@ -1,36 +1,15 @@
 import { subscribeLasting, type OnConnected } from "./live-connection.js";
 import { HomeAssistantChat } from "./chat-home-assistant.js";
 import { findingApi, type Discovered } from "./finding.js";
-import { Flows, type FlowHome } from "./flows.js";
-import { PageError, type BudgetName, type NewBudget, type PageApi } from "./page-api.js";
+import { Flows } from "./flows.js";
+import type { HomeAssistant } from "./hass.js";
+import { PageError } from "./errors.js";
+import type { BudgetName, NewBudget, PageApi } from "./page-api.js";
 import { alertsApi } from "./alerts.js";
 import { recordsApi } from "./records.js";
 import { routingApi } from "./routing.js";
 import type { KeyFields, KeyList } from "./keys.js";
 import type { Budget, Live, NewKey, RequestFilter, RequestPage, UsageGroup, UsageReport } from "./types.js";
-
-/** The part of Home Assistant's `hass` that the page uses. */
-export interface HomeAssistant extends FlowHome {
-  connection: {
-    sendMessagePromise<T>(message: Message): Promise<T>;
-    subscribeMessage<T>(
-      callback: (event: T) => void,
-      message: Message,
-      options?: { resubscribe: boolean },
-    ): Promise<() => Promise<void>>;
-    addEventListener(event: "ready" | "disconnected", callback: () => void): void;
-    removeEventListener(event: "ready" | "disconnected", callback: () => void): void;
-  };
-  user: { is_admin: boolean; name: string };
-  language: string;
-  fetchWithAuth(path: string, init: RequestInit): Promise<Response>;
-  localize(key: string, values?: Record<string, string | number>): string;
-}
-
-export interface Message {
-  type: string;
-  [field: string]: unknown;
-}
 
 const PANEL = "/zeroconf-ai";
 

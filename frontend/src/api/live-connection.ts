@@ -1,4 +1,4 @@
-import type { HomeAssistant, Message } from "./home-assistant.js";
+import type { HomeAssistant, Message } from "./hass.js";
 
 /** Told whenever the live state begins to arrive, or stops. */
 export type OnConnected = (connected: boolean) => void;

@@ -57,16 +57,3 @@ export interface BudgetName {
 
 /** What is set of a budget. */
 export type NewBudget = Pick<Budget, "scope" | "subject" | "period" | "amount" | "action" | "thresholds">;
-
-/** An error of the home; `message` is one sentence for people. */
-export class PageError extends Error {
-  constructor(
-    readonly code: string,
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
-/** One sentence for any error. */
-export const sentence = (error: unknown): string => (error instanceof Error ? error.message : String(error));

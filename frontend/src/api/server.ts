@@ -1,7 +1,8 @@
 import { streamLasting, type OnConnected } from "./live-connection.js";
 import { ServerChat } from "./chat-server.js";
 import { findingApi, type Discovered } from "./finding.js";
-import { PageError, type BudgetName, type NewBudget, type PageApi } from "./page-api.js";
+import { PageError } from "./errors.js";
+import type { BudgetName, NewBudget, PageApi } from "./page-api.js";
 import { recordsApi } from "./records.js";
 import { routingApi } from "./routing.js";
 import type { KeyFields, KeyList } from "./keys.js";

@@ -2,7 +2,7 @@ import { LitElement, css, html, nothing, type CSSResultGroup, type PropertyValue
 import { customElement, property, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import type { ChatApi, ConversationEntry } from "../api/chat.js";
-import { sentence } from "../api/page-api.js";
+import { sentence } from "../api/errors.js";
 import { moment } from "../format.js";
 import { button } from "../elements.js";
 import { styles } from "../styles.js";

@@ -3,7 +3,7 @@ import { customElement, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import type { BackendKind, Discovered, DiscoveredProvider } from "../api/finding.js";
 import { menuOf, type FlowKind, type FlowStep } from "../api/flows.js";
-import { sentence } from "../api/page-api.js";
+import { sentence } from "../api/errors.js";
 import { button } from "../elements.js";
 import type { FlowEnd } from "./flow.js";
 import "./flow.js";

@@ -1,6 +1,7 @@
 import { LitElement, nothing, type CSSResultGroup, type TemplateResult } from "lit";
 import { property, state } from "lit/decorators.js";
-import { sentence, type PageApi } from "../api/page-api.js";
+import { sentence } from "../api/errors.js";
+import type { PageApi } from "../api/page-api.js";
 import type { Live } from "../api/types.js";
 import { alert } from "../elements.js";
 import { styles } from "../styles.js";
