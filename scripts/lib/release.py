@@ -21,7 +21,7 @@ def versions() -> dict[str, str]:
     return {
         "pyproject.toml": tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"],
         "manifest.json": json.loads((INTEGRATION / "manifest.json").read_text()).get("version", ""),
-        "core/__init__.py": package[1] if package else "",
+        "core/version.py": package[1] if package else "",
     }
 
 
