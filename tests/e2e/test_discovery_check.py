@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
-import shutil
 import socket
 import subprocess
 
@@ -96,8 +95,6 @@ async def test_check_flood_of_garbage_is_bounded(lan: Lan) -> None:
 def firewall(rule: str) -> Iterator[None]:
     """A rule of this machine's firewall for IPv4 and IPv6."""
     programs = ("iptables", "ip6tables")
-    if not all(map(shutil.which, programs)):
-        pytest.skip("this machine has no iptables")
     for program in programs:
         subprocess.run([program, "-A", *rule.split()], check=True, capture_output=True)
     try:
