@@ -1,6 +1,6 @@
 """Compressed bodies: gzip and deflate are decompressed, every other encoding is a 415 in the error format of the path."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from compression import zstd
 import gzip
 import json
@@ -13,12 +13,6 @@ from .test_audio import FakeAudio, form
 
 CHAT = json.dumps({"model": "demo-rules", "max_tokens": 9, "messages": [{"role": "user", "content": "count to 3"}]}).encode()
 JSON = {"Content-Type": "application/json"}
-
-
-@pytest.fixture
-async def demo() -> AsyncIterator[Served]:
-    async with served() as running:
-        yield running
 
 
 def raw_deflate(data: bytes) -> bytes:

@@ -33,12 +33,6 @@ LIGHT = {
 }
 
 
-@pytest.fixture
-async def demo() -> AsyncIterator[Served]:
-    async with served() as running:
-        yield running
-
-
 async def streamed(gateway: Served) -> list[str]:
     """The payloads of a streamed answer."""
     async with gateway.session.post(f"{gateway.url}/chat/completions", json=CHAT | {"stream": True}) as response:

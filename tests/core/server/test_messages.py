@@ -1,7 +1,6 @@
 """`/v1/messages`: Anthropic's own SDK, in its strict mode, as the client of the built-in model and of scripted providers."""
 
 import asyncio
-from collections.abc import AsyncIterator
 import json
 from typing import Any
 
@@ -35,12 +34,6 @@ ROOM_SCHEMA = {
 
 def message_body(content: str = "count to 3", **fields: Any) -> Any:
     return {"model": "demo-rules", "max_tokens": 100, "messages": [{"role": "user", "content": content}], **fields}
-
-
-@pytest.fixture
-async def demo() -> AsyncIterator[Served]:
-    async with served() as running:
-        yield running
 
 
 async def test_sdk_gets_a_message(demo: Served) -> None:

@@ -23,12 +23,6 @@ CHAT = {"model": "demo-rules", "messages": [{"role": "user", "content": "Hello"}
 
 
 @pytest.fixture
-async def demo() -> AsyncIterator[Served]:
-    async with served() as running:
-        yield running
-
-
-@pytest.fixture
 async def locked() -> AsyncIterator[Served]:
     async with served(key=KEY) as running:
         yield running

@@ -1,7 +1,6 @@
 """`/v1/responses`: OpenAI's own SDK, in its strict mode, as the client of the built-in model and of scripted providers."""
 
 import asyncio
-from collections.abc import AsyncIterator
 import json
 from typing import Any
 
@@ -37,12 +36,6 @@ class Room(BaseModel):
 
 def response_body(content: Any = "count to 3", **fields: Any) -> Any:
     return {"model": "demo-rules", "input": content, **fields}
-
-
-@pytest.fixture
-async def demo() -> AsyncIterator[Served]:
-    async with served() as running:
-        yield running
 
 
 async def test_sdk_gets_a_response(demo: Served) -> None:
