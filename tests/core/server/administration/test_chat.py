@@ -19,9 +19,7 @@ from zeroconf_ai.server.access.guard import Guard
 from zeroconf_ai.server.administration import live_stream
 from zeroconf_ai.server.administration.administration import Administration
 
-from .test_administration import Browser, Site, store
-
-__all__ = ["store"]
+from .browser import Browser, Site
 
 
 @pytest.fixture
