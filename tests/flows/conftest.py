@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.zeroconf_ai.core.accounting.keys.key_store import KeyStore
 from homeassistant.core import HomeAssistant
 
 from ..support.fakes.provider import FakeProvider, running
@@ -24,3 +25,10 @@ async def moved(provider: FakeProvider) -> AsyncIterator[FakeProvider]:
 async def gateway(hass: HomeAssistant, tmp_path: Path) -> MockConfigEntry:
     """A gateway without backends."""
     return await set_up(hass, make_gateway(tmp_path))
+
+
+@pytest.fixture
+def keys(gateway: MockConfigEntry) -> KeyStore:
+    """Its keys."""
+    store: KeyStore = gateway.runtime_data.store.keys
+    return store

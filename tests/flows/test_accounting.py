@@ -27,7 +27,7 @@ from ..support.fakes.provider import FakeProvider
 from ..support.home_assistant.entries import set_up
 from ..support.home_assistant.gateway import box, gateway_with, post_chat, runtime_of
 from ..support.home_assistant.usage import only_key, spend
-from .test_gateway_options import begin, submit, suggested, with_key
+from .options import begin, submit, suggested, with_key
 
 pytestmark = pytest.mark.usefixtures("checked_texts", "ready_to_serve")
 

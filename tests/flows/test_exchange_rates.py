@@ -17,7 +17,7 @@ from homeassistant.helpers import issue_registry as ir
 from ..support.fakes.provider import FakeProvider
 from ..support.home_assistant.entries import set_up
 from ..support.home_assistant.gateway import box, gateway_with, runtime_of
-from .test_gateway_options import begin, submit
+from .options import begin, submit
 
 pytestmark = pytest.mark.usefixtures("checked_texts", "ready_to_serve")
 
