@@ -7,9 +7,10 @@ from typing import Any, override
 from sqlalchemy import Connection, insert, select
 
 from ..storage.database import Database
+from ..storage.queued_rows import QueuedRows
 from ..storage.statements import bounded, bounded_or_none, upsert
 from ..storage.tables import bodies, conversations
-from ..storage.write_queue import QueuedWriter, Write, WriteQueue
+from ..storage.write_queue import WriteQueue
 
 BODY_LIMIT = 64 * 1024
 """Characters kept of a request, and of its answer."""
@@ -35,25 +36,14 @@ class StoredExchange:
     user_id: str | None = None
 
 
-class ExchangeStore(QueuedWriter):
+class ExchangeStore(QueuedRows[StoredExchange]):
     """Stored exchanges and their conversations. Not thread-safe: all calls come from one event loop."""
 
     def __init__(self, database: Database, write_queue: WriteQueue, *, keep: bool) -> None:
         """Without `keep`, nothing is stored."""
+        super().__init__(write_queue, PENDING_LIMIT)
         self.keep = keep
         self._database = database
-        self._write_queue = write_queue
-        self._pending: list[StoredExchange] = []
-        self._in_flight: Sequence[StoredExchange] = ()
-        write_queue.add(self)
-
-    def put(self, body: StoredExchange) -> None:
-        """Queue an exchange if storing is enabled. Beyond `PENDING_LIMIT` the oldest queued exchanges are dropped."""
-        if not self.keep:
-            return
-        self._pending.append(body)
-        self._bound()
-        self._write_queue.request_flush()
 
     async def get(self, generation_id: str, user_id: str | None = None) -> tuple[str, str] | None:
         """Return request and answer, truncated to `BODY_LIMIT`; None if not stored, or not for the user (None: any).
@@ -68,24 +58,12 @@ class ExchangeStore(QueuedWriter):
         return None if row is None else (row.request, row.response)
 
     @override
-    def collect(self, *, last: bool) -> Write | None:
-        if not self.keep:
-            self._pending = []
-        if not self._pending:
-            return None
-        taken = self._in_flight = self._pending
-        self._pending = []
-        return lambda connection: _write(connection, taken)
+    def stores(self) -> bool:
+        return self.keep
 
     @override
-    def done(self, *, written: bool, again: bool) -> None:
-        if again:
-            self._pending = [*self._in_flight, *self._pending]
-            self._bound()
-        self._in_flight = ()
-
-    def _bound(self) -> None:
-        del self._pending[:-PENDING_LIMIT]
+    def write(self, connection: Connection, rows: Sequence[StoredExchange]) -> None:
+        _write(connection, rows)
 
 
 def _write(connection: Connection, taken: Sequence[StoredExchange]) -> None:

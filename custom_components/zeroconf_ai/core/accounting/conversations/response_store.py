@@ -9,9 +9,10 @@ import orjson
 from sqlalchemy import Connection, Row, Text, and_, cast, delete, func, insert, select, update
 
 from ..storage.database import Database
+from ..storage.queued_rows import QueuedRows
 from ..storage.statements import bounded, bounded_or_none
 from ..storage.tables import conversations, messages
-from ..storage.write_queue import QueuedWriter, Write, WriteQueue
+from ..storage.write_queue import WriteQueue
 from . import owned
 from .conversation import CONTENT_LIMIT, Owner, Role
 from .exchanges import ExchangeStore
@@ -62,29 +63,22 @@ class RecalledResponse:
     output: Items = field(repr=False)
 
 
-class ResponseStore(QueuedWriter):
-    """Stored responses, each found by its owner only. Not thread-safe: all calls come from one event loop."""
+class ResponseStore(QueuedRows[StoredResponse]):
+    """Stored responses, each found by its owner only. One that is larger than `MAX_BYTES` is dropped.
+
+    Not thread-safe: all calls come from one event loop.
+    """
 
     def __init__(self, database: Database, write_queue: WriteQueue, exchanges: ExchangeStore) -> None:
         """Responses are stored while `exchanges` are."""
+        super().__init__(write_queue, PENDING_LIMIT)
         self._database = database
-        self._write_queue = write_queue
         self._exchanges = exchanges
-        self._pending: list[StoredResponse] = []
-        self._in_flight: Sequence[StoredResponse] = ()
-        write_queue.add(self)
 
     @property
     def keep(self) -> bool:
         """Whether responses are stored."""
         return self._exchanges.keep
-
-    def put(self, response: StoredResponse) -> None:
-        """Queue a response. It is dropped if it is larger than `MAX_BYTES` or if storing is disabled."""
-        if self.keep:
-            self._pending.append(response)
-            self._bound()
-            self._write_queue.request_flush()
 
     async def get(self, owner: Owner, response_id: str) -> RecalledResponse | None:
         """A response with its conversation; None if it is not stored, or belongs to another owner. Raises DatabaseError."""
@@ -113,24 +107,12 @@ class ResponseStore(QueuedWriter):
         return await self._database.write(lambda connection: _delete(connection, owner, response_id))
 
     @override
-    def collect(self, *, last: bool) -> Write | None:
-        if not self.keep:
-            self._pending = []
-        if not self._pending:
-            return None
-        taken = self._in_flight = self._pending
-        self._pending = []
-        return lambda connection: _write(connection, taken)
+    def stores(self) -> bool:
+        return self.keep
 
     @override
-    def done(self, *, written: bool, again: bool) -> None:
-        if again:
-            self._pending = [*self._in_flight, *self._pending]
-            self._bound()
-        self._in_flight = ()
-
-    def _bound(self) -> None:
-        del self._pending[:-PENDING_LIMIT]
+    def write(self, connection: Connection, rows: Sequence[StoredResponse]) -> None:
+        _write(connection, rows)
 
 
 def _of(owner: Owner) -> Any:
