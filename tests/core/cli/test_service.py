@@ -85,11 +85,25 @@ def test_service_installed_again_keeps_the_secrets(tmp_path: Path, env: dict[str
     assert '"serve" "--demo"\n' in unit(env).read_text()
 
 
-@pytest.mark.parametrize("option", [["--key", "example"], ["--key=example"]])
-def test_service_with_a_secret_among_its_options_is_refused(tmp_path: Path, env: dict[str, str], option: list[str]) -> None:
+DATABASE = "postgresql://ada:example@db.example.net/ai"
+
+
+@pytest.mark.parametrize(
+    ("option", "variable"),
+    [
+        (["--key", "example"], "ZEROCONF_AI_KEY"),
+        (["--key=example"], "ZEROCONF_AI_KEY"),
+        (["--database", DATABASE], "ZEROCONF_AI_DATABASE"),
+        ([f"--database={DATABASE}"], "ZEROCONF_AI_DATABASE"),
+    ],
+)
+def test_service_with_a_secret_among_its_options_is_refused(
+    tmp_path: Path, env: dict[str, str], option: list[str], variable: str
+) -> None:
     done = run(tmp_path, "service", "install", *option, env=env)
     assert done.returncode == 1
-    assert "ZEROCONF_AI_KEY" in done.stderr
+    assert variable in done.stderr
+    assert "example" not in done.stderr
     assert not unit(env).exists()
 
 

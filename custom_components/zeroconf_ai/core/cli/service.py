@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 import os
 from pathlib import Path
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from .service_files import LABEL, NAME, launchd_job, systemd_unit
 
 _SECRET_OPTIONS = ("--key",)
 """What everybody could read in a unit, or in the list of processes."""
+_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@")
+"""An address with a password."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -35,10 +38,12 @@ def install(system: bool, only_print: bool, options: tuple[str, ...]) -> None:
 
     Secrets belong in the file that it names, with a line NAME=VALUE for each variable.
     """
+    file = _variables_file(system=system)
     if any(option.partition("=")[0] in _SECRET_OPTIONS for option in options):
-        variables = _variables_file(system=system)
+        raise click.ClickException(f"Other programs could read the key there. Write ZEROCONF_AI_KEY=… into {file} instead.")
+    if any(_PASSWORD.search(option) for option in options):
         raise click.ClickException(
-            f"Do not put a secret into the service: write ZEROCONF_AI_KEY=… into {variables} instead of --key."
+            f"Other programs could read the password in the service. Write ZEROCONF_AI_DATABASE=… into {file} instead."
         )
     manager = _manager(system=system)
     try:
