@@ -147,7 +147,7 @@ export interface HomeForm {
   changed: (values: Record<string, unknown>) => void;
 }
 
-/** A form with Home Assistant's selectors; null where there is none, as their fields are more than plain ones. */
+/** A form with Home Assistant's selectors; null without that element, because plain fields could not replace its selectors. */
 export function homeForm(form: HomeForm): TemplateResult | null {
   if (!used.has("form")) return null;
   const section = (options?: { path?: string[] }): string | undefined => options?.path?.[0];

@@ -56,8 +56,8 @@ async def test_check_sees_the_own_advertisement_and_the_silence_of_others(lan: L
     seen = await check_discovery(advertiser.record)
     await advertiser.close()
     await zeroconf.async_close()
-    assert codes(missing) == [("silent", "problem"), ("nobody", "hint"), ("own_missing", "problem")]
-    assert codes(seen) == [("silent", "problem"), ("nobody", "hint"), ("own_seen", "ok")]
+    assert codes(missing) == [("silent", "problem"), ("no_announcement", "hint"), ("own_missing", "problem")]
+    assert codes(seen) == [("silent", "problem"), ("no_announcement", "hint"), ("own_seen", "ok")]
     assert seen["findings"][2]["values"] == {"interfaces": "eth0"}
 
 

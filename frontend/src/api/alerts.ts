@@ -9,7 +9,7 @@ export interface AlertChoice {
   alert_from: number;
   /** How many times the usual use of an API key is unusual; 0: nothing is. */
   key_factor: number;
-  /** Left out: it stays. "": there is none any more. */
+  /** Left out: it stays. "" removes it. */
   webhook_url?: string;
 }
 

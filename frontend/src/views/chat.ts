@@ -62,7 +62,7 @@ export class ChatView extends View {
     this.leave();
   }
 
-  /** A browser has six connections to a server for all its tabs together: one that nobody sees uses none. */
+  /** A browser has six connections to a server for all its tabs together, so a tab in the background uses none. */
   private readonly seen = (): void => {
     if (document.visibilityState === "hidden") this.leave();
     else this.follow();

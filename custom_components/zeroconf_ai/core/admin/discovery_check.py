@@ -92,7 +92,7 @@ def findings(checked: MulticastCheck, *, advertises: bool) -> Iterator[Finding]:
         shown = ", ".join(providers[:_NAMES]) + (", …" if len(providers) > _NAMES else "")
         yield _finding("found", "ok", count=len(providers), names=shown)
     else:
-        yield _finding("no_provider" if hosts else "nobody", "hint", count=len(hosts))
+        yield _finding("no_provider" if hosts else "no_announcement", "hint", count=len(hosts))
     if not advertises:
         yield _finding("own_off", "hint")
     elif any(interface.advertised for interface in lan):
