@@ -312,7 +312,7 @@ async def test_engine_counts_are_exact_after_many_random_requests(engine: Engine
                 async for _ in reply.chunks():
                     if chance.random() < 0.2:
                         break
-        except ApiError, LookupError:
+        except (ApiError, LookupError):
             pass
 
     asking = [asyncio.create_task(one(number)) for number in range(200)]

@@ -25,6 +25,7 @@ from .protocol.models import ModelInfo
 from .protocol.record import ServiceRecord
 from .protocol.request import Request
 from .protocol.status import Located
+from .protocol.tasks import start_eagerly
 from .protocol.values import NOTHING
 from .routing.accounting import Accounting, combined
 from .routing.caller import Caller, Source
@@ -235,7 +236,7 @@ class Engine:
             try:
                 if reply is not None:
                     # Shielded: cancelling the request must not cancel its clean-up. Eager: it rarely has to wait.
-                    await asyncio.shield(asyncio.create_task(reply.close(), eager_start=True))
+                    await asyncio.shield(start_eagerly(reply.close()))
             finally:
                 if running is not None:
                     self.running.end(running)

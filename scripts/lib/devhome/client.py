@@ -264,7 +264,7 @@ async def status_of(url: str) -> int | None:
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(TIMEOUT)) as session, session.get(url) as response:
             return response.status
-    except aiohttp.ClientError, TimeoutError:
+    except (aiohttp.ClientError, TimeoutError):
         return None
 
 

@@ -1,7 +1,6 @@
 """Compressed bodies: gzip and deflate are decompressed, every other encoding is a 415 in the error format of the path."""
 
 from collections.abc import Callable
-from compression import zstd
 import gzip
 import json
 import zlib
@@ -12,6 +11,7 @@ from ...support.server import Served, served
 from .test_audio import FakeAudio, form
 
 CHAT = json.dumps({"model": "demo-rules", "max_tokens": 9, "messages": [{"role": "user", "content": "count to 3"}]}).encode()
+ZSTD = b"\x28\xb5\x2f\xfd\x20\x02\x11\x00\x00{}"  # a frame of RFC 8878 with one raw block
 JSON = {"Content-Type": "application/json"}
 
 
@@ -23,7 +23,7 @@ def raw_deflate(data: bytes) -> bytes:
 @pytest.mark.parametrize("path", ["chat/completions", "messages", "responses", "/api/chat"])
 @pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "x-gzip", "gzip, br", "BR", "snappy"])
 async def test_other_encoding_is_a_415_in_the_dialects_format(demo: Served, path: str, encoding: str) -> None:
-    data = zstd.compress(CHAT) if encoding == "zstd" else CHAT
+    data = ZSTD if encoding == "zstd" else CHAT
     status, body, headers = await demo.ask("POST", path, data=data, headers={**JSON, "Content-Encoding": encoding})
     assert status == 415
     assert headers["Accept-Encoding"] == "gzip, deflate"

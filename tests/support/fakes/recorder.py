@@ -8,7 +8,7 @@ from zeroconf_ai.accounting.usage.generation import Generation, Recorder
 class MemoryRecorder(Recorder):
     """Keeps the recorded generations in order."""
 
-    def __init__(self, recordings: list[MemoryRecorder] | None = None) -> None:
+    def __init__(self, recordings: "list[MemoryRecorder] | None" = None) -> None:
         """`recordings`: a list of several recorders, which each extends by itself whenever it records."""
         self.entries: list[Generation] = []
         self._recordings = [] if recordings is None else recordings

@@ -95,7 +95,7 @@ class FakeServer(ABC):
         self.received.append(received)
         try:
             return await self.respond(request)
-        except asyncio.CancelledError, ConnectionError:
+        except (asyncio.CancelledError, ConnectionError):
             received.cut = True
             raise
         finally:

@@ -126,7 +126,7 @@ class Upstream(FakeServer):
 class StubAnswer(Answer):
     """An answer that plays its steps: chunks as dicts, errors to raise, events to wait for."""
 
-    def __init__(self, backend: StubBackend, steps: Iterable[object]) -> None:
+    def __init__(self, backend: "StubBackend", steps: Iterable[object]) -> None:
         """Counted in `backend.open` until it is closed."""
         self._backend = backend
         self._steps = list(steps)

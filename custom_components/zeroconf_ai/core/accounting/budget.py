@@ -137,7 +137,7 @@ def parse_amount(text: str) -> tuple[int, Period]:
     number, _, word = text.strip().partition("/")
     try:
         amount, period = round(float(number) * NANO), Period(word.strip().casefold())
-    except ValueError, OverflowError:
+    except (ValueError, OverflowError):
         amount, period = -1, Period.MONTH
     if not 0 <= amount <= LARGEST:
         raise ValueError(f"{text!r} is not a budget. Write an amount and a period: 5/month, 2.50/week or 0.5/day.")

@@ -92,5 +92,5 @@ def local_zone() -> tzinfo:
             return ZoneInfo(name)
         with _LOCAL.open("rb") as file:
             return ZoneInfo.from_file(file, key="local")
-    except OSError, ValueError:
+    except (OSError, ValueError):
         return UTC

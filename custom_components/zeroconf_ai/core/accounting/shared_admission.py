@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
+from ..protocol.tasks import start_eagerly
 from .admission import AdmissionRequest
 from .budgets.budget_store import BudgetStore
 from .budgets.reservations import Reservation
@@ -131,9 +132,7 @@ class SharedAdmission:
         """The new levels of the buckets; None if nothing was acquired."""
         given = self._buckets.take_given(draw.name for draw in draws)
         # Eager: what is queued after a cancellation runs after the statement.
-        task = asyncio.create_task(
-            self._database.write_statement(lambda connection: _acquire(connection, lease, rows, draws, given)), eager_start=True
-        )
+        task = start_eagerly(self._database.write_statement(lambda connection: _acquire(connection, lease, rows, draws, given)))
         levels = None
 
         def end(ended: asyncio.Future[Mapping[str, float] | None]) -> None:

@@ -112,7 +112,7 @@ class AccountingStore:
         known_id: str | None = None,
         used_before: bool = False,
         clock: Callable[[], float] | None = None,
-    ) -> AccountingStore:
+    ) -> "AccountingStore":
         """Open the database at `url` (`sqlite:///FILE`, `postgresql://…`, or a file path), creating it if missing.
 
         `zone` is the home's time zone, which defines the days (None: that of this machine). `keep` and `keep_rollups` are the

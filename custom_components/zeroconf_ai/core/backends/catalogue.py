@@ -108,7 +108,7 @@ class Catalogue(Backend):
         """The allowed models that the backend lists; all configured ones if it has no list."""
         try:
             listed = await self._backend.models()
-        except NotFoundError, MethodNotAllowedError:
+        except (NotFoundError, MethodNotAllowedError):
             if not self._overrides.allowed and not self._overrides.aliases:
                 raise
             listed = ()

@@ -148,7 +148,7 @@ class ZeroconfAIBackend(Backend):
         """Check its address, and if that is unreachable, its other advertised addresses."""
         try:
             return await self._health_here()
-        except UpstreamConnectionError, UpstreamTimeoutError, NotAProviderError:
+        except (UpstreamConnectionError, UpstreamTimeoutError, NotAProviderError):
             if self.relocate is None or not await self.relocate():
                 raise
         return await self._health_here()
@@ -175,7 +175,7 @@ class ZeroconfAIBackend(Backend):
         advertised = tuple(ModelInfo(model) for model in self._info.advertised_models)
         try:
             listed = parse_models(await self._upstream.get_json("/models"))
-        except NotFoundError, MethodNotAllowedError:
+        except (NotFoundError, MethodNotAllowedError):
             self._lists_models = bool(advertised)
             return advertised
         self._lists_models = True
@@ -192,7 +192,7 @@ class ZeroconfAIBackend(Backend):
             return None
         try:
             return ProviderStatus.parse(await self._upstream.get_json("/status"))
-        except NotFoundError, MethodNotAllowedError, TypeError:
+        except (NotFoundError, MethodNotAllowedError, TypeError):
             self._offers_status = False  # optional: 404 means "not offered" until the next advertisement
             return None
 
@@ -243,12 +243,12 @@ async def _health(upstream: HttpUpstream, *, secret: bool = True) -> Health:
     """`/health`, or the model list of an OpenAI-compatible server without that path. `secret`: with the key."""
     try:
         return Health.parse(await upstream.get_json("/health", secret=secret))
-    except NotFoundError, MethodNotAllowedError:
+    except (NotFoundError, MethodNotAllowedError):
         pass
     try:
         listed = await upstream.get_json("/models")
         if parse_models(listed) or mapping(listed).get("object") == "list":  # an empty list: no model is installed yet
             return Health()
-    except NotFoundError, MethodNotAllowedError:
+    except (NotFoundError, MethodNotAllowedError):
         pass
     raise NotAProviderError(f"{upstream.name} answers, but is not an LLM provider: it has neither /v1/health nor /v1/models")

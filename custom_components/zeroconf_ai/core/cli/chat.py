@@ -81,7 +81,7 @@ def _question(prompt: str | None) -> str | None:
     return encodable(question.strip())
 
 
-def _converse(runner: asyncio.Runner, talk: _Talk) -> None:
+def _converse(runner: asyncio.Runner, talk: "_Talk") -> None:
     """Send each line that is typed, until the end of input. Ctrl-C stops a running answer; between answers it ends the chat."""
     with suppress(ImportError):
         import readline  # noqa: F401, PLC0415 - line editing and history for `input`
@@ -111,7 +111,7 @@ class _Talk:
         self._messages: list[dict[str, Any]] = []
 
     @classmethod
-    async def begin(cls, options: Options) -> _Talk:
+    async def begin(cls, options: Options) -> "_Talk":
         """Find the providers. Raises NoProviderError if none can be used."""
         wanted = Wanted(options.provider, options.key, options.trust, options.interfaces)
         return cls(await Connections.open(wanted, trust_file=trust_file(), hints=_HINTS), options.model)

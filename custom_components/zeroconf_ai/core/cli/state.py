@@ -73,7 +73,7 @@ def known_databases() -> dict[str, str]:
     """The ids of the databases that were opened before, by their addresses (`address_digest`)."""
     try:
         found = json.loads((state_folder() / _DATABASES).read_bytes())
-    except OSError, json.JSONDecodeError:
+    except (OSError, json.JSONDecodeError):
         return {}
     return {key: value for key, value in found.items() if isinstance(value, str)} if isinstance(found, dict) else {}
 
@@ -98,7 +98,7 @@ def cost_alerts_told() -> dict[str, list[int]]:
     """The thresholds of costs, in nano-units, of which people were notified, by month; empty if the file cannot be read."""
     try:
         found = json.loads((state_folder() / _COST_ALERTS).read_bytes())
-    except OSError, json.JSONDecodeError:
+    except (OSError, json.JSONDecodeError):
         return {}
     months = found.items() if isinstance(found, dict) else ()
     return {month: [value for value in values if isinstance(value, int)] for month, values in months if isinstance(values, list)}
@@ -141,7 +141,7 @@ def _home_only_ids(unreadable: Sequence[str] = ()) -> list[str]:
         found = json.loads((state_folder() / _HOME_ONLY).read_bytes())
     except FileNotFoundError:
         return []
-    except OSError, json.JSONDecodeError:
+    except (OSError, json.JSONDecodeError):
         return list(unreadable)
     return [value for value in found if isinstance(value, str)] if isinstance(found, list) else list(unreadable)
 

@@ -172,7 +172,7 @@ class Client:
         rows.sort(key=lambda row: row.get("index", 0))
         return [list(row["embedding"]) for row in rows]
 
-    async def openai_client(self, **options: Any) -> AsyncOpenAI:
+    async def openai_client(self, **options: Any) -> "AsyncOpenAI":
         """A client of the package `openai` whose requests go to the best provider, and to the next one when it goes.
 
         It is valid until this client is closed. `options` are those of `AsyncOpenAI`. Needs `pip install openai`.

@@ -53,7 +53,7 @@ class FileHistory(History):
         self._store = store
 
     @classmethod
-    async def open(cls, file: Path) -> FileHistory:
+    async def open(cls, file: Path) -> "FileHistory":
         """Open the file, creating it if missing. Raises DatabaseError."""
         return cls(await AccountingStore.open(file, keep_chats=None))
 

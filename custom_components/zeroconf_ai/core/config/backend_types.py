@@ -69,7 +69,7 @@ class BackendType:
         """Whether the path of the health probe can be set: for OpenAI-compatible servers."""
         return self.flavor is not None
 
-    def with_health_path(self, path: str) -> BackendType:
+    def with_health_path(self, path: str) -> "BackendType":
         """The same type with another path of the health probe. Raises ValueError if the type has none."""
         if self.flavor is None:
             raise ValueError(f"a backend of type {self.name} has no health path")

@@ -221,7 +221,7 @@ class LocalEngines:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 async with self._session.get(f"http://{HOST}:{port}{path}", allow_redirects=False) as response:
                     raw = await read_limited(response, _MAX_BYTES)
-        except aiohttp.ClientError, ApiError, TimeoutError, OSError, ValueError:
+        except (aiohttp.ClientError, ApiError, TimeoutError, OSError, ValueError):
             return None
         data = None
         with suppress(ValueError):

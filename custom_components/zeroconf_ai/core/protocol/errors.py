@@ -276,7 +276,7 @@ def parse_retry_after(headers: Mapping[str, str]) -> float | None:
         if seconds is None:
             try:
                 seconds = parsedate_to_datetime(value).timestamp() - time.time()
-            except ValueError, OverflowError:
+            except (ValueError, OverflowError):
                 return None
     return None if seconds is None else min(max(0.0, seconds), _LONGEST_WAIT)
 

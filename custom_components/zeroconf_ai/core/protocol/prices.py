@@ -29,7 +29,7 @@ class Prices:
     """Prompt tokens written to the upstream's cache."""
     cache_write_1h: int | None = None
     """Those of them that are cached for an hour. None: `cache_write` applies."""
-    tiers: tuple[Tier, ...] = ()
+    tiers: "tuple[Tier, ...]" = ()
     """The prices of requests with a long prompt, in ascending order of its length."""
 
     @classmethod
@@ -55,7 +55,7 @@ class Prices:
         """The prices of a thousand tokens of the prompt and of the answer, for clients that expect those."""
         return {f"{name}_cost_per_1k": getattr(self, name) / NANO / 1000 for name in RATES[:2]}
 
-    def at(self, prompt_tokens: int) -> Prices:
+    def at(self, prompt_tokens: int) -> "Prices":
         """The prices for a request with a prompt of that length."""
         return next((tier.prices for tier in reversed(self.tiers) if prompt_tokens > tier.above), self)
 

@@ -95,7 +95,7 @@ def whole_arguments(arguments: str) -> str:
             inner = json.loads(bare)
             if isinstance(json.loads(inner), dict):
                 return str(inner)
-        except json.JSONDecodeError, TypeError:
+        except (json.JSONDecodeError, TypeError):
             return arguments
     return json.without_surrogates(arguments.encode()).decode() if "\\u" in arguments else arguments
 

@@ -63,7 +63,7 @@ class Usage:
         """Prompt and completion together."""
         return self.prompt_tokens + self.completion_tokens
 
-    def __add__(self, other: Usage) -> Usage:
+    def __add__(self, other: "Usage") -> "Usage":
         """The sum; its cost is None only if neither has one."""
         costs = [cost for cost in (self.cost, other.cost) if cost is not None]
         return Usage(
@@ -104,7 +104,7 @@ class Usage:
             return None
         return cls(prompt, completion, cached, reasoning, cost, written, _count(data, _WRITTEN_1H))
 
-    def updated(self, later: Usage | None) -> Usage:
+    def updated(self, later: "Usage | None") -> "Usage":
         """This usage with the counts of a later report of the same answer; its zeros replace nothing."""
         if later is None:
             return self

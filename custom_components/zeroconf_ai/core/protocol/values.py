@@ -33,7 +33,7 @@ def finite_number(value: object) -> float | None:
         return None
     try:
         number = float(value)
-    except ValueError, OverflowError:
+    except (ValueError, OverflowError):
         return None
     return number if abs(number) < _LARGEST else None
 
@@ -44,7 +44,7 @@ def money(value: object) -> int | None:
         return None
     try:
         amount = float(value)
-    except ValueError, OverflowError:
+    except (ValueError, OverflowError):
         return None
     return round(amount * NANO) if 0 <= amount < 1e9 else None
 

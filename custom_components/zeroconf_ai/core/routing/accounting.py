@@ -24,7 +24,7 @@ class Accounting:
     """Stores the backend and model of each session."""
 
     @classmethod
-    def of(cls, store: AccountingStore, *recorders: Recorder) -> Accounting:
+    def of(cls, store: AccountingStore, *recorders: Recorder) -> "Accounting":
         """All parts of an accounting store; `recorders` get the same records as its ledger, after it."""
         return cls(Recorders(store.ledger, *recorders), store.admission_control, store.exchanges, store.sessions)
 

@@ -20,7 +20,7 @@ _MAX_MEMBERS = 64
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
-def decompressor(request: web.Request) -> Decompressor | None:
+def decompressor(request: web.Request) -> "Decompressor | None":
     """What decompresses the request's body; None if it need not be. Raises UnsupportedMediaTypeError for another encoding."""
     named = ", ".join(request.headers.getall(hdrs.CONTENT_ENCODING, ())).strip().lower()
     if named in ("", "identity"):
@@ -73,7 +73,7 @@ class Decompressor:
         return zlib.MAX_WBITS if data[0] & 0x0F == zlib.DEFLATED else -zlib.MAX_WBITS  # RFC 1950, section 2.2
 
     @staticmethod
-    def _pieces(inner: zlib._Decompress, data: bytes) -> Iterator[bytes]:
+    def _pieces(inner: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
         while True:
             piece = inner.decompress(data, _PIECE)
             if piece:

@@ -34,7 +34,7 @@ class InterruptibleBlock:
 
     __slots__ = ("_gateway", "_timeout")
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: "Gateway") -> None:
         """Made by `Gateway.interruptible`."""
         self._gateway = gateway
         self._timeout = asyncio.timeout(None)

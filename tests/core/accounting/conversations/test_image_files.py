@@ -112,7 +112,7 @@ def test_damaged_image_is_refused_or_loses_what_is_no_picture(name: str, damage:
     given = damage(encoded(name, size=(300, 200)))
     try:
         made = encode_anew(given)
-    except InvalidRequestError, RequestTooLargeError, UnsupportedMediaTypeError:
+    except (InvalidRequestError, RequestTooLargeError, UnsupportedMediaTypeError):
         pass
     else:  # decoders repair some damage
         assert b"svg" not in made.data
@@ -136,7 +136,7 @@ def test_random_damage_is_an_error_of_the_image_and_no_other(name: str) -> None:
             damaged[chance.randrange(len(damaged))] = chance.randrange(256)
         try:
             made = encode_anew(bytes(damaged))
-        except InvalidRequestError, RequestTooLargeError, UnsupportedMediaTypeError:
+        except (InvalidRequestError, RequestTooLargeError, UnsupportedMediaTypeError):
             continue
         assert opened(made.data).size == (made.width, made.height)
 

@@ -244,7 +244,7 @@ def test_order_is_deterministic_unique_and_follows_all_rules(
     policy = Policy(strategy=strategy, cloud_fallback=fallback)
     try:
         found = candidates(pool, request, policy)
-    except InvalidRequestError, PermissionDeniedError, NotFoundError, UnavailableError:
+    except (InvalidRequestError, PermissionDeniedError, NotFoundError, UnavailableError):
         return
     assert found.ordered
     assert candidates(pool, request, policy) == found

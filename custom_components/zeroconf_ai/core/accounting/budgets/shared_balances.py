@@ -8,6 +8,7 @@ from typing import override
 
 from sqlalchemy import Connection
 
+from ...protocol.tasks import start_eagerly
 from ..budget import EXCEEDED, Balance, BudgetEvent
 from ..storage.database import Database, DatabaseError
 from ..storage.leases import Leases
@@ -40,7 +41,7 @@ class SharedBalances(Balances):
         await self.catch_up()
         lease = self._leases.begin()
         # Eager: what is queued after a cancellation runs after the reservation.
-        task = asyncio.create_task(self._reserve(lease, budget_windows, worst_costs, ample_costs), eager_start=True)
+        task = start_eagerly(self._reserve(lease, budget_windows, worst_costs, ample_costs))
         try:
             reservation = await asyncio.shield(task)
         except asyncio.CancelledError:

@@ -109,22 +109,22 @@ class PriceBook:
         provider = None if price_list is None else self._provider(price_list, url)
         return None if provider is None else self._prices(provider, model)
 
-    async def _find_provider(self, price_list: PriceList | None, url: str) -> Provider | None:
+    async def _find_provider(self, price_list: PriceList | None, url: str) -> "Provider | None":
         """The provider of a backend in the list, which is loaded if the backend may have one."""
         if price_list is None or (price_list.provider is None and urlsplit(url).scheme != "https"):
             return None
         await self.load()
         return self._provider(price_list, url)
 
-    def _provider(self, price_list: PriceList, url: str) -> Provider | None:
+    def _provider(self, price_list: PriceList, url: str) -> "Provider | None":
         providers = self._providers or {}
         named = (provider for provider in providers.values() if url and re.match(provider.api_pattern, url))
         return next(named, providers.get(price_list.provider or ""))
 
-    def _prices(self, provider: Provider, model: str) -> Prices | None:
+    def _prices(self, provider: "Provider", model: str) -> Prices | None:
         return self._model(provider, model).now()
 
-    def _described(self, provider: Provider, model: ModelInfo, listed_as: str) -> ModelInfo:
+    def _described(self, provider: "Provider", model: ModelInfo, listed_as: str) -> ModelInfo:
         found = self._model(provider, listed_as)
         embeds = frozenset({Capability.EMBEDDINGS}) if found.embeds else None
         return replace(
@@ -133,7 +133,7 @@ class PriceBook:
             capabilities=embeds if model.capabilities is None else model.capabilities,
         )
 
-    def _model(self, provider: Provider, model: str) -> _Listed:
+    def _model(self, provider: "Provider", model: str) -> _Listed:
         found = self._listed.get((provider.id, model))
         if found is None:
             if len(self._listed) >= _KEPT:
@@ -141,7 +141,7 @@ class PriceBook:
             found = self._listed[provider.id, model] = self._find(provider, model)
         return found
 
-    def _find(self, provider: Provider, model: str) -> _Listed:
+    def _find(self, provider: "Provider", model: str) -> _Listed:
         info = provider.find_model(model, all_providers=list((self._providers or {}).values()))
         if info is None:
             return _UNKNOWN
@@ -152,7 +152,7 @@ class PriceBook:
         return _Listed(conditional[0][1], conditional, window, embeds) if conditional else _UNKNOWN
 
 
-def _read() -> Mapping[str, Provider]:
+def _read() -> "Mapping[str, Provider]":
     try:
         from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - loaded only where it is needed
 
@@ -162,12 +162,12 @@ def _read() -> Mapping[str, Provider]:
         return {}
 
 
-def _embeds(info: ListedModel) -> bool:
+def _embeds(info: "ListedModel") -> bool:
     prices = [entry.prices for entry in info.prices] if isinstance(info.prices, list) else [info.prices]
     return bool(prices) and all(price.input_mtok is not None and price.output_mtok is None for price in prices)
 
 
-def _read_prices(listed: ModelPrice) -> Prices | None:
+def _read_prices(listed: "ModelPrice") -> Prices | None:
     """None if the model is not billed by token."""
     given = {name: getattr(listed, key, None) for name, key in _CLASSES.items()}
     if given["input"] is None:

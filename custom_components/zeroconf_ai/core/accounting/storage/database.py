@@ -357,7 +357,7 @@ def parse_url(url: str | Path) -> URL:
         return URL.create("sqlite", database=str(url))
     try:
         parsed = make_url(url)
-    except ArgumentError, ValueError:
+    except (ArgumentError, ValueError):
         raise DatabaseError("Invalid database URL. Write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.") from None
     kind = parsed.drivername.partition("+")[0]
     if kind == "sqlite":

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from sqlalchemy import Connection
 
+from ...protocol.tasks import start_eagerly
 from .database import Database, DatabaseError
 
 RETRY_SECONDS = 1.0
@@ -44,7 +45,7 @@ class SettlementQueue[Item, Result]:
         self._pending.append(item)
         if self._settling is None:
             # Eager: the write is queued before the reads of the next request.
-            task = asyncio.create_task(self._settle_all(), name="zeroconf_ai settlements", eager_start=True)
+            task = start_eagerly(self._settle_all(), "zeroconf_ai settlements")
             # The task may have finished already, if the database thread was faster than this one.
             self._settling = None if task.done() else task
 

@@ -72,7 +72,7 @@ class Aggregate:
             costs = self.energy_costs
             costs[generation.currency] = costs.get(generation.currency, 0) + _within(measured, _MOST_COST)
 
-    def merge(self, other: Aggregate) -> None:
+    def merge(self, other: "Aggregate") -> None:
         """Add another aggregate."""
         for name in NUMBERS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
@@ -80,7 +80,7 @@ class Aggregate:
             for currency, cost in others.items():
                 own[currency] = own.get(currency, 0) + cost
 
-    def copy(self) -> Aggregate:
+    def copy(self) -> "Aggregate":
         """Return an independent copy."""
         copied = Aggregate()
         copied.merge(self)

@@ -36,7 +36,7 @@ class UsageSummary:
     month: Aggregate = field(default_factory=Aggregate)
     total: Aggregate = field(default_factory=Aggregate)
 
-    def copy(self) -> UsageSummary:
+    def copy(self) -> "UsageSummary":
         """Return an independent copy."""
         return UsageSummary(self.today.copy(), self.month.copy(), self.total.copy())
 
@@ -106,7 +106,7 @@ class Totals(Recorder):
                     for period in periods:
                         getattr(summary, period).failed_attempts += 1
 
-    def replace(self, read: Totals, pending: Iterable[Generation], known: Callable[[str], bool]) -> None:
+    def replace(self, read: "Totals", pending: Iterable[Generation], known: Callable[[str], bool]) -> None:
         """Replace the sums by those `read`, and add the `pending` records. Keys that are not `known` are merged into `OTHER`."""
         if (read._zone, read._date) != (self._zone, self.date):
             self.stale = True
@@ -123,7 +123,7 @@ class Totals(Recorder):
             for name in _PERIODS:
                 getattr(other, name).merge(getattr(summary, name))
 
-    def read(self, connection: Connection) -> Totals:
+    def read(self, connection: Connection) -> "Totals":
         """Read the totals; runs in the database thread."""
         read = Totals(self._zone, self._now)
         today = read._date

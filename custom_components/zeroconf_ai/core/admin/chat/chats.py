@@ -13,6 +13,7 @@ from ...accounting.conversations.conversation_store import ConversationStore
 from ...accounting.storage.database import DatabaseError
 from ...engine import Engine
 from ...protocol.errors import ApiError, InvalidRequestError, NotFoundError, RateLimitError
+from ...protocol.tasks import start_eagerly
 from ...protocol.values import clean, encodable
 from ...routing.accounting import Accounting
 from ..images import HomeImages
@@ -278,7 +279,7 @@ class Chats:
         self._add(person.owner, conversation_id, answer.message(), running=True)
         self._changed(person.owner)
         # Eager: a task that is cancelled before it begins would not store its answer.
-        run.task = asyncio.create_task(self._run(run, turn), name=f"zeroconf_ai chat {conversation_id}", eager_start=True)
+        run.task = start_eagerly(self._run(run, turn), f"zeroconf_ai chat {conversation_id}")
 
     async def _run(self, run: Run, turn: Turn) -> None:
         """Write the answer to its end, and store it."""

@@ -34,7 +34,7 @@ class Choice:
         return {"backend_id": self.backend_id, "model": self.model, "tools": self.tools}
 
     @classmethod
-    def of(cls, data: Mapping[str, Any]) -> Choice:
+    def of(cls, data: Mapping[str, Any]) -> "Choice":
         """The choice of stored data; what is missing or of another type is Auto."""
         backend_id, model = data.get("backend_id"), data.get("model")
         return cls(

@@ -156,7 +156,7 @@ class _Builder:
             key = step.replace("~1", "/").replace("~0", "~")
             try:
                 found = found[int(key)] if isinstance(found, list) else found[key]
-            except KeyError, IndexError, ValueError, TypeError:
+            except (KeyError, IndexError, ValueError, TypeError):
                 raise SchemaError(f"{reference} does not exist") from None
         return found
 

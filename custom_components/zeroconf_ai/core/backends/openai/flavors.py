@@ -70,7 +70,7 @@ class Flavor:
         """Whether it gets the request id and the ids of forwarding gateways (`Via`): clouds do not, for privacy."""
         return self.placement is not Placement.CLOUD
 
-    def with_health_path(self, path: str) -> Flavor:
+    def with_health_path(self, path: str) -> "Flavor":
         """The same flavor with another path of the health probe, which may require the API key."""
         return replace(self, health=path, health_with_key=True)
 

@@ -233,7 +233,7 @@ class AnthropicTranslator(Translator):
     def _say(self, field: str, text: str) -> list[Chunk]:
         return [self._writer.chunk({field: text})] if text else []
 
-    def _argument_deltas(self, block: _Block, text: str) -> list[Chunk]:
+    def _argument_deltas(self, block: "_Block", text: str) -> list[Chunk]:
         if not text:
             return []
         block.argued = True
@@ -241,7 +241,7 @@ class AnthropicTranslator(Translator):
             return [] if block.ignored else self._say("content", text)
         return [self._writer.chunk({"tool_calls": [{"index": block.call, "function": {"arguments": text}}]})]
 
-    def _detail(self, block: _Block) -> list[dict[str, Any]]:
+    def _detail(self, block: "_Block") -> list[dict[str, Any]]:
         """The signed reasoning for the client's next request; reasoning without a signature cannot be sent back."""
         if not block.signature:
             return []

@@ -27,7 +27,7 @@ class GoogleOptions:
     tools: list[Mapping[str, Any]] = field(default_factory=list)
     """Tools that Google runs, such as `{"googleSearch": {}}`."""
 
-    def unpriced(self) -> GoogleOptions:
+    def unpriced(self) -> "GoogleOptions":
         """The options that cost nothing beyond tokens."""
         kept = {name: value for name, value in self.request.items() if name == "safetySettings"}
         return GoogleOptions(kept, {name: value for name, value in self.generation.items() if name != "imageConfig"})

@@ -40,7 +40,7 @@ def read_context(context: object) -> list[dict[str, str]]:
             raise ValueError("another length")
         *full, rest = numbers
         turns = json.loads(b"".join((*(number.to_bytes(_BYTES) for number in full), rest.to_bytes(last))))
-    except ValueError, OverflowError:
+    except (ValueError, OverflowError):
         raise invalid("context", "the context of an earlier answer, unchanged") from None
     messages = [turn for turn in turns if _is_turn(turn)] if isinstance(turns, list) else []
     return [{"role": role, "content": content} for role, content in messages]

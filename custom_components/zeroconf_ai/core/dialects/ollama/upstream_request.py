@@ -221,7 +221,7 @@ def _tool_calls(calls: object, names: dict[str, str], where: str) -> list[dict[s
         given = function.get("arguments") or "{}"
         try:
             arguments = given if isinstance(given, Mapping) else json.loads(given)
-        except json.JSONDecodeError, TypeError:
+        except (json.JSONDecodeError, TypeError):
             arguments = None
         if not isinstance(arguments, Mapping):
             raise InvalidRequestError(f"{param}.arguments must be a JSON object as text.", param=f"{param}.arguments")

@@ -86,7 +86,7 @@ class _Caller:
     """The number of calls, from the first one, that are known to have a result."""
 
     @classmethod
-    def of(cls, message: Message) -> _Caller:
+    def of(cls, message: Message) -> "_Caller":
         calls = message["tool_calls"]
         listed = calls if message["role"] == "assistant" and isinstance(calls, list) else []
         ids = [call.get("id") for call in listed if isinstance(call, Mapping)]

@@ -23,7 +23,7 @@ class Permit:
 
     __slots__ = ("_limiter", "_since")
 
-    def __init__(self, limiter: ConcurrencyLimiter) -> None:
+    def __init__(self, limiter: "ConcurrencyLimiter") -> None:
         """Made by `ConcurrencyLimiter`."""
         self._limiter: ConcurrencyLimiter | None = limiter
         self._since = time.monotonic()

@@ -42,7 +42,7 @@ class Charge(NamedTuple):
     prompt: int | None = None
     """The part of `nano` for the tokens of the prompt; None: the cost is one of the whole request."""
 
-    def plus(self, other: Charge) -> Charge:
+    def plus(self, other: "Charge") -> "Charge":
         """The cost with that of another request in the same currency."""
         split = self.prompt is not None and other.prompt is not None
         prompt = (self.prompt or 0) + (other.prompt or 0) if split else None

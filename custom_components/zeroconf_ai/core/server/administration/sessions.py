@@ -76,7 +76,7 @@ class Sessions:
             raise _too_many(wait)
         try:
             name, key_id = self._identify(secret)
-        except AuthenticationError, PermissionDeniedError:
+        except (AuthenticationError, PermissionDeniedError):
             if wait := self._throttle.failed(address):
                 raise _too_many(wait) from None
             raise

@@ -171,7 +171,7 @@ class _SpeechRequest:
     speed: float
 
     @classmethod
-    def parse(cls, raw: bytes) -> _SpeechRequest:
+    def parse(cls, raw: bytes) -> "_SpeechRequest":
         """Parse a body. Raises InvalidRequestError, which names the invalid parameter."""
         body = parse_object(raw)
         text = body.get("input")
