@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+
 from zeroconf_ai.protocol.tasks import start_eagerly
 
 
