@@ -34,6 +34,15 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("run the end-to-end tests with: scripts/test tests/e2e (it passes -p no:homeassistant)")
 
 
+LONGEST = ("test_vanished_clients.py", "test_browser_texts.py", "test_saturn_starts.py")
+"""Files whose tests take a minute or more, mostly waiting."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the longest files first: beside the others, instead of alone after them."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show the end of every process's log beside a failure."""

@@ -243,7 +243,7 @@ async def test_key_secret_created_elsewhere_is_stored_once(store: AccountingStor
 
 
 async def test_keys_in_great_number_are_distinguished(store: AccountingStore, fresh_database: FreshDatabase) -> None:
-    secrets = [new_secret() for _ in range(10_000)]
+    secrets = [new_secret() for _ in range(2_000)]
 
     def fill(connection: object) -> None:
         statements.count_change(connection)  # type: ignore[arg-type]
@@ -254,10 +254,10 @@ async def test_keys_in_great_number_are_distinguished(store: AccountingStore, fr
     await database.write(fill)
     await database.close()
     await store.keys.refresh()
-    assert [store.keys.verify(secret).id for secret in secrets] == [f"{at}" for at in range(10_000)]
+    assert [store.keys.verify(secret).id for secret in secrets] == [f"{at}" for at in range(2_000)]
     await store.keys.revoke("7")
     assert refused(store.keys, secrets[7]) == "invalid_api_key"
-    assert len(store.keys) == 9_999
+    assert len(store.keys) == 1_999
 
 
 async def test_key_last_use_is_updated_immediately_and_stored_each_minute(
