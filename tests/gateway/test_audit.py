@@ -25,11 +25,10 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.setup import async_setup_component
 
-from ..support.fakes.provider import FakeProvider, refuse, running
+from ..support.fakes.provider import FakeProvider, Paused, refuse, running
 from ..support.home_assistant.agents import Lamp
 from ..support.home_assistant.entries import add_entity, set_up
 from ..support.home_assistant.gateway import CHAT, CHAT_PATH, bearer, box, gateway_with, runtime_of, streaming
-from .test_runtime import Paused
 
 pytestmark = pytest.mark.usefixtures("ready_to_serve")
 

@@ -36,7 +36,7 @@ from homeassistant.const import ATTR_ENTITY_ID, CONF_API_KEY, STATE_OFF, STATE_O
 from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import entity_registry as er
 
-from ..support.fakes.provider import FakeProvider, refuse, running
+from ..support.fakes.provider import FakeProvider, Paused, refuse, running
 from ..support.home_assistant.entries import make_entry, set_up, settle
 from ..support.home_assistant.gateway import CHAT, CHAT_PATH, bearer, box, gateway_with, runtime_of, streaming
 from ..support.home_assistant.gateway_entry import home_agent_data
@@ -44,7 +44,7 @@ from ..support.home_assistant.states import value, values
 from ..support.home_assistant.usage import only_key, spend
 from ..support.waiting import until
 from .test_advertisement import Network
-from .test_runtime import Paused, free_port
+from .test_runtime import free_port
 
 pytestmark = pytest.mark.usefixtures("ready_to_serve", "all_entities_enabled")
 

@@ -36,8 +36,7 @@ from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.setup import async_setup_component
 
-from ..support.fakes.chunks import delta
-from ..support.fakes.provider import FakeProvider, running, stall
+from ..support.fakes.provider import FakeProvider, Paused, running, stall
 from ..support.home_assistant.entries import agent_data, ask, make_entry, set_up
 from ..support.home_assistant.gateway import CHAT, CHAT_PATH, KEY, bearer, box, gateway_with, runtime_of, streaming
 from ..support.home_assistant.gateway_entry import GATEWAY_ID
@@ -56,28 +55,6 @@ def free_port() -> int:
 def given(engine: Engine) -> tuple[str | None, int | None, list[str]]:
     """The engine's data from a gateway: id, limit and members."""
     return engine.own_id, engine.limiter.limit, [member.name for member in engine.pool]
-
-
-class Paused:
-    """A stream of two words, the second of which waits for an event."""
-
-    def __init__(self) -> None:
-        self.begun = asyncio.Event()
-        self.go = asyncio.Event()
-
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
-        await self._say(response, "one")
-        self.begun.set()
-        await self.go.wait()
-        await self._say(response, "two", finish="stop")
-        await response.write(b"data: [DONE]\n\n")
-        return response
-
-    async def _say(self, response: web.StreamResponse, word: str, finish: str | None = None) -> None:
-        text = str(delta(word, finish=finish)).replace("'", '"').replace("None", "null")
-        await response.write(f"data: {text}\n\n".encode())
 
 
 @pytest.fixture
@@ -233,7 +210,7 @@ async def test_runtime_unloaded_answers_503_until_it_is_loaded(
 async def test_runtime_stop_of_home_assistant_refuses_new_and_ends_running_requests(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("custom_components.zeroconf_ai.gateway.runtime.DRAIN_SECONDS", 0.1)
+    monkeypatch.setattr("custom_components.zeroconf_ai.gateway.runtime.STOP_SECONDS", 0.1)
     paused = Paused()
     provider.answers = [paused]
     await set_up(hass, gateway_with(box(provider)))

@@ -20,11 +20,10 @@ from homeassistant.components.persistent_notification import _async_get_or_creat
 from homeassistant.const import CONF_API_KEY
 from homeassistant.core import HomeAssistant
 
-from ..support.fakes.provider import FakeProvider, text
+from ..support.fakes.provider import FakeProvider, Paused, text
 from ..support.home_assistant.entries import set_up
 from ..support.home_assistant.gateway import CHAT, CHAT_PATH, KEY, bearer, box, gateway_with, runtime_of, streaming
 from ..support.waiting import observe
-from .test_runtime import Paused
 
 pytestmark = pytest.mark.usefixtures("ready_to_serve")
 

@@ -74,6 +74,8 @@ _LOGGER = logging.getLogger(__name__)
 
 _FIRST_CHECK_SECONDS = 5.0
 """How long the set-up waits for the first check of the backends, if Home Assistant is running."""
+STOP_SECONDS = 8.0
+"""What running requests have at the stop of Home Assistant, whose own port cancels them after 10 s with no word to the client."""
 
 
 class GatewayRuntime:
@@ -217,9 +219,10 @@ class GatewayRuntime:
         )
 
     async def stop(self) -> None:
-        """Withdraw the advertisement, reject new requests, and end those in progress."""
+        """Reject new requests, withdraw the advertisement, and end requests in progress after STOP_SECONDS."""
+        self.server.reject_new()
         await self.presence.close()
-        await self._drain()
+        await self.server.drain(STOP_SECONDS)
 
     async def close(self) -> None:
         """Undo `start`. May be called twice."""

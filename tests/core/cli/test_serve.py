@@ -1,13 +1,10 @@
 """`zeroconf-ai serve --demo`."""
 
-from concurrent.futures import ThreadPoolExecutor
 import errno
 import json
 import os
 from pathlib import Path
-import signal
 import socket
-import threading
 import time
 from typing import Any
 import urllib.error
@@ -206,32 +203,6 @@ def test_serve_with_a_key_answers_only_its_holder(tmp_path: Path, way: str) -> N
         assert get(f"{server.url}/models", KEY)[0] == 200
         assert get(f"{server.url}/health")[0] == 200
         assert KEY not in json.dumps(server.ready)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_serve_signal_ends_running_streams_with_an_error(tmp_path: Path, number: signal.Signals) -> None:
-    with serving(tmp_path, "--delay", "0.05", *QUIET) as server, ThreadPoolExecutor() as pool:
-        body = {"model": "demo-rules", "messages": [{"role": "user", "content": "count to 1000"}], "stream": True}
-        asked = json.dumps(body).encode()
-        request = urllib.request.Request(f"{server.url}/chat/completions", asked, {"Content-Type": "application/json"})
-
-        begun = threading.Event()
-
-        def read() -> bytes:
-            with urllib.request.urlopen(request, timeout=30) as response:
-                first: bytes = response.readline()
-                begun.set()
-                rest: bytes = response.read()
-                return first + rest
-
-        reading = pool.submit(read)
-        assert begun.wait(30)
-        started = time.monotonic()
-        assert server.stop(number) == 0
-        assert 4.0 < time.monotonic() - started < 30.0  # and not the 50 s of the whole answer
-        events = reading.result(10).decode().strip().split("\n\n")
-    assert len(events) > 50
-    assert "stopping" in json.loads(events[-1].removeprefix("data: "))["error"]["message"]
 
 
 def test_serve_signal_without_requests_ends_immediately(tmp_path: Path) -> None:

@@ -50,6 +50,15 @@ def test_unit_with_hostile_options_is_valid_for_systemd(system: bool, tmp_path: 
     assert "zeroconf-ai.service:" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "seconds"),
+    [([], 40), (["--drain-seconds", "90"], 100), (["--drain-seconds=0"], 10), (["--drain-seconds"], 40)],
+)
+def test_service_manager_waits_as_long_as_running_answers_may_take(options: list[str], seconds: int, tmp_path: Path) -> None:
+    assert f"TimeoutStopSec={seconds}\n" in systemd_unit(["serve", *options], tmp_path, system=True)
+    assert plistlib.loads(launchd_job(["serve", *options], {}, tmp_path))["ExitTimeOut"] == seconds
+
+
 def test_unit_options_with_line_breaks_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot be printed"):
         systemd_unit(["serve", "a\nExecStartPre=/bin/sh"], tmp_path, system=False)

@@ -8,10 +8,12 @@ import aiohttp
 import pytest
 
 from zeroconf_ai.backends.demo.backend import DemoBackend
+from zeroconf_ai.engine import Caller, Source
 from zeroconf_ai.protocol.errors import UnavailableError
+from zeroconf_ai.protocol.request import Kind, Request
 
 from ...support.server import Served, events, served
-from ...support.waiting import run_pending_tasks, until
+from ...support.waiting import AT_ONCE, cancel, run_pending_tasks, until
 
 
 def counting(to: int, *, stream: bool = True) -> dict[str, object]:
@@ -83,6 +85,36 @@ async def test_shutdown_new_requests_are_refused_while_streams_end() -> None:
         assert (status, body["status"]) == (503, "unavailable")
         assert (await asking)[1][-1] == "[DONE]"
         await asyncio.wait_for(draining, 60)  # it ends with the last stream
+
+
+async def test_shutdown_waits_for_requests_that_came_another_way_unless_it_is_interrupted() -> None:
+    async with served(DemoBackend(word_seconds=0.02)) as gateway:
+        page = Caller(Source.PAGE)
+
+        async def answer(begun: asyncio.Event) -> None:
+            async with gateway.engine.run(Request(Kind.CHAT, counting(1000)), page):
+                begun.set()
+                await asyncio.Event().wait()
+
+        begun = asyncio.Event()
+        answering = asyncio.create_task(answer(begun))
+        await begun.wait()
+        draining = asyncio.create_task(gateway.gateway.drain(3600, whole_engine=True))
+        await run_pending_tasks()
+        assert not draining.done()
+        await cancel(answering)
+        await asyncio.wait_for(draining, AT_ONCE)
+
+    async with served(DemoBackend(word_seconds=0.02)) as gateway:
+        begun = asyncio.Event()
+        answering = asyncio.create_task(answer(begun))
+        await begun.wait()
+        draining = asyncio.create_task(gateway.gateway.drain(3600, whole_engine=True))
+        await run_pending_tasks()
+        gateway.gateway.interrupt()
+        await asyncio.wait_for(draining, AT_ONCE)
+        await gateway.gateway.drain(3600)  # has been done
+        await cancel(answering)
 
 
 async def test_shutdown_request_to_a_backend_is_ended() -> None:

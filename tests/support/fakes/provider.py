@@ -165,6 +165,29 @@ def stall(seconds: float = 60) -> Script:
     return answer
 
 
+class Paused:
+    """A script that streams two words, the second of which waits for the event `go`; `begun` is set before it."""
+
+    def __init__(self) -> None:
+        """Paused until `go` is set."""
+        self.begun = asyncio.Event()
+        self.go = asyncio.Event()
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        """Answer."""
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        await self._say(response, delta("one"))
+        self.begun.set()
+        await self.go.wait()
+        await self._say(response, delta("two", finish="stop"))
+        await response.write(b"data: [DONE]\n\n")
+        return response
+
+    async def _say(self, response: web.StreamResponse, chunk: Any) -> None:
+        await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+
+
 def _whole(chunks: list[dict[str, Any]]) -> dict[str, Any]:
     """The chunks as one completion."""
     content, finish, counts = "", "stop", None

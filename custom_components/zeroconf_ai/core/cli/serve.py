@@ -1,6 +1,5 @@
 """`zeroconf-ai serve`: run a provider."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -8,7 +7,6 @@ import errno
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
-import signal
 import socket
 import sys
 from typing import Any
@@ -30,13 +28,15 @@ from ..server.administration.administration import USAGE_PAGE, Administration
 from ..server.administration.program import Program
 from ..server.app import create_app, create_runner
 from ..server.gateway import Gateway
-from . import admission, process, state
+from . import admission, operation, process, state
 from .admission import Admission, record_requests, write_to_influx
 from .cost_alerts import watch_costs
 from .discover import scan
 from .first_key import first_key_text
+from .operation import Operation
 from .page import how_to_log_in, login_link, open_demo_store, page_address
 from .presence import Presence, reachable_at
+from .stopping import Stopping
 from .upstreams import AUTO, Sources, Supply, read_sources
 from .variables import environment_of, load_beside, with_variables
 
@@ -60,6 +60,7 @@ class Options:
     admin: str | None = None
     """The contact that is advertised."""
     provider_in_chunks: bool = False
+    operation: Operation = field(default_factory=Operation)
     sources: Sources = field(default_factory=Sources)
     """The backends to serve; none: the built-in model."""
     usage: UsageSettings = field(default_factory=UsageSettings)
@@ -98,6 +99,7 @@ def _contact(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
 )
 @click.option("--name", help='The name of the provider.  [default: "AI on HOST", "Demo on HOST"]')
 @admission.options
+@operation.options
 @click.option(
     "--id-file",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -140,7 +142,7 @@ def command(
     provider_in_chunks: bool,
     delay: float,
     as_json: bool,
-    **access: Any,
+    **more: Any,
 ) -> None:
     """Serve models on the network until Ctrl-C: models of several backends at one address, or the built-in model."""
     words = tuple(word for word in upstreams if word != AUTO)
@@ -151,9 +153,10 @@ def command(
     environment = environment_of(click.get_current_context())
     read = read_sources(sources, environment)
     server, usage = read.server, read.usage
-    if usage.database is not None and access["database"] is None:
-        access["database"] = usage.database
-    admitted = Admission(**access, demo=demo, file_auth=server.auth, tracking=usage.enabled)
+    operating = Operation.of(more, server)
+    if usage.database is not None and more["database"] is None:
+        more["database"] = usage.database
+    admitted = Admission(**more, demo=demo, file_auth=server.auth, tracking=usage.enabled)
     if auto and admitted.mode is Auth.NONE:
         sources = replace(sources, share_clouds=False)
     options = Options(
@@ -168,6 +171,7 @@ def command(
         as_json,
         admin or server.admin,
         provider_in_chunks or bool(server.provider_in_chunks),
+        operating,
         sources,
         usage,
         environment,
@@ -188,8 +192,8 @@ def _first[T](*values: T | None) -> T:
 
 
 async def _serve(options: Options, provider_id: str) -> None:
-    stopping = asyncio.Event()
-    _on_signals(stopping)
+    stopping = Stopping()
+    stopping.listen()
     async with AsyncExitStack() as stack:
         store = await options.admission.open_store(stack)
         if is_open_demo := not options.sources and options.admission.mode is Auth.NONE and store is None:
@@ -223,9 +227,11 @@ async def _serve(options: Options, provider_id: str) -> None:
         if store is not None:
             gateway.names = partial(_names, store)
             gateway.usage_page = lambda _: USAGE_PAGE
-        runner = create_runner(create_app(gateway, administration=administration))
+        runner = create_runner(create_app(gateway, drain_seconds=None, administration=administration))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
+        stack.push_async_callback(gateway.drain, options.operation.drain_seconds, whole_engine=True)
+        stopping.on_second(gateway.interrupt)
         port = await _listen(runner, options)
         bound = [str(address[0]) for address in runner.addresses]
         if supply is not None:
@@ -265,6 +271,7 @@ async def _serve(options: Options, provider_id: str) -> None:
             if first_key is not None:
                 click.echo(first_key_text(first_key, url))
         await stopping.wait()
+        gateway.reject_new()  # before the mDNS goodbye, which takes a moment; the port listens until the last request has ended
 
 
 async def _names(store: AccountingStore) -> Names:
@@ -368,11 +375,3 @@ def _why_not(err: OSError, host: str | None, port: int) -> str:
     if err.errno == errno.EACCES:
         return f"This user does not have permission to open port {port}. Set a --port above 1023."
     return f"Port {port} cannot be opened: {err.strerror or err}."
-
-
-def _on_signals(stopping: asyncio.Event) -> None:
-    if sys.platform == "win32":  # its event loop has no signal handlers, and Ctrl-C raises KeyboardInterrupt
-        return
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)

@@ -1,14 +1,19 @@
 """The files by which systemd and launchd run `zeroconf-ai serve`."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 import plistlib
+
+from ..config.server_fields import MAX_DRAIN_SECONDS
+from .operation import DRAIN_SECONDS
 
 NAME = "zeroconf-ai"
 LABEL = "io.github.zeroconf-ai"
 """The name of the launchd job."""
-STOP_SECONDS = 40
-"""How long running answers may take at a stop."""
+CLOSE_SECONDS = 10
+"""How long a stop may take beyond the time that running answers have."""
+_DRAIN = "--drain-seconds"
 
 _UNIT = """\
 # Written by `zeroconf-ai service install`.
@@ -53,7 +58,7 @@ def systemd_unit(command: Sequence[str], environment: Path, *, system: bool) -> 
     return _UNIT.format(
         command=" ".join(_quoted(argument) for argument in command),
         environment=str(environment).replace("%", "%%"),
-        stop=STOP_SECONDS,
+        stop=_stop_seconds(command),
         more=_SYSTEM if system else "",
         target="multi-user.target" if system else "default.target",
     )
@@ -67,12 +72,23 @@ def launchd_job(command: Sequence[str], environment: Mapping[str, str], log: Pat
         "EnvironmentVariables": dict(environment),
         "RunAtLoad": True,
         "KeepAlive": {"SuccessfulExit": False},
-        "ExitTimeOut": STOP_SECONDS,
+        "ExitTimeOut": _stop_seconds(command),
         "ProcessType": "Interactive",  # otherwise macOS slows its work down
         "StandardErrorPath": str(log),
         "StandardOutPath": str(log),
     }
     return plistlib.dumps(job)
+
+
+def _stop_seconds(command: Sequence[str]) -> int:
+    """How long a stop of `command` may take, in which `serve` may have the option --drain-seconds."""
+    drain = DRAIN_SECONDS
+    for word, following in zip(command, (*command[1:], ""), strict=True):
+        name, equals, value = word.partition("=")
+        if name == _DRAIN:
+            with suppress(ValueError):
+                drain = int(value if equals else following)
+    return min(max(drain, 0), MAX_DRAIN_SECONDS) + CLOSE_SECONDS
 
 
 def _quoted(argument: str) -> str:

@@ -156,6 +156,7 @@ def _server(server: ServerSettings) -> dict[str, Any]:
         "advertise": server.advertise,
         "saturn": server.saturn,
         "provider_in_chunks": server.provider_in_chunks,
+        "drain_seconds": server.drain_seconds,
     }
     found = {key: value for key, value in values.items() if value is not None}
     return {"server": found} if found else {}

@@ -15,7 +15,20 @@ from .fields import camel
 
 KEYS = ("server", "usage_tracking", "usageTracking")
 """The keys read by this module."""
-SERVER = ("hostname", "name", "host", "port", "priority", "auth_mode", "admin", "advertise", "saturn", "provider_in_chunks")
+SERVER = (
+    "hostname",
+    "name",
+    "host",
+    "port",
+    "priority",
+    "auth_mode",
+    "admin",
+    "advertise",
+    "saturn",
+    "provider_in_chunks",
+    "drain_seconds",
+)
+MAX_DRAIN_SECONDS = 3600
 USAGE = ("enabled", "storage", "url", "alerts", "influxdb", "smtp")
 _SQLITE, _POSTGRES, _INFLUXDB = "sqlite", "postgres", "influxdb"
 _STORAGES = {_SQLITE: _SQLITE, _POSTGRES: _POSTGRES, "postgresql": _POSTGRES, _INFLUXDB: _INFLUXDB}
@@ -39,6 +52,8 @@ class ServerSettings:
     saturn: bool | None = None
     provider_in_chunks: bool | None = None
     """Whether each chunk of a stream names the provider, instead of the first one."""
+    drain_seconds: int | None = None
+    """How long running requests may take at a stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +96,7 @@ def read_server(sections: Mapping[str, Value]) -> ServerSettings:
         given["advertise"].flag() if "advertise" in given else None,
         given["saturn"].flag() if "saturn" in given else None,
         given["provider_in_chunks"].flag() if "provider_in_chunks" in given else None,
+        given["drain_seconds"].whole(0, MAX_DRAIN_SECONDS) if "drain_seconds" in given else None,
     )
 
 
@@ -119,6 +135,7 @@ def server_schema() -> dict[str, Any]:
             "advertise": flag,
             "saturn": flag,
             "provider_in_chunks": flag,
+            "drain_seconds": {**number, "maximum": MAX_DRAIN_SECONDS},
         }
     )
 

@@ -1,5 +1,6 @@
 """The requests in progress."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 import time
@@ -27,6 +28,8 @@ class RunningRequests:
     def __init__(self) -> None:
         """Starts empty."""
         self._running: dict[RunningRequest, None] = {}
+        self._none: asyncio.Event | None = None
+        """Is set when none is in progress; None while nobody waits for that."""
 
     def __len__(self) -> int:
         """Their number."""
@@ -45,3 +48,11 @@ class RunningRequests:
     def end(self, running: RunningRequest) -> None:
         """Remove a request."""
         self._running.pop(running, None)
+        if self._none is not None and not self._running:
+            self._none.set()
+
+    async def wait_for_none(self) -> None:
+        """Wait until no request is in progress."""
+        while self._running:
+            self._none = asyncio.Event()
+            await self._none.wait()

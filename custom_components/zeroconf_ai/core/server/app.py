@@ -17,6 +17,8 @@ from .fallback_routes import answer_at_equivalent_path, method_not_allowed, pref
 from .gateway import DRAIN_SECONDS, Gateway
 from .landing_page import landing_page
 
+type _Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
 _HTTP_LOGGER = logging.getLogger(f"{__name__}.http")
 _CANCEL_SECONDS = 2.0
 """How long aiohttp waits for interrupted handlers before it cancels them."""
@@ -27,8 +29,8 @@ def create_app(
 ) -> web.Application:
     """An application with all routes.
 
-    Its shutdown drains the gateway, which gives running requests `drain_seconds` to finish. None: another server
-    keeps using the gateway. `administration` is the page below `/admin`, whose sessions end at the shutdown.
+    Its shutdown drains the gateway, which gives running requests `drain_seconds` to finish. None: the caller drains it,
+    or another server keeps using it. `administration` is the page below `/admin`, whose sessions end at the shutdown.
     """
     app = web.Application(middlewares=[_fallback_middleware(gateway)])
     app.router.add_get("/", partial(landing_page, gateway, __version__, None if administration is None else f"{PATH}/"))
@@ -71,10 +73,9 @@ def _is_own_failure(record: logging.LogRecord) -> bool:
 
 
 def _fallback_middleware(gateway: Gateway) -> Middleware:
-    """A middleware that answers requests without a route."""
+    """A middleware that answers requests without a route, and closes the connections of a server that stops."""
 
-    @web.middleware
-    async def answer(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
+    async def find(request: web.Request, handler: _Answering) -> web.StreamResponse:
         if request.method == hdrs.METH_OPTIONS:
             return preflight(gateway, request)
         try:
@@ -83,5 +84,12 @@ def _fallback_middleware(gateway: Gateway) -> Middleware:
             return await answer_at_equivalent_path(gateway, request)
         except web.HTTPMethodNotAllowed as err:
             return method_not_allowed(gateway, request, err.allowed_methods)
+
+    @web.middleware
+    async def answer(request: web.Request, handler: _Answering) -> web.StreamResponse:
+        response = await find(request, handler)
+        if gateway.draining and not response.prepared:
+            response.force_close()
+        return response
 
     return answer

@@ -27,6 +27,7 @@ from .recent_responses import RecentResponses
 MAX_BODY_BYTES = 32 * 1024 * 1024
 """Enough for a few photos as base64. Most models accept far less."""
 DRAIN_SECONDS = 5.0
+"""How long running requests may take when the gateway is drained, unless its owner says otherwise."""
 
 
 class InterruptibleBlock:
@@ -133,6 +134,7 @@ class Gateway:
         self.interruptible_blocks: set[InterruptibleBlock] = set()
         """The blocks that are interrupted when the server ends."""
         self._draining = False
+        self._drain_timeout: asyncio.Timeout | None = None
         self.ending = False
         """Whether running requests are being interrupted."""
 
@@ -168,15 +170,35 @@ class Gateway:
         """
         return InterruptibleBlock(self)
 
-    async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
-        """Reject new requests, wait `seconds` for running ones, then end streams with an error event and others with a 503."""
+    def reject_new(self) -> None:
+        """Reject new requests from now on; the health is `unavailable`."""
         self._draining = True
+
+    async def drain(self, seconds: float = DRAIN_SECONDS, *, whole_engine: bool = False) -> None:
+        """Reject new requests, wait `seconds` for running ones, then `interrupt` them.
+
+        `whole_engine`: also wait for requests to the engine that came another way, such as from the page's conversations.
+        """
+        self.reject_new()
+        if self.ending:
+            return
         with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._idle.wait()
-        self.ending = True
+            try:
+                async with asyncio.timeout(seconds) as self._drain_timeout:
+                    await self._idle.wait()
+                    if whole_engine:
+                        await self.engine.running.wait_for_none()
+            finally:
+                self._drain_timeout = None
+        self.interrupt()
+
+    def interrupt(self) -> None:
+        """Reject new requests, and end running streams with an error event and others with a 503, also during a drain."""
+        self._draining = self.ending = True
         for block in tuple(self.interruptible_blocks):
             block.interrupt()
+        if self._drain_timeout is not None:
+            self._drain_timeout.reschedule(asyncio.get_running_loop().time())
 
 
 def _stopping() -> UnavailableError:
