@@ -3,18 +3,10 @@
 import json
 import os
 from pathlib import Path
-import pty
-import select
-import signal
-import sys
-import time
 
 import pytest
 
-from zeroconf_ai.cli.chat import _show
-from zeroconf_ai.protocol.thinking import Piece
-
-from ...support.command import COMMAND, LO, Server, environment, free_port, run, serving
+from ...support.command import LO, Server, free_port, run, serving
 from .conftest import NAME
 
 pytestmark = pytest.mark.usefixtures("own_loopback")
@@ -140,89 +132,3 @@ def test_chat_key_is_sent_to_a_new_address_only_if_proven_or_trusted(tmp_path: P
         assert run(tmp_path, *ask, "--trust").stdout == "1 2\n"
         assert pinned() == impostor.url
         assert run(tmp_path, *ask).stdout == "1 2\n"
-
-
-class Terminal:
-    """The command on a terminal."""
-
-    def __init__(self, state: Path, *arguments: str) -> None:
-        self.pid, self._fd = pty.fork()
-        if self.pid == 0:
-            os.execve(COMMAND[0], [*COMMAND, *arguments], environment(state, {"TERM": "dumb"}))
-        self.shown = ""
-
-    def type(self, text: str) -> None:
-        os.write(self._fd, text.encode())
-
-    def until(self, text: str, seconds: float = 15.0) -> None:
-        """Wait until it shows a text that it has not shown before."""
-        end = time.monotonic() + seconds
-        while text not in self.shown:
-            assert time.monotonic() < end, f"{text!r} is not in {self.shown!r}"
-            if select.select([self._fd], [], [], 0.1)[0]:
-                self.shown += os.read(self._fd, 4096).decode(errors="replace")
-        self.shown = self.shown.partition(text)[2]
-
-    def end(self) -> int:
-        """Its exit code."""
-        end = time.monotonic() + 15
-        while time.monotonic() < end:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                os.close(self._fd)
-                return os.waitstatus_to_exitcode(status)
-            if select.select([self._fd], [], [], 0.05)[0]:
-                try:
-                    os.read(self._fd, 4096)
-                except OSError:
-                    continue
-        os.kill(self.pid, signal.SIGKILL)
-        raise TimeoutError
-
-
-@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of forkpty:DeprecationWarning")
-def test_chat_on_a_terminal_is_a_conversation(tmp_path: Path) -> None:
-    with serving(tmp_path, "--delay", "0.02", "--no-advertise") as server:
-        terminal = Terminal(tmp_path, "chat", "--provider", server.url)
-        terminal.until("Press Ctrl-D to exit.")
-        terminal.until("> ")
-        terminal.type("say my cat is Mia\n")
-        terminal.until("\nmy cat is Mia")
-        terminal.until("> ")
-        terminal.type("what did I say?\n")
-        terminal.until("Before this, you said: say my cat is Mia")
-        terminal.until("> ")
-        terminal.type("count to 900\n")
-        terminal.until("1 2 3 4")
-        terminal.type("\x03")
-        terminal.until("interrupted")
-        terminal.until("> ")
-        terminal.type("\n")
-        terminal.until("> ")
-        terminal.type("count to 3\n")
-        terminal.until("\n1 2 3")
-        terminal.until("> ")
-        server.stop()
-        terminal.type("count to 4\n")
-        terminal.until("Error: ")
-        terminal.until("> ")
-        terminal.type("\x04")
-        assert terminal.end() == 0
-
-
-@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of forkpty:DeprecationWarning")
-def test_chat_ctrl_c_between_answers_ends_the_conversation(provider: Server, tmp_path: Path) -> None:
-    terminal = Terminal(tmp_path, "chat", "--provider", provider.url)
-    terminal.until("> ")
-    time.sleep(0.5)  # Python's readline misses a signal between the prompt and the wait for a key
-    terminal.type("\x03")
-    assert terminal.end() == 130
-
-
-def test_chat_reasoning_is_shown_on_a_terminal_only(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    pieces = [Piece("Hm. ", True), Piece("42", False)]
-    assert "".join(map(_show, pieces)) == "42"
-    assert capsys.readouterr().out == "42"
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    assert "".join(map(_show, pieces)) == "42"
-    assert "Hm. " in capsys.readouterr().out

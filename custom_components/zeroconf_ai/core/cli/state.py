@@ -54,6 +54,11 @@ def trust_file() -> Path:
     return state_folder() / "trusted.json"
 
 
+def chat_history_file() -> Path:
+    """The file with the lines that were typed in chats."""
+    return state_folder() / "chat-history"
+
+
 def database_file() -> Path:
     """The default database of API keys and usage."""
     return state_folder() / "gateway.db"

@@ -35,6 +35,10 @@ class NoProviderError(UnavailableError):
     """No provider can be used. The message says why and what to do."""
 
 
+class KeyRequiredError(NoProviderError):
+    """Every provider that may be used requires an API key, and none is set, or another one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hints:
     """How the caller's own options are written, for errors that say which one to set."""
@@ -96,7 +100,9 @@ class Connections:
                 await made._discover(session)
             await asyncio.gather(*(engine.checker.check(member) for member in engine.pool))
             if not any(member.online for member in engine.pool):
-                raise NoProviderError(" ".join(made._why_not(member) for member in engine.pool))
+                unauthorized = all(member.state is ProviderState.UNAUTHORIZED for member in engine.pool)
+                error = KeyRequiredError if unauthorized else NoProviderError
+                raise error(" ".join(made._why_not(member) for member in engine.pool))
             made._stack = stack.pop_all()
         return made
 

@@ -1,0 +1,48 @@
+"""The command on a terminal of its own."""
+
+import os
+from pathlib import Path
+import pty
+import select
+import signal
+import time
+
+from .command import COMMAND, environment
+
+
+class Terminal:
+    """The command on a terminal."""
+
+    def __init__(self, state: Path, *arguments: str) -> None:
+        self.pid, self._fd = pty.fork()
+        if self.pid == 0:
+            os.execve(COMMAND[0], [*COMMAND, *arguments], environment(state, {"TERM": "dumb"}))
+        self.shown = ""
+
+    def type(self, text: str) -> None:
+        os.write(self._fd, text.encode())
+
+    def until(self, text: str, seconds: float = 15.0) -> None:
+        """Wait until it shows a text that it has not shown before."""
+        end = time.monotonic() + seconds
+        while text not in self.shown:
+            assert time.monotonic() < end, f"{text!r} is not in {self.shown!r}"
+            if select.select([self._fd], [], [], 0.1)[0]:
+                self.shown += os.read(self._fd, 4096).decode(errors="replace")
+        self.shown = self.shown.partition(text)[2]
+
+    def end(self) -> int:
+        """Its exit code."""
+        end = time.monotonic() + 15
+        while time.monotonic() < end:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                os.close(self._fd)
+                return os.waitstatus_to_exitcode(status)
+            if select.select([self._fd], [], [], 0.05)[0]:
+                try:
+                    os.read(self._fd, 4096)
+                except OSError:
+                    continue
+        os.kill(self.pid, signal.SIGKILL)
+        raise TimeoutError
