@@ -4,9 +4,10 @@ Tolerant: servers of the original protocol and Saturn's lack paths, wrap lists d
 """
 
 import base64
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import override
+from typing import Any, override
+from urllib.parse import urlencode
 
 import aiohttp
 
@@ -195,6 +196,10 @@ class ZeroconfAIBackend(Backend):
         except (NotFoundError, MethodNotAllowedError, TypeError):
             self._offers_status = False  # optional: 404 means "not offered" until the next advertisement
             return None
+
+    async def usage(self, query: Mapping[str, str]) -> Mapping[str, Any]:
+        """The usage that a gateway recorded, as an administrator or the owner of the key may see it. Raises ApiError."""
+        return mapping(await self._upstream.get_json(f"/usage?{urlencode(query)}"))
 
     @override
     async def send(self, request: Request) -> Answer:

@@ -15,6 +15,7 @@ _COMMANDS: Mapping[str, str] = {
     "database": "Show the version of the database's tables, or return to an earlier one.",
     "discover": "List the providers on the network.",
     "keys": "Create, list and revoke API keys of clients.",
+    "mcp": "Let agents ask the providers on the network (Model Context Protocol).",
     "serve": "Serve models on the network.",
     "service": "Run `serve` at every start of this machine.",
     "usage": "Show usage and cost by day, model, backend, API key, user or source.",

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,7 +18,7 @@ from ..protocol.models import AUTO, ModelInfo
 from ..protocol.request import Kind, Request
 from ..protocol.values import encodable, mapping
 from .answers import Answer, Stream, whole_answer
-from .connections import Connections, Wanted
+from .connections import Connections, Hints, Wanted
 from .history import FileHistory, History, MemoryHistory
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class ProviderInfo:
     """Without aliases such as `auto`."""
     reason: str = ""
     """Why it is not online."""
+    details: tuple[ModelInfo, ...] = ()
+    """What is known of each of `models`, in the same order."""
 
 
 class Client:
@@ -60,13 +63,15 @@ class Client:
         interfaces: Iterable[str] = (),
         trust_file: str | Path | None = None,
         sessions: str | Path | None = None,
+        hints: Hints | None = None,
     ) -> None:
         """`provider`: the name or id of one on the network, or its URL; None: all that need no key. `key` is its API key.
 
         `model`: for questions that name none; "auto" is the choice of the provider. `trust`: accept the new identity or address
         of a known provider, once. `interfaces`: the IP addresses of those to search on (none: all). `trust_file` keeps the
         identities of providers between runs, and `sessions`, an SQLite file, the conversations; without them, they end with
-        the client. Raises ValueError for a key without a provider: it would be sent to any.
+        the client. `hints`: how errors write the options, for a program that has its own. Raises ValueError for a key without a
+        provider: it would be sent to any.
         """
         if key is not None and provider is None:
             raise ValueError("A key belongs to one provider: name it")
@@ -74,6 +79,7 @@ class Client:
         self._model = model
         self._trust_file = None if trust_file is None else Path(trust_file)
         self._session_file = None if sessions is None else Path(sessions)
+        self._hints = hints
         self._connections: Connections | None = None
         self._history: History = MemoryHistory()
         self._server: OpenAIServer | None = None
@@ -94,7 +100,7 @@ class Client:
         if self._session_file is not None:
             self._history = await FileHistory.open(self._session_file)
         try:
-            self._connections = await Connections.open(self._wanted, trust_file=self._trust_file)
+            self._connections = await Connections.open(self._wanted, trust_file=self._trust_file, hints=self._hints)
         except BaseException:
             await self._history.close()
             raise
@@ -112,16 +118,12 @@ class Client:
     @property
     def providers(self) -> list[ProviderInfo]:
         """The providers, the preferred one first."""
-        return [
-            ProviderInfo(
-                member.id,
-                member.name,
-                member.online,
-                tuple(model.id for model in member.models if not model.virtual),
-                member.last_reason or "",
-            )
-            for member in self._opened.members
-        ]
+        found = []
+        for member in self._opened.members:
+            models = tuple(model for model in member.models if not model.virtual)
+            names = tuple(model.id for model in models)
+            found.append(ProviderInfo(member.id, member.name, member.online, names, member.last_reason or "", models))
+        return found
 
     @property
     def models(self) -> list[ModelInfo]:
@@ -171,6 +173,21 @@ class Client:
             self._opened.confirm(reply.backend_id)
         rows.sort(key=lambda row: row.get("index", 0))
         return [list(row["embedding"]) for row in rows]
+
+    async def usage(
+        self, start: date | None = None, end: date | None = None, *, group_by: Sequence[str] = ()
+    ) -> Mapping[str, Any]:
+        """The usage that the provider recorded, as its `GET /v1/usage` answers: `data` (a row for each group), `total`.
+
+        `start` and `end` are the first and the last day; None: the first of this month, and today. `group_by`: `day`, `model`,
+        `backend`, `key`, `user`, `source` or `label`; empty: `day`. A key with the endpoint groups `usage` and `admin` sees the
+        usage of all callers, others see their own. Raises InvalidRequestError if this client is not for one provider, and
+        NotFoundError if the provider records nothing.
+        """
+        if self._wanted.provider is None:
+            raise InvalidRequestError("Usage is recorded by each provider: name one.", param="provider")
+        days = {name: day.isoformat() for name, day in (("from", start), ("to", end)) if day is not None}
+        return await self._opened.usage({**days, **({"group_by": ",".join(group_by)} if group_by else {})})
 
     async def openai_client(self, **options: Any) -> "AsyncOpenAI":
         """A client of the package `openai` whose requests go to the best provider, and to the next one when it goes.

@@ -1,12 +1,12 @@
 """`Connections`: an engine with the providers of the network, each at an address that its identity is known to have."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 import re
-from typing import Self
+from typing import Any, Self
 
 import aiohttp
 from zeroconf import IPVersion
@@ -122,6 +122,12 @@ class Connections:
         pin = self._trust.pin(found.record.id)
         if pin is None or pin.base_url != found.endpoint.base_url or self._wanted.trust:
             self._trust.confirm(found.record, found.endpoint.base_url)
+
+    async def usage(self, query: Mapping[str, str]) -> Mapping[str, Any]:
+        """The usage that the first provider recorded. Raises ApiError."""
+        backend = self.members[0].backend
+        assert isinstance(backend, ZeroconfAIBackend)
+        return await backend.usage(query)
 
     async def _discover(self, session: aiohttp.ClientSession) -> None:
         async with open_zeroconf(self._wanted.interfaces) as zeroconf, DiscoveryManager(zeroconf, trust=self._trust) as manager:

@@ -5,7 +5,7 @@ print(ai.chat("What is mDNS?"))
 """
 
 import asyncio
-from collections.abc import Coroutine, Generator, Sequence
+from collections.abc import Coroutine, Generator, Mapping, Sequence
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Self
@@ -80,6 +80,10 @@ class SyncClient:
     def embed(self, texts: str | Sequence[str], **options: Any) -> list[list[float]]:
         """The embeddings of texts, in their order."""
         return self._wait(self._client.embed(texts, **options))
+
+    def usage(self, **options: Any) -> Mapping[str, Any]:
+        """The usage that the provider recorded, as `Client.usage` does."""
+        return self._wait(self._client.usage(**options))
 
     async def _of_client(self, name: str) -> Any:
         return getattr(self._client, name)
