@@ -88,7 +88,7 @@ async def test_record_after_a_failover_names_every_failed_attempt(
     twice = StubBackend("a", UpstreamError("500"), UpstreamError("500"))
     for backend in (twice, StubBackend("b", RateLimitError("429")), StubBackend("c")):
         await engine.checker.check(engine.add(backend))
-    async with engine.run(chat(stream=stream), CALLER) as reply:
+    async with engine.run(chat(stream=stream), Caller(Source.AI_TASK, "test")) as reply:
         assert [attempt.backend_id for attempt in reply.attempts] == ["a", "b", "c"]
         _ = [chunk async for chunk in reply.chunks()] if stream else reply.body
     counts = {name: totals.of(Subject.BACKEND, name).total for name in "abc"}

@@ -1,4 +1,4 @@
-"""`scripts/bench [engine | gateway | accounting | page | records] …`."""
+"""`scripts/bench [engine | gateway | accounting | page | records | voice] …`."""
 
 import argparse
 import asyncio
@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from devhome import DevHomeError
 from devhome.namespaces import loopback_host, remove_leftovers
 
-from . import __doc__ as about, accounting, engine, gateway, page, page_records
+from . import __doc__ as about, accounting, engine, gateway, page, page_records, voice_failover
 from .targets import TARGETS, chosen
 
 
@@ -44,7 +44,8 @@ def main() -> int:
     many = what.add_parser("records", help="how the page answers with many records and API keys")
     many.add_argument("--rows", type=int, default=100_000, help="records in the database (default: %(default)s)")
     many.add_argument("--keys", type=int, default=200, help="keys in the database (default: %(default)s)")
-    for part in (small, large, kept, seen, many):
+    spoken = what.add_parser("voice", help="how long a person who speaks waits, also when a provider fails")
+    for part in (small, large, kept, seen, many, spoken):
         part.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
     if options.what == "engine":
@@ -52,6 +53,11 @@ def main() -> int:
         return 0
     if options.what == "accounting":
         accounting.main(options.rows, options.keys, options.requests, options.database, as_json=options.json)
+        return 0
+    if options.what == "voice":
+        failover = asyncio.run(voice_failover.measure())
+        as_json = json.dumps([asdict(one) for one in failover], indent=2)
+        sys.stdout.write((as_json if options.json else voice_failover.table(failover)) + "\n")
         return 0
     try:
         with ExitStack() as stack:

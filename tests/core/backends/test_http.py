@@ -16,6 +16,7 @@ from tests.support.fakes.upstream import COMPLETION, ROLE, STOP, USAGE, Upstream
 from tests.support.waiting import pause_fake
 from zeroconf_ai.backends import http
 from zeroconf_ai.backends.base import Timeouts
+from zeroconf_ai.backends.connect_limit import connecting_within
 from zeroconf_ai.protocol.chunks import Delta
 from zeroconf_ai.protocol.errors import (
     ApiError,
@@ -229,6 +230,23 @@ async def test_connect_timeout_ends_an_unresponsive_host(client: Make) -> None:
             UpstreamConnectionError, said(client(f"http://127.0.0.1:{deaf.getsockname()[1]}/v1", timeouts=Timeouts(connect=0.3)))
         )
     assert raised.message == "Attic did not accept the connection within 0.3 s"
+
+
+async def test_connect_limit_of_a_request_includes_tls(client: Make) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as accepts, connecting_within(0.2):  # it never answers the client's hello
+        raised = await error_of(UpstreamConnectionError, said(client(f"https://127.0.0.1:{accepts.getsockname()[1]}/v1")))
+    assert raised.message == "Attic did not accept the connection within 0.2 s"
+
+
+async def test_connect_limit_does_not_end_an_answer(upstream: Upstream, client: Make) -> None:
+    async def slowly(request: web.Request) -> web.StreamResponse:
+        await pause_fake(0.3)
+        return await streams(delta("Hello"), STOP, USAGE)(request)
+
+    upstream.on(CHAT, slowly)
+    with connecting_within(0.2):
+        message = await said(client(timeouts=Timeouts()))
+    assert message.content == "Hello"
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from ..protocol.errors import (
 from ..protocol.reasons import connection_reason
 from .base import Answer, Endpoint, StaticAnswer, Timeouts
 from .bodies import MAX_BODY_BYTES, loads, read_limited
+from .connect_limit import connect_limit
 from .egress import Egress
 from .headers import merged, secrets_in
 from .http_answer import HttpAnswer
@@ -170,7 +171,7 @@ class HttpUpstream:
                 data=data,
                 headers=headers,
                 ssl=self.endpoint.ssl,
-                timeout=_connect_timeout(self.timeouts.connect),
+                timeout=_connect_timeout(self.timeouts.connect, connect_limit()),
                 allow_redirects=False,
             )
         except (aiohttp.ClientError, OSError, ValueError) as err:  # ValueError: an invalid header or address
@@ -192,13 +193,14 @@ class HttpUpstream:
         if isinstance(err, aiohttp.ClientConnectorCertificateError):
             return CertificateError(f"{self.name} presents a certificate that cannot be verified")
         if isinstance(err, aiohttp.ConnectionTimeoutError):
-            return UpstreamConnectionError(f"{self.name} did not accept the connection within {self.timeouts.connect:g} s")
+            seconds = min(self.timeouts.connect, connect_limit() or self.timeouts.connect)
+            return UpstreamConnectionError(f"{self.name} did not accept the connection within {seconds:g} s")
         detail = redact(str(err), self.secrets) or type(err).__name__
         message = f"{self.name} could not be reached"
         return UpstreamConnectionError(f"{message}: {connection_reason(err)}", log_text=f"{message}: {detail}")
 
 
 @lru_cache(maxsize=32)
-def _connect_timeout(seconds: float) -> aiohttp.ClientTimeout:
-    """A timeout of the connection only; `HttpAnswer` limits the duration of the answer."""
-    return aiohttp.ClientTimeout(total=None, sock_connect=seconds)
+def _connect_timeout(seconds: float, limit: float | None) -> aiohttp.ClientTimeout:
+    """A timeout of the connection only; `HttpAnswer` limits the duration of the answer. `limit` includes name and TLS."""
+    return aiohttp.ClientTimeout(total=None, connect=limit, sock_connect=seconds)

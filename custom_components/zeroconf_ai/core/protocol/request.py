@@ -111,6 +111,11 @@ class Request:
         """Whether the client requests a stream of chunks."""
         return self.body.get("stream") is True and self.kind is not Kind.EMBEDDINGS
 
+    @property
+    def listening(self) -> bool:
+        """Whether a person listens for the answer: no attempt may then wait for a backend that may not answer."""
+        return self.urgency is Urgency.VOICE
+
     @cached_property
     def needs(self) -> frozenset[Capability]:
         """The capabilities that provider and model must have."""

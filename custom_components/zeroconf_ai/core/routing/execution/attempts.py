@@ -31,6 +31,9 @@ from ..running import RunningRequest
 from ..selection.candidates import Candidate
 from .reply import Attempt
 
+LOST = "another provider answered first"
+LOST_CODE = "hedged"
+
 
 @dataclass(slots=True)
 class RequestAttempts:
@@ -99,16 +102,20 @@ class RequestAttempts:
         model = self.previous.model if self.previous is not None else None
 
         def rank(candidate: Candidate) -> int:
-            if not (self.continues_with(candidate) and is_well(candidate.member)):
+            member = candidate.member
+            if not (self.continues_with(candidate) and is_well(member)) or (self.request.listening and member.sick):
                 return 2
             return 0 if candidate.model == model else 1
 
         return sorted(ordered, key=rank)
 
     def next_of(self, left: list[Candidate]) -> Candidate:
-        """The next candidate: the session's own, else the first with a free permit, else the first with room in its queue."""
+        """The next candidate: the session's own, else the first with a free permit, else the first with room in its queue.
+
+        While a person listens, the session's own is not waited for if another one is free.
+        """
         ready = [candidate for candidate in left if candidate.member.breaker.ready] or left
-        if self.continues_with(ready[0]):
+        if self.continues_with(ready[0]) and (ready[0].member.limiter.free or not self.request.listening):
             return ready[0]
         free = next((candidate for candidate in ready if candidate.member.limiter.free), None)
         return free or next((candidate for candidate in ready if not candidate.member.limiter.full), ready[0])
@@ -126,6 +133,20 @@ class RequestAttempts:
     def failure_of(self, backend_id: str) -> str | None:
         """Why a backend did not answer; None if it was not tried."""
         return next((attempt.failure for attempt in self.attempts if attempt.backend_id == backend_id), None)
+
+    def is_urgent(self, candidate: Candidate, left: Iterable[Candidate]) -> bool:
+        """Whether a person listens and another backend could answer at once."""
+        return self.request.listening and any(
+            other.member is not candidate.member and other.member.online and other.member.limiter.free for other in left
+        )
+
+    def record_lost(self, candidate: Candidate, began: float) -> None:
+        """Record an attempt that was cancelled because a second one answered first; `began`: `time.perf_counter()`."""
+        member, now = candidate.member, time.perf_counter()
+        self.attempts += (Attempt(member.id, member.name, LOST),)
+        self.failures.append(
+            FailedAttempt(member.id, member.name, candidate.model, LOST, LOST_CODE, began - self.started, now - self.started)
+        )
 
     def fail(self, passed_over: tuple[str, ...], equivalents: str = "") -> NoReturn:
         """Raise the error for a request that no candidate answered: a single candidate's own, or one that lists all.

@@ -1,6 +1,7 @@
 """The router: tries candidates until the first token, waits for permits, and keeps sessions on their backends."""
 
 import asyncio
+from functools import partial
 import itertools
 import logging
 import time
@@ -8,6 +9,7 @@ from typing import Any
 
 from ...accounting.usage.generation import FailedAttempt
 from ...backends.base import Answer
+from ...backends.connect_limit import connecting_within
 from ...protocol.errors import (
     ApiError,
     AuthenticationError,
@@ -42,7 +44,9 @@ from ..running import RunningRequest
 from ..selection.candidates import Candidate, Candidates, candidates, resolve_model
 from ..selection.eligibility import Reason, Rejection
 from ..selection.routing_errors import equivalents, unknown_model
+from ..selection.strategies import leaves_home
 from .attempts import RequestAttempts, is_well, why_not
+from .hedging import first_to_answer
 from .plan import Plan
 from .reply import Attempt, HeldPermit, Reply
 from .session_handover import SessionHandover, shorten, shortest
@@ -55,6 +59,8 @@ RETRY_SECONDS = 1.0
 """Pause before a 5xx is tried once more on the same backend (PROTOCOL 3, rule 6)."""
 SESSION_SECONDS = 5.0
 """How long a session waits for its own backend that is busy or has just gone offline, before it continues on another one."""
+LISTENING_CONNECT_SECONDS = 1.0
+"""Limit of the time to connect to a backend at home while a person listens and another backend could answer at once."""
 _JUST_NOW = 60.0
 """Seconds after going offline in which a backend may be back soon."""
 _CALLERS_OWN = (InvalidRequestError, NotFoundError, RequestTooLargeError)
@@ -150,21 +156,10 @@ class Router:
             held = await self._acquire(candidate, routing, alone=not left)
             if held is None:
                 continue
-            try:
-                reply = await self._attempt(candidate, routing, held)
-            except ApiError as err:
-                held.release()
-                self._record_failure(err, candidate, routing)
-                if isinstance(err, _OF_ALL_ITS_MODELS):
-                    left = [other for other in left if other.member is not candidate.member]
-                self._notify_failover(candidate.member, err, routing.next_of(left).member if left else None)
-                continue
-            except BaseException:
-                held.release()
-                raise
-            candidate.member.breaker.answered()
-            self._pool.record_success(candidate.member)
-            return reply
+            try_ = partial(self._try, routing=routing, left=left)
+            reply = await first_to_answer(candidate, held, routing, left, try_, self._checker)
+            if reply is not None:
+                return reply
         if routing.reached_none and routing.excluded is not None:
             routing.excluded.details = (*routing.failed, *found.passed_over)
             raise routing.excluded
@@ -174,6 +169,29 @@ class Router:
             raise unknown_model(self._pool, asked.model, found.passed_over, patterns=asked.models, needs=asked.needs)
         tried = (attempt.backend_id for attempt in routing.attempts)
         routing.fail(found.passed_over, equivalents(self._pool, routing.request, tried))
+
+    async def _try(
+        self, candidate: Candidate, held: HeldPermit, *, routing: RequestAttempts, left: list[Candidate]
+    ) -> Reply | None:
+        """The reply of a candidate; None if it failed, which is recorded. Raises the error if no other may be tried.
+
+        `left`: the candidates that follow; those that have failed with it are removed.
+        """
+        try:
+            reply = await self._attempt(candidate, routing, held, urgent=routing.is_urgent(candidate, left))
+        except ApiError as err:
+            held.release()
+            self._record_failure(err, candidate, routing)
+            if isinstance(err, _OF_ALL_ITS_MODELS):
+                left[:] = [other for other in left if other.member is not candidate.member]
+            self._notify_failover(candidate.member, err, routing.next_of(left).member if left else None)
+            return None
+        except BaseException:
+            held.release()
+            raise
+        candidate.member.breaker.answered()
+        self._pool.record_success(candidate.member)
+        return reply
 
     async def _acquire(self, candidate: Candidate, routing: RequestAttempts, *, alone: bool) -> HeldPermit | None:
         """Wait for a permit of a backend; None if none becomes free in time."""
@@ -191,17 +209,25 @@ class Router:
             return None
         return HeldPermit(member, permit)
 
-    async def _attempt(self, candidate: Candidate, routing: RequestAttempts, held: HeldPermit) -> Reply:
-        """Return the started reply of a candidate. Retried once after a 5xx, and when a session's own backend is back."""
+    async def _attempt(self, candidate: Candidate, routing: RequestAttempts, held: HeldPermit, *, urgent: bool) -> Reply:
+        """Return the started reply of a candidate. Retried once after a 5xx, and when a session's own backend is back.
+
+        `urgent`: a person listens, and another backend could answer at once: nothing is retried here.
+        """
         member = candidate.member
         await self._waker.wake(member)
         candidate = resolve_model(candidate, routing.request)
         member.record_use(next(self._uses))
+        limit = LISTENING_CONNECT_SECONDS if urgent and not leaves_home(member) else None
         try:
-            return await self._send(candidate, routing, held)
+            with connecting_within(limit):
+                return await self._send(candidate, routing, held)
         except (UpstreamError, UnavailableError) as err:
+            if urgent:
+                raise
             if isinstance(err, UpstreamConnectionError):
-                may_return = routing.continues_with(candidate) and not isinstance(err, CertificateError | IdentityChangedError)
+                own = routing.continues_with(candidate) and not routing.request.listening
+                may_return = own and not isinstance(err, CertificateError | IdentityChangedError)
                 if not may_return or routing.waited or not await self._waker.comes_back(member, SESSION_SECONDS):
                     raise
                 return await self._send(candidate, routing, held)
@@ -274,14 +300,18 @@ class Router:
             return request, 0, Usage()
         if candidate not in routing.shortened:  # a retry does not summarize again
             # A summary costs money too, which was not reserved.
-            backend = None if candidate.member.id in request.allowances else candidate.member.backend
+            # It takes time, too, for which nobody who listens should wait.
+            none = candidate.member.id in request.allowances or request.listening
+            backend = None if none else candidate.member.backend
             routing.shortened = {**routing.shortened, candidate: await shorten(request, window, backend, candidate.model)}
         return routing.shortened[candidate]
 
     # Sessions.
 
     async def _wait_for_its_own(self, routing: RequestAttempts) -> None:
-        """Wait shortly for the backend of the request's session if it has just gone offline."""
+        """Wait shortly for the backend of the request's session if it has just gone offline, unless a person listens."""
+        if routing.request.listening:
+            return
         member = self._pool.get(routing.previous.backend_id) if routing.previous is not None and routing.may_continue else None
         if member is None or member.online or member.wake is not None or not member.enabled:
             return

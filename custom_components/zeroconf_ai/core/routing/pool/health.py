@@ -40,14 +40,19 @@ class HealthChecker:
             if (running := self._running.get(member.id)) is not None:
                 await asyncio.wait([running])  # it may have read the models already
             self.forget_models(member)
+        task = self.start(member)
+        await asyncio.wait([task])  # cancelling one caller does not cancel the check for the others
+        if not task.cancelled():
+            task.result()
+
+    def start(self, member: Member) -> asyncio.Task[None]:
+        """Start a check of one member, without waiting for it; returns the one that is running, if there is one."""
         task = self._running.get(member.id)
         if task is None:
             task = asyncio.get_running_loop().create_task(self._check(member), name=f"zeroconf_ai health {member.id}")
             self._running[member.id] = task
             task.add_done_callback(lambda _: self._running.pop(member.id, None))
-        await asyncio.wait([task])  # cancelling one caller does not cancel the check for the others
-        if not task.cancelled():
-            task.result()
+        return task
 
     def record(self, member: Member, result: CheckResult) -> None:
         """Record the result of a check that the caller has made just now."""

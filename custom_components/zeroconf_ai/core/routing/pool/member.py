@@ -23,6 +23,9 @@ LATENCIES = 60
 SHARE_TURNS = 100
 """Selections after which a request counts a third in its backend's share, so that a backend that returns is not flooded."""
 
+TRIAL_AFTER = 600.0
+"""Seconds after the pause of a circuit breaker until a voice request may be the trial that closes it."""
+
 
 @dataclass(slots=True)
 class Wake:
@@ -151,6 +154,19 @@ class Member:
     def resting(self, now: float | None = None) -> bool:
         """Whether it must not get requests for now, after a 429 or 503."""
         return (time.monotonic() if now is None else now) < self.resting_until
+
+    @property
+    def sick(self) -> bool:
+        """Whether an answer is doubtful: a check or a request failed, it reports trouble, or it was skipped for its failures.
+
+        The circuit breaker no longer counts when its pause has been over for `TRIAL_AFTER` seconds: a request has to try it.
+        A backend that sleeps is not sick: its owner wants it to be woken.
+        """
+        if self.wake is not None and self.state is ProviderState.OFFLINE:
+            return False
+        if self.failures or self.resting() or self.state is not ProviderState.HEALTHY:
+            return True
+        return bool(self.breaker.retry_at) and time.monotonic() - self.breaker.retry_at < TRIAL_AFTER
 
     async def wait_online(self, seconds: float) -> bool:
         """Wait until it is online, at most `seconds`; returns whether it is."""

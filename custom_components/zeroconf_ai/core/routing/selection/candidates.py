@@ -150,15 +150,16 @@ def _of_target(
         else:
             last = any_model and target.member is None and member.backend.info.agent
             preference = (at[0], *rank(member, chosen), at[1])
-            sort_key = (*_tier(member, last=last), *preference, *among_equals(member, turn))
+            tier = _tier(member, last=last, listening=request.listening)
+            sort_key = (*tier, *preference, *among_equals(member, turn))
             yield _Entry(sort_key, preference, Candidate(member, chosen), not_now(member))
 
 
-def _tier(member: Member, *, last: bool) -> Key:
-    """The sort key before any strategy: the monthly limit, the home's agents behind all models, free permits."""
+def _tier(member: Member, *, last: bool, listening: bool) -> Key:
+    """The sort key before any strategy: monthly limit, the home's agents behind all models, health for voice, free permits."""
     limit = member.terms.monthly_limit
     busy = 0 if member.limiter.free else 2 if member.limiter.full else 1
-    return limit is not None and member.month_cost >= limit, last, busy
+    return limit is not None and member.month_cost >= limit, last, listening and member.sick, busy
 
 
 def _sort_key(entry: _Entry) -> Key:
