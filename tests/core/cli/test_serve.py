@@ -15,7 +15,7 @@ from aiohttp import web
 import click
 import pytest
 
-from zeroconf_ai.cli import serve
+from zeroconf_ai.cli import ports, serve
 from zeroconf_ai.cli.admission import Admission
 from zeroconf_ai.protocol.record import Auth
 from zeroconf_ai.server.app import create_runner
@@ -232,11 +232,10 @@ async def test_serve_without_a_free_port_reports_it(monkeypatch: pytest.MonkeyPa
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     port = runner.addresses[0][1]
-    monkeypatch.setattr(serve, "FIRST_PORT", port)
-    monkeypatch.setattr(serve, "LAST_PORT", port)
-    options = serve.Options("127.0.0.1", None, "x", Admission(), False, False, 1, 0.0, False)
+    monkeypatch.setattr(ports, "FIRST_PORT", port)
+    monkeypatch.setattr(ports, "LAST_PORT", port)
     with pytest.raises(click.ClickException, match=f"All ports from {port} to {port} are in use"):
-        await serve._listen(runner, options)
+        await ports.listen_on_first_free(runner, "127.0.0.1")
     await runner.cleanup()
 
 
@@ -248,7 +247,20 @@ async def test_serve_without_a_free_port_reports_it(monkeypatch: pytest.MonkeyPa
     ],
 )
 def test_serve_port_that_cannot_be_opened_reports_the_reason(error: OSError, words: str) -> None:
-    assert serve._why_not(error, None, 80) == words
+    assert ports.why_not(error, None, 80, "port") == words
+
+
+async def test_serve_health_port_that_cannot_be_opened_names_its_own_options() -> None:
+    runner = create_runner(web.Application())
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    port = runner.addresses[0][1]
+    otherwise = "none to have health and metrics at the API only"
+    with pytest.raises(click.ClickException, match=f"Port {port} is in use. Set another --health-port, or none to have"):
+        await ports.listen_on(runner, "127.0.0.1", port, option="health-port", otherwise=otherwise)
+    with pytest.raises(click.ClickException, match=r"192.0.2.1 is not an address of this machine. Set another --health-host"):
+        await ports.listen_on(runner, "192.0.2.1", port, option="health-port", otherwise=otherwise)
+    await runner.cleanup()
 
 
 def test_serve_advertises_the_contact_of_its_administrator(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from ...support.command import Server, run, serving
+from ...support.command import Server, free_port, run, serving
 from ...support.fakes.provider import FakeProvider, Paused, running
 from ...support.waiting import until
 from .test_serve_upstreams import gateway
@@ -34,17 +34,24 @@ async def stream(session: aiohttp.ClientSession, server: Server, to: int) -> Asy
         yield response
 
 
+async def status(session: aiohttp.ClientSession, url: str) -> int:
+    async with session.get(url) as response:
+        return response.status
+
+
 async def is_refusing(session: aiohttp.ClientSession, url: str) -> bool:
-    async with session.get(f"{url}/health") as response:
-        return response.status == 503
+    return await status(session, f"{url}/health") == 503
 
 
 async def test_serve_signal_lets_a_stream_finish_and_refuses_new_requests(tmp_path: Path) -> None:
     paused = Paused()
     async with running(FakeProvider()) as provider, aiohttp.ClientSession() as session:
         provider.answers = [paused]
-        async with gateway(tmp_path, "--upstream", f"openai_compatible={provider.base_url}", *QUIET) as served:
-            url = served.ready["url"]
+        options = ("--upstream", f"openai_compatible={provider.base_url}", "--health-port", str(free_port()))
+        async with gateway(tmp_path, *options, *QUIET) as served:
+            url, health = served.ready["url"], served.ready["health"]
+            assert health.startswith("http://127.0.0.1:")
+            assert await status(session, f"{health}/readyz") == 200
             asked = {"model": "auto", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
             async with session.post(f"{url}/chat/completions", json=asked) as response:
                 await paused.begun.wait()
@@ -59,6 +66,9 @@ async def test_serve_signal_lets_a_stream_finish_and_refuses_new_requests(tmp_pa
                             assert "stopping" in (await refused.json())["error"]["message"]
                     async with another.get(url.removesuffix("v1")) as page:
                         assert (page.status, page.headers["Connection"]) == (200, "close")
+                    assert await status(session, f"{health}/readyz") == 503
+                    assert await status(session, f"{health}/healthz") == 200
+                    assert await status(session, f"{health}/metrics") == 200
                 paused.go.set()
                 assert (await response.text()).endswith("data: [DONE]\n\n")
             assert await asyncio.wait_for(served.process.wait(), 20) == 0

@@ -176,7 +176,8 @@ models:
   qwen3: {providerId: attic, contextWindow: 4096}
 routing: {strategy: local_first}
 limits: {perAddress: {requestsPerMinute: 5}}
-server: {name: House, host: 127.0.0.1, authMode: none, admin: admin@example.net, advertise: no, providerInChunks: yes}
+server: {name: House, host: 127.0.0.1, authMode: none, admin: admin@example.net, advertise: no, providerInChunks: yes,
+  drainSeconds: 0, healthPort: 9100, health_host: "::1"}
 usageTracking: {enabled: false}
 """
     found = read(text)
@@ -193,6 +194,9 @@ usageTracking: {enabled: false}
         admin="admin@example.net",
         advertise=False,
         provider_in_chunks=True,
+        drain_seconds=0,
+        health_host="::1",
+        health_port=9100,
     )
     assert found.usage.enabled is False
     assert [warning.partition(": ")[2][:30] for warning in found.warnings] == ["an entry of fallback_chain is "]

@@ -262,6 +262,14 @@ class Admission:
             origins=self.origins,
         )
 
+    def open_guard(self) -> Guard:
+        """A guard for what tells nothing of requests and keys: it requires no key, and allows the same networks and names."""
+        return Guard(
+            mode=Auth.NONE,
+            networks=self.networks or PRIVATE_NETWORKS,
+            host_names=self.host_names,
+        )
+
 
 def _lost(store: AccountingStore, database: str | None) -> str:
     """The message to the owner after API keys and budgets were lost."""

@@ -1,4 +1,4 @@
-"""The options of `serve` for its operation: how it stops."""
+"""The options of `serve` for its operation: how it stops, and where its health is."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -8,6 +8,7 @@ import click
 
 from ..config.server_fields import MAX_DRAIN_SECONDS, ServerSettings
 
+LOOPBACK = "127.0.0.1"
 DRAIN_SECONDS = 30
 """How long running requests may take at a stop."""
 
@@ -22,6 +23,17 @@ def options[F: Callable[..., Any]](function: F) -> F:
                 metavar="N",
                 help=f"At a stop, give running requests N seconds.  [default: {DRAIN_SECONDS}]",
             ),
+            click.option(
+                "--health-port",
+                type=click.IntRange(1, 65535),
+                metavar="N",
+                help="Also serve /healthz, /readyz and /metrics on this port, without an API key.",
+            ),
+            click.option(
+                "--health-host",
+                metavar="ADDRESS",
+                help=f"With --health-port: listen on this address.  [default: {LOOPBACK}, this machine only]",
+            ),
         )
     ):
         function = option(function)
@@ -33,6 +45,8 @@ class Operation:
     """How the server runs."""
 
     drain_seconds: int = DRAIN_SECONDS
+    health_host: str = LOOPBACK
+    health_port: int | None = None
 
     @classmethod
     def of(cls, said: dict[str, Any], server: ServerSettings) -> Self:

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-import errno
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -28,6 +27,7 @@ from ..server.administration.administration import USAGE_PAGE, Administration
 from ..server.administration.program import Program
 from ..server.app import create_app, create_runner
 from ..server.gateway import Gateway
+from ..server.health_port import create_health_app
 from . import admission, operation, process, state
 from .admission import Admission, record_requests, write_to_influx
 from .cost_alerts import watch_costs
@@ -35,13 +35,11 @@ from .discover import scan
 from .first_key import first_key_text
 from .operation import Operation
 from .page import how_to_log_in, login_link, open_demo_store, page_address
+from .ports import FIRST_PORT, listen_on, listen_on_first_free
 from .presence import Presence, reachable_at
 from .stopping import Stopping
 from .upstreams import AUTO, Sources, Supply, read_sources
 from .variables import environment_of, load_beside, with_variables
-
-FIRST_PORT, LAST_PORT = 8000, 9000
-"""PROTOCOL 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +225,7 @@ async def _serve(options: Options, provider_id: str) -> None:
         if store is not None:
             gateway.names = partial(_names, store)
             gateway.usage_page = lambda _: USAGE_PAGE
+        health = await _open_health_port(stack, gateway, options)
         runner = create_runner(create_app(gateway, drain_seconds=None, administration=administration))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -261,6 +260,7 @@ async def _serve(options: Options, provider_id: str) -> None:
                 "auth": record.auth.value,
                 "advertised": presence is not None,
                 "page": page,
+                **({} if health is None else {"health": health}),
                 **({} if first_key is None else {"key": first_key}),
             }
             click.echo(orjson.dumps(ready))
@@ -268,6 +268,8 @@ async def _serve(options: Options, provider_id: str) -> None:
             click.echo(f'serving {_models_text(record, options)} as "{gateway.name}" on {url}')
             if page is not None:
                 click.echo(f"page: {page} ({hint})")
+            if health is not None:
+                click.echo(f"health and metrics: {health}")
             if first_key is not None:
                 click.echo(first_key_text(first_key, url))
         await stopping.wait()
@@ -353,25 +355,22 @@ def _record(options: Options, provider_id: str, port: int) -> ServiceRecord:
 
 async def _listen(runner: web.AppRunner, options: Options) -> int:
     """Listen on the port that is set, or on the first free one; returns it. Raises click.ClickException if that fails."""
-    ports = [options.port] if options.port else range(FIRST_PORT, LAST_PORT + 1)
-    for port in ports:
-        site = web.TCPSite(runner, options.host, port)
-        try:
-            await site.start()
-        except OSError as err:
-            await site.stop()
-            if err.errno != errno.EADDRINUSE:
-                raise click.ClickException(_why_not(err, options.host, port)) from None
-        else:
-            return port
-    if options.port:
-        raise click.ClickException(f"Port {options.port} is in use. Set another --port, or none to use the first free port.")
-    raise click.ClickException(f"All ports from {FIRST_PORT} to {LAST_PORT} are in use. Set another --port.")
+    if options.port is None:
+        return await listen_on_first_free(runner, options.host)
+    await listen_on(runner, options.host, options.port, option="port", otherwise="none to use the first free port")
+    return options.port
 
 
-def _why_not(err: OSError, host: str | None, port: int) -> str:
-    if isinstance(err, socket.gaierror) or err.errno in (errno.EADDRNOTAVAIL, None):  # asyncio wraps the former in the latter
-        return f"{host} is not an address of this machine. Set another --host, or remove --host to use all addresses."
-    if err.errno == errno.EACCES:
-        return f"This user does not have permission to open port {port}. Set a --port above 1023."
-    return f"Port {port} cannot be opened: {err.strerror or err}."
+async def _open_health_port(stack: AsyncExitStack, gateway: Gateway, options: Options) -> str | None:
+    """Serve health and metrics on a port of their own until all else has stopped; its address, None without one.
+
+    Raises click.ClickException if it cannot be opened.
+    """
+    host, port = options.operation.health_host, options.operation.health_port
+    if port is None:
+        return None
+    runner = create_runner(create_health_app(gateway, options.admission.open_guard()))
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await listen_on(runner, host, port, option="health-port", otherwise="none to have health and metrics at the API only")
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

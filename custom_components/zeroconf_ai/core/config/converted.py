@@ -157,6 +157,8 @@ def _server(server: ServerSettings) -> dict[str, Any]:
         "saturn": server.saturn,
         "provider_in_chunks": server.provider_in_chunks,
         "drain_seconds": server.drain_seconds,
+        "health_host": server.health_host,
+        "health_port": server.health_port,
     }
     found = {key: value for key, value in values.items() if value is not None}
     return {"server": found} if found else {}

@@ -27,6 +27,8 @@ SERVER = (
     "saturn",
     "provider_in_chunks",
     "drain_seconds",
+    "health_host",
+    "health_port",
 )
 MAX_DRAIN_SECONDS = 3600
 USAGE = ("enabled", "storage", "url", "alerts", "influxdb", "smtp")
@@ -54,6 +56,9 @@ class ServerSettings:
     """Whether each chunk of a stream names the provider, instead of the first one."""
     drain_seconds: int | None = None
     """How long running requests may take at a stop."""
+    health_host: str | None = None
+    health_port: int | None = None
+    """Where health and metrics are served apart from the API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,8 @@ def read_server(sections: Mapping[str, Value]) -> ServerSettings:
         given["saturn"].flag() if "saturn" in given else None,
         given["provider_in_chunks"].flag() if "provider_in_chunks" in given else None,
         given["drain_seconds"].whole(0, MAX_DRAIN_SECONDS) if "drain_seconds" in given else None,
+        given["health_host"].text() if "health_host" in given else None,
+        given["health_port"].whole(1, 65535) if "health_port" in given else None,
     )
 
 
@@ -125,7 +132,7 @@ def read_usage(sections: Mapping[str, Value], environment: Mapping[str, str]) ->
 def server_schema() -> dict[str, Any]:
     """The JSON Schema of `server:`."""
     text, flag, number = {"type": "string"}, {"type": "boolean"}, {"type": "integer", "minimum": 0, "maximum": 65535}
-    properties = dict.fromkeys(("hostname", "name", "host", "admin"), text)
+    properties = dict.fromkeys(("hostname", "name", "host", "admin", "health_host"), text)
     return _object(
         {
             **properties,
@@ -135,6 +142,7 @@ def server_schema() -> dict[str, Any]:
             "advertise": flag,
             "saturn": flag,
             "provider_in_chunks": flag,
+            "health_port": {**number, "minimum": 1},
             "drain_seconds": {**number, "maximum": MAX_DRAIN_SECONDS},
         }
     )
