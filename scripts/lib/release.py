@@ -1,7 +1,7 @@
 """Checks for a release: the version is the same everywhere, and CHANGELOG.md has its section.
 
-`release.py check [TAG]` compares pyproject.toml, the integration's manifest, the package's `__version__` and, if given,
-the tag (`v0.1.0`). `release.py notes` prints this version's section of the changelog. Standard library only, so that it
+`release.py check [TAG]` compares pyproject.toml, the integration's manifest, the package's `__version__`, the npm package and, if
+given, the tag (`v0.1.0`). `release.py notes` prints this version's section of the changelog. Standard library only, so that it
 runs before anything is installed.
 """
 
@@ -13,6 +13,15 @@ import tomllib
 
 ROOT = Path(__file__).resolve().parents[2]
 INTEGRATION = ROOT / "custom_components" / "zeroconf_ai"
+NPM = ROOT / "clients" / "typescript" / "package.json"
+
+
+_NPM_STAGES = {"alpha": "a", "beta": "b", "rc": "rc"}
+
+
+def python_version(npm: str) -> str:
+    """The Python spelling of an npm version: `1.0.0-beta.2` is `1.0.0b2`."""
+    return re.sub(r"-(alpha|beta|rc)\.(\d+)$", lambda found: _NPM_STAGES[found[1]] + found[2], npm)
 
 
 def versions() -> dict[str, str]:
@@ -22,6 +31,7 @@ def versions() -> dict[str, str]:
         "pyproject.toml": tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"],
         "manifest.json": json.loads((INTEGRATION / "manifest.json").read_text()).get("version", ""),
         "core/version.py": package[1] if package else "",
+        "clients/typescript/package.json": python_version(json.loads(NPM.read_text()).get("version", "")),
     }
 
 

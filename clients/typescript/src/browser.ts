@@ -1,0 +1,317 @@
+// Browses for both service types by mDNS and resolves what it hears to service records.
+//
+// `multicast-dns` packs, unpacks and sends; what RFC 6762 asks of a browser beyond that is here: questions that become rarer, known
+// answers, records that expire and are refreshed before, goodbyes, questions for what an answer left out. Everything is bounded:
+// anybody on the network can send anything.
+
+import type { RemoteInfo } from "node:dgram";
+
+import type { Answer, StringAnswer } from "dns-packet";
+
+import { canonical, isLinkLocal, isLoopback } from "./addresses.ts";
+import { NoProviderError } from "./errors.ts";
+import { MulticastSocket, type Packet, interfacesFor, zoneOf } from "./interfaces.ts";
+import { advertisedByThisHost } from "./own-host.ts";
+import { RecordError, SERVICE_TYPES, ServiceRecord, pairsOf } from "./record.ts";
+import { mapping, textOf } from "./text.ts";
+
+/** Instances of both service types. More than a household needs. */
+export const MAX_INSTANCES = 256;
+const MAX_HOSTS = 512;
+const MAX_ADDRESSES = 32;
+/** Records of one packet. */
+const MAX_RECORDS = 512;
+/** Seconds between two questions for all providers: the first may be lost, later ones are for those that missed both. */
+const QUESTION_PAUSES = [0.25, 1, 3, 9, 27, 81, 243, 729, 3600];
+/** Seconds until a part that an answer left out is asked for, and asked for again. */
+const MISSING_PAUSES = [0.1, 1, 3];
+const UPKEEP_SECONDS = 5;
+const REFRESH_AT = 0.8;
+
+/** What a browser reports. */
+export interface Listener {
+  /** A new or changed advertisement. */
+  found: (key: string, record: ServiceRecord) => void;
+  /** An advertisement that ended. `goodbye`: its provider said so. */
+  lost: (key: string, goodbye: boolean) => void;
+  /** Whether an advertisement's provider has answered or was confirmed: a flood of others does not displace it. */
+  known: (key: string) => boolean;
+}
+
+interface Instance {
+  readonly name: string;
+  readonly type: string;
+  heard: number;
+  seconds: number;
+  host?: string;
+  port?: number;
+  priority?: number;
+  txt?: Uint8Array[];
+  asked: number;
+  missing?: NodeJS.Timeout;
+  told: boolean;
+}
+
+export class Browser {
+  readonly #listener: Listener;
+  readonly #wanted: readonly string[];
+  readonly #sockets = new Map<string, MulticastSocket>();
+  readonly #instances = new Map<string, Instance>();
+  /** When each address of a host was heard, by host name. */
+  readonly #hosts = new Map<string, Map<string, number>>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #closed = false;
+
+  /** `interfaces`: the addresses of those to search on; none: all. */
+  constructor(listener: Listener, interfaces: readonly string[] = []) {
+    this.#listener = listener;
+    this.#wanted = interfaces;
+  }
+
+  /** Begins to browse. Throws NoProviderError if no interface can be used. */
+  async start(): Promise<void> {
+    const failures = await this.#openSockets();
+    if (this.#sockets.size === 0) {
+      const why = failures[0] === undefined ? "" : `: ${textOf(mapping(failures[0]).message)}`;
+      throw new NoProviderError(`Multicast DNS is not available${why}. Connect this machine to a network.`);
+    }
+    this.#ask(0);
+    const upkeep = setInterval(() => void this.#upkeep(), UPKEEP_SECONDS * 1000);
+    this.#timers.add(upkeep.unref());
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    for (const { missing } of this.#instances.values()) clearTimeout(missing);
+    for (const socket of this.#sockets.values()) socket.close();
+    this.#timers.clear();
+    this.#sockets.clear();
+    this.#instances.clear();
+  }
+
+  /** Opens what is missing, and closes what is no longer there. Returns the errors. */
+  async #openSockets(): Promise<unknown[]> {
+    const present = interfacesFor(this.#wanted);
+    for (const [address, socket] of this.#sockets) {
+      if (present.some((on) => on.address === address)) continue;
+      socket.close();
+      this.#sockets.delete(address);
+    }
+    const failures: unknown[] = [];
+    for (const on of present.filter(({ address }) => !this.#sockets.has(address))) {
+      try {
+        const socket = await MulticastSocket.open(on, (packet, sender) => this.#receive(packet, sender));
+        if (this.#closed) socket.close();
+        else this.#sockets.set(on.address, socket);
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    return failures;
+  }
+
+  /** Asks for all providers now, and later again. */
+  #ask(round: number): void {
+    this.#query();
+    const pause = QUESTION_PAUSES[Math.min(round, QUESTION_PAUSES.length - 1)] ?? 0;
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#ask(round + 1);
+    }, pause * 1000);
+    this.#timers.add(timer.unref());
+  }
+
+  /** Asks for all providers, with those that need no answer (RFC 6762, 7.1). */
+  #query(): void {
+    const now = seconds();
+    const answers: Answer[] = [...this.#instances.values()]
+      .filter(({ heard, seconds }) => now - heard < seconds / 2)
+      .slice(0, 20)
+      .map(({ name, type, heard, seconds }) => {
+        return { name: type, type: "PTR", ttl: Math.round(heard + seconds - now), data: name };
+      });
+    for (const socket of this.#sockets.values()) {
+      socket.query({ questions: SERVICE_TYPES.map((name) => ({ name, type: "PTR" })), answers });
+    }
+  }
+
+  async #upkeep(): Promise<void> {
+    const now = seconds();
+    let refresh = false;
+    for (const [key, instance] of this.#instances) {
+      const age = now - instance.heard;
+      if (age > instance.seconds) this.#remove(key, false);
+      else refresh ||= age > REFRESH_AT * instance.seconds;
+    }
+    const before = new Set(this.#sockets.keys());
+    await this.#openSockets();
+    const added = [...this.#sockets.keys()].some((address) => !before.has(address));
+    if (!this.#closed && (refresh || added)) this.#query();
+  }
+
+  #receive(packet: Packet, sender: RemoteInfo): void {
+    if (this.#closed || sender.port !== 5353) return; // RFC 6762, 6
+    const records = [...(packet.answers ?? []), ...(packet.additionals ?? [])].slice(0, MAX_RECORDS);
+    const changed = new Set<string>();
+    for (const record of records) if (record.type === "PTR") this.#pointer(record, changed);
+    for (const record of records) {
+      const instance = "name" in record ? this.#instances.get(record.name.toLowerCase()) : undefined;
+      if (instance === undefined) continue;
+      if (record.type === "SRV" && record.ttl !== 0) {
+        instance.host = record.data.target;
+        instance.port = record.data.port;
+        instance.priority = record.data.priority ?? 0;
+        changed.add(record.name.toLowerCase());
+      } else if (record.type === "TXT" && record.ttl !== 0) {
+        instance.txt = [record.data].flat().map((part) => Buffer.from(part));
+        changed.add(record.name.toLowerCase());
+      }
+    }
+    this.#addresses(records, sender, changed);
+    for (const key of changed) this.#resolve(key);
+  }
+
+  #pointer(record: StringAnswer, changed: Set<string>): void {
+    const type = SERVICE_TYPES.find((known) => known === record.name.toLowerCase());
+    const key = record.data.toLowerCase();
+    if (type === undefined || !key.endsWith(`.${type}`)) return;
+    if (record.ttl === 0) {
+      this.#remove(key, true);
+      return;
+    }
+    const known = this.#instances.get(key);
+    if (known === undefined && !this.#makeRoom()) return;
+    const instance = known ?? { name: record.data, type, heard: 0, seconds: 0, asked: 0, told: false };
+    instance.heard = seconds();
+    instance.seconds = record.ttl ?? 0;
+    this.#instances.set(key, instance);
+    changed.add(key);
+  }
+
+  /** Whether one more instance may be kept: the oldest whose provider never answered gives its place. */
+  #makeRoom(): boolean {
+    if (this.#instances.size < MAX_INSTANCES) return true;
+    for (const key of this.#instances.keys()) {
+      if (this.#listener.known(key)) continue;
+      this.#remove(key, false);
+      return true;
+    }
+    return false;
+  }
+
+  #addresses(records: readonly Answer[], sender: RemoteInfo, changed: Set<string>): void {
+    const wanted = new Map<string, string[]>();
+    for (const [key, { host }] of this.#instances) {
+      if (host !== undefined) wanted.set(host.toLowerCase(), [...(wanted.get(host.toLowerCase()) ?? []), key]);
+    }
+    const now = seconds();
+    for (const record of records) {
+      if (record.type !== "A" && record.type !== "AAAA") continue;
+      const host = record.name.toLowerCase();
+      const keys = wanted.get(host);
+      let address = canonical(record.data);
+      if (keys === undefined || address === undefined) continue;
+      if (address.includes(":") && isLinkLocal(address)) {
+        const zone = zoneOf(sender);
+        if (zone === undefined) continue;
+        address = `${address}%${zone}`;
+      }
+      let known = this.#hosts.get(host);
+      if (known === undefined) {
+        if (this.#hosts.size >= MAX_HOSTS) this.#forgetHosts(wanted);
+        known = new Map<string, number>();
+        this.#hosts.set(host, known);
+      }
+      // A unique record that is announced replaces those that were announced more than a second before (RFC 6762, 10.2).
+      if (record.flush === true) {
+        for (const [old, at] of known)
+          if (old.includes(":") === address.includes(":") && now - at > 1) known.delete(old);
+      }
+      if (record.ttl === 0) known.delete(address);
+      else if (known.size < MAX_ADDRESSES || known.has(address)) known.set(address, now);
+      for (const key of keys) changed.add(key);
+    }
+  }
+
+  #forgetHosts(wanted: ReadonlyMap<string, unknown>): void {
+    for (const host of this.#hosts.keys()) if (!wanted.has(host)) this.#hosts.delete(host);
+    const [oldest] = this.#hosts.keys();
+    if (this.#hosts.size >= MAX_HOSTS && oldest !== undefined) this.#hosts.delete(oldest);
+  }
+
+  #remove(key: string, goodbye: boolean): void {
+    const instance = this.#instances.get(key);
+    if (instance === undefined) return;
+    clearTimeout(instance.missing);
+    this.#instances.delete(key);
+    if (instance.told) this.#listener.lost(key, goodbye);
+  }
+
+  /** Reports an instance if all its parts are known, else asks for them. */
+  #resolve(key: string): void {
+    const instance = this.#instances.get(key);
+    if (instance === undefined) return;
+    const { host, port, txt } = instance;
+    const addresses = [...(this.#hosts.get(host?.toLowerCase() ?? "")?.keys() ?? [])];
+    if (host === undefined || port === undefined || txt === undefined || addresses.length === 0) {
+      this.#askForMissing(key, instance);
+      return;
+    }
+    clearTimeout(instance.missing);
+    delete instance.missing;
+    instance.asked = 0;
+    const reachable = addresses.filter((address) => !isLoopback(address));
+    if (reachable.length > 0) {
+      this.#report(key, instance, reachable);
+      return;
+    }
+    void advertisedByThisHost(instance.name, port).then((own) => {
+      if (own && this.#instances.get(key) === instance) this.#report(key, instance, addresses);
+    });
+  }
+
+  #report(key: string, instance: Instance, addresses: readonly string[]): void {
+    const { name, type, host = "", port = 0, priority = 0, txt = [] } = instance;
+    let record: ServiceRecord;
+    try {
+      record = new ServiceRecord(pairsOf(txt), {
+        name: name.slice(0, -(type.length + 1)),
+        host: host.endsWith(".") ? host : `${host}.`,
+        port,
+        addresses,
+        serviceType: type,
+        srvPriority: priority,
+      });
+    } catch (error) {
+      if (!(error instanceof RecordError)) throw error;
+      if (instance.told) this.#listener.lost(key, false);
+      instance.told = false;
+      return;
+    }
+    instance.told = true;
+    this.#listener.found(key, record);
+  }
+
+  #askForMissing(key: string, instance: Instance): void {
+    const pause = MISSING_PAUSES[instance.asked];
+    if (instance.missing !== undefined || pause === undefined) return;
+    instance.missing = setTimeout(() => {
+      delete instance.missing;
+      instance.asked += 1;
+      const { name, host, txt } = instance;
+      const questions =
+        host === undefined || txt === undefined
+          ? [
+              { name, type: "SRV" as const },
+              { name, type: "TXT" as const },
+            ]
+          : [];
+      const addresses = host === undefined ? [] : (["A", "AAAA"] as const).map((type) => ({ name: host, type }));
+      for (const socket of this.#sockets.values()) socket.query({ questions: [...questions, ...addresses] });
+      this.#resolve(key);
+    }, pause * 1000).unref();
+  }
+}
+
+const seconds = (): number => performance.now() / 1000;

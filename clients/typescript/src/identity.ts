@@ -1,0 +1,142 @@
+// Decides whether an advertisement belongs to a confirmed provider, and whether requests may go to a new address.
+//
+// An id is public and proves nothing (docs/protocol.md, section 1). A provider is followed to a new address only if its pinned
+// certificate is presented there, if it proves that it knows the key, or if neither was confirmed, so that only its id is known.
+// Otherwise the owner must confirm the address; until then neither prompts nor keys are sent to it.
+
+import type { ServiceRecord } from "./record.ts";
+
+/** Advertisements of one id that are considered. */
+const MAX_RECORDS = 8;
+
+/** The relation of an advertisement to a confirmed provider. */
+export type Verdict = "same" | "moved_proven" | "moved_unproven" | "changed" | "unreachable";
+
+/** The result of probing an address without the key.
+ *
+ * `proven`: the known id with a proof of the key. `known`: the known id. `unnamed`: a provider that reports no id. `wants_key`: a
+ * server that requires a key for every request. `other`: a provider with another id. `silent`: no provider, or another certificate.
+ */
+export type Reply = "proven" | "known" | "unnamed" | "wants_key" | "other" | "silent";
+
+/** An address to probe. */
+export interface Target {
+  readonly baseURL: string;
+  /** The required certificate. */
+  readonly fingerprint?: string | undefined;
+  /** Whether to request a proof of the key from a server with the known id. */
+  readonly prove?: boolean;
+}
+
+/** Identifies the server at an address. Sends neither key nor prompt, and does not reject. */
+export type Probe = (target: Target) => Promise<Reply>;
+
+/** The confirmed properties of a provider. */
+export interface Confirmed {
+  readonly id: string;
+  /** Empty if none is stored. */
+  readonly baseURL: string;
+  readonly fingerprint?: string | undefined;
+  /** Whether requests to it carry a key. */
+  readonly keyed?: boolean;
+  /** Whether the key is a generated one, which the provider can prove to know. */
+  readonly provable?: boolean;
+  /** Whether its key comes with each advertisement. */
+  readonly ephemeral?: boolean;
+}
+
+export interface Identification {
+  readonly verdict: Verdict;
+  readonly record: ServiceRecord;
+  /** The new address, if any. */
+  readonly baseURL?: string | undefined;
+  /** Whether requests may go to `baseURL` without confirmation by the owner. */
+  readonly follow: boolean;
+}
+
+/** Relates `record` to the confirmed provider. Probes only if the record has other addresses than the confirmed one.
+ *
+ * `urls`: the addresses that are considered, if not all of the record's.
+ */
+export async function identify(
+  record: ServiceRecord,
+  known: Confirmed,
+  probe: Probe,
+  urls: readonly string[] = record.urls(),
+): Promise<Identification> {
+  const at = (verdict: Verdict, baseURL?: string): Identification => ({ verdict, record, baseURL, follow: false });
+  if (record.id !== known.id) return at("changed", record.baseURL());
+  const sameAddress =
+    urls.includes(known.baseURL) || (urls.length === record.urls().length && record.baseURLs().has(known.baseURL));
+  const sameCertificate = keepsCertificate(record, known);
+  if (sameAddress && sameCertificate) return at("same");
+  // Any host may advertise an upstream, and the former answers all clients.
+  if (known.ephemeral && record.isUpstream) return at("moved_unproven", record.baseURL());
+  const former = known.baseURL ? await probe({ baseURL: known.baseURL, fingerprint: known.fingerprint }) : "silent";
+  const mayBeFormer = former === "unnamed" || former === "wants_key";
+  if (former === "known" || (mayBeFormer && (known.fingerprint !== undefined || !known.provable || sameAddress)))
+    return at("same");
+  if (!sameCertificate) return at(mayBeFormer ? "same" : "changed", record.baseURL());
+  // Any host may advertise another upstream, so it is not even probed.
+  if (record.isUpstream) return at(mayBeFormer ? "same" : "moved_unproven", record.baseURL());
+  const found = await probeAll(record, urls, known, probe);
+  return mayBeFormer && found.verdict !== "moved_proven" ? at("same") : found;
+}
+
+/** The strongest identification among the (at least one) advertisements of one id, so that an impostor hides none.
+ *
+ * `beyondConfirmed`: the confirmed address does not answer, so the other addresses of a record that lists it are considered.
+ */
+export async function identifyAny(
+  records: readonly ServiceRecord[],
+  known: Confirmed,
+  probe: Probe,
+  beyondConfirmed = false,
+): Promise<Identification> {
+  const found: Identification[] = [];
+  for (const record of records.slice(0, MAX_RECORDS)) {
+    const others = record.urls().filter((url) => url !== known.baseURL);
+    found.push(await identify(record, known, probe, beyondConfirmed && others.length > 0 ? others : record.urls()));
+  }
+  return found.reduce((best, next) => (strength(next) > strength(best) ? next : best));
+}
+
+/** Probes the advertised addresses in turn, up to the first that may be used. */
+async function probeAll(
+  record: ServiceRecord,
+  urls: readonly string[],
+  known: Confirmed,
+  probe: Probe,
+): Promise<Identification> {
+  const pinned = known.fingerprint !== undefined;
+  let answering: string | undefined;
+  for (const baseURL of urls) {
+    const reply = await probe({ baseURL, fingerprint: known.fingerprint, prove: known.provable === true && !pinned });
+    if (reply === "silent") continue;
+    if (reply === "proven" || (pinned && reply !== "other"))
+      return { verdict: "moved_proven", record, baseURL, follow: true };
+    const named = reply === "known" || (reply === "unnamed" && record.idDerived);
+    if (named && !known.keyed && !pinned) return { verdict: "moved_unproven", record, baseURL, follow: true };
+    answering ??= baseURL;
+  }
+  return {
+    verdict: answering === undefined ? "unreachable" : "moved_unproven",
+    record,
+    baseURL: answering,
+    follow: false,
+  };
+}
+
+/** Whether the advertised connection is as safe as the confirmed one: same certificate, and no downgrade from TLS. */
+function keepsCertificate(record: ServiceRecord, known: Confirmed): boolean {
+  const downgraded = known.baseURL.startsWith("https:") && !record.baseURL().startsWith("https:");
+  return record.fingerprint === known.fingerprint && !downgraded;
+}
+
+/** The precedence of identifications if several hosts advertise one id. */
+function strength(found: Identification): number {
+  if (found.verdict === "moved_proven") return 4;
+  if (found.verdict === "same") return 3;
+  if (found.follow) return 2;
+  return found.verdict === "unreachable" ? 0 : 1;
+}

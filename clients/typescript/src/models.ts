@@ -1,0 +1,162 @@
+// Model lists (`/v1/models`) of any server, and which spellings of a name mean the same model.
+
+import { type Capability, CAPABILITIES } from "./record.ts";
+import { clean, countOf, mapping, textOf } from "./text.ts";
+
+/** The model name that means any model of any provider. */
+export const AUTO = "auto";
+const MAX_MODELS = 10_000;
+const NOT_FOR_CHAT = [
+  ...["embed", "rerank", "bge-", "minilm", "moderation", "whisper", "transcribe", "tts", "realtime", "dall-e"],
+  ...["gpt-image", "sora-", "stable-diffusion"],
+];
+const SYNONYMS = new Map<string, Capability>([
+  ["chat", "completion"],
+  ["completion_chat", "completion"],
+  ["embed", "embeddings"],
+  ["embedding", "embeddings"],
+  ["function_calling", "tools"],
+  ["tool_use", "tools"],
+  ["multimodal", "vision"],
+]);
+
+/** One model of one provider. Undefined: the provider does not report it. */
+export interface ModelInfo {
+  readonly id: string;
+  readonly contextWindow: number | undefined;
+  readonly maxOutputTokens: number | undefined;
+  readonly capabilities: ReadonlySet<Capability> | undefined;
+  readonly warm: boolean | undefined;
+  /** Whether it is a gateway's model alias instead of a real model. */
+  readonly virtual: boolean;
+}
+
+/** A model of which only the id is known. */
+export const named = (id: string): ModelInfo => {
+  return {
+    id,
+    contextWindow: undefined,
+    maxOutputTokens: undefined,
+    capabilities: undefined,
+    warm: undefined,
+    virtual: false,
+  };
+};
+
+/** Parses `{"data": […]}`, `{"models": […]}`, either with objects by id, or a list. Anything else is an empty list. */
+export function parseModels(body: unknown): ModelInfo[] {
+  let listed: unknown = body;
+  if (!Array.isArray(body)) {
+    const { data, models } = mapping(body);
+    listed = isFilled(data) ? data : models;
+  }
+  if (!Array.isArray(listed))
+    listed = Object.entries(mapping(listed)).map(([id, entry]) => ({ id, ...mapping(entry) }));
+  const found = new Map<string, ModelInfo>();
+  for (const item of (listed as unknown[]).slice(0, MAX_MODELS)) {
+    const model = parseModel(item);
+    if (model) found.set(model.id, model);
+  }
+  return [...found.values()];
+}
+
+const isFilled = (value: unknown): boolean => Object.keys(Object(value) as object).length > 0;
+
+function parseModel(data: unknown): ModelInfo | undefined {
+  if (typeof data === "string") return clean(data) ? named(clean(data)) : undefined;
+  const fields = mapping(data);
+  const id = ["id", "name", "model"].map((key) => clean(textOf(fields[key]))).find(Boolean);
+  if (!id) return undefined;
+  const meta = mapping(fields.meta);
+  const windows = [fields.context_window, fields.context_length, fields.max_model_len, meta.n_ctx, meta.n_ctx_train];
+  return {
+    id,
+    contextWindow: windows.map(countOf).find((window) => window !== undefined),
+    maxOutputTokens: countOf(fields.max_output_tokens),
+    capabilities: capabilitiesOf(fields),
+    warm: typeof fields.warm === "boolean" ? fields.warm : undefined,
+    virtual: fields.virtual === true,
+  };
+}
+
+/** From a list of words or from flags by word (Mistral), else from its `type` (Together). */
+function capabilitiesOf(fields: Readonly<Record<string, unknown>>): ReadonlySet<Capability> | undefined {
+  const listed = fields.capabilities;
+  const words: unknown[] = Array.isArray(listed)
+    ? listed
+    : Object.entries(mapping(listed)).flatMap(([word, flag]) => (flag === true ? [word] : []));
+  const known = words.map(
+    (word) => SYNONYMS.get(textOf(word)) ?? CAPABILITIES.find((capability) => capability === word),
+  );
+  const found = new Set(known.filter((capability) => capability !== undefined));
+  if (found.size === 0)
+    return fields.type === "embedding" || fields.type === "embeddings" ? new Set(["embeddings"]) : undefined;
+  // Some providers list only capabilities beyond chat.
+  return found.has("embeddings") ? found : found.add("completion");
+}
+
+/** Whether it is a chat model: by its capabilities if they are known, else by its name. */
+export function isForChat(model: ModelInfo): boolean {
+  if (model.capabilities !== undefined) return model.capabilities.has("completion");
+  const id = model.id.toLowerCase();
+  return !NOT_FOR_CHAT.some((word) => id.includes(word));
+}
+
+/** Whether the model has the capabilities, or may have them because the provider does not report any. */
+export function supports(model: ModelInfo, needs: Iterable<Capability>): boolean {
+  return model.capabilities === undefined || [...needs].every((capability) => model.capabilities?.has(capability));
+}
+
+/** The real models that can do all of `needs`: those with tools first, then loaded ones, else in the provider's order. */
+export function ranked(models: readonly ModelInfo[], needs: ReadonlySet<Capability>): ModelInfo[] {
+  const real = models.filter((model) => !model.virtual);
+  if (needs.has("embeddings")) {
+    // Embeddings of different models do not mix: the provider's own order decides, and nothing that may change.
+    return real.filter((model) => model.capabilities?.has("embeddings") ?? !isForChat(model));
+  }
+  const rank = (model: ModelInfo) => (supports(model, ["tools"]) ? 0 : 2) + (model.warm === true ? 0 : 1);
+  return real
+    .filter((model) => isForChat(model) && supports(model, needs))
+    .sort((one, other) => rank(one) - rank(other));
+}
+
+/** The comparable form of a name: neither case, nor surrounding spaces, nor the tag `:latest` distinguish models. */
+export const nameKey = (name: string): string =>
+  name
+    .trim()
+    .toLowerCase()
+    .replace(/:latest$/, "");
+
+/** The model with that name; an exact one has precedence. */
+export function findModel(models: readonly ModelInfo[], name: string): ModelInfo | undefined {
+  const same = name.endsWith(":latest") ? name.slice(0, -":latest".length) : `${name}:latest`;
+  for (const exact of [name, same]) {
+    const found = models.find(({ id }) => id === exact);
+    if (found) return found;
+  }
+  return models.find(({ id }) => nameKey(id) === nameKey(name));
+}
+
+/** The ways to read a requested name, the literal one first: then percent-decoded. */
+export function spellings(asked: string): string[] {
+  let plain = asked;
+  try {
+    plain = decodeURIComponent(asked);
+  } catch {
+    // It is no percent-encoded text.
+  }
+  plain = plain.trim().replace(/^\/+|\/+$/g, "");
+  return plain && plain !== asked ? [asked, plain] : [asked];
+}
+
+/** (provider, model) at each slash, the longest provider first: names of providers may contain slashes too. */
+export function splits(name: string): [string, string][] {
+  const parts = name.split("/");
+  return parts.slice(1).map((_, index): [string, string] => {
+    const at = parts.length - 1 - index;
+    return [parts.slice(0, at).join("/"), parts.slice(at).join("/")];
+  });
+}
+
+/** Whether a name means any model. */
+export const isAny = (name: string): boolean => name === "" || nameKey(name) === AUTO;

@@ -1,0 +1,168 @@
+// Which provider answers at an address. Sends neither key nor prompt.
+
+import { randomBytes, timingSafeEqual } from "node:crypto";
+
+import { ApiError } from "./errors.ts";
+import { Endpoint, TIMEOUTS, Upstream, parsed } from "./http.ts";
+import type { Reply, Target } from "./identity.ts";
+import { CHALLENGE_BYTES, digest, isGenerated, keyId, prove } from "./key-proof.ts";
+import { parseModels } from "./models.ts";
+import { type ServiceRecord, namesPublicHost } from "./record.ts";
+import { clean, mapping, textOf } from "./text.ts";
+
+const CERTIFICATE_BYTES = 32;
+/** Seconds before the next address is tried in parallel (RFC 8305, section 5). */
+const STAGGER_SECONDS = 0.25;
+/** Seconds for better addresses after one has answered. */
+const GRACE_SECONDS = 0.5;
+/** A reachable host of the same network accepts a connection at once. */
+const CONNECT_SECONDS = 2;
+
+/** `GET /v1/health`. Any body of a 200 response that states no other status counts as "ok". */
+export interface Health {
+  readonly status: "ok" | "degraded" | "unavailable";
+  readonly id: string | undefined;
+  readonly proof: string | undefined;
+}
+
+export function parseHealth(data: unknown): Health {
+  const { status, id, proof } = mapping(data);
+  const word = clean(textOf(status)).toLowerCase();
+  return {
+    status: word === "degraded" || word === "unavailable" ? word : "ok",
+    id: clean(textOf(id), 64) || undefined,
+    proof: clean(textOf(proof), 64) || undefined,
+  };
+}
+
+/** The health at an address, or the model list of an OpenAI-compatible server without that path. Throws ApiError. */
+export async function health(upstream: Upstream, secret = false, connectSeconds = TIMEOUTS.connect): Promise<Health> {
+  const sending = { seconds: TIMEOUTS.probe, connectSeconds, secret };
+  try {
+    return parseHealth(await upstream.json("/health", sending));
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  try {
+    const listed = await upstream.json("/models", sending);
+    // An empty list: no model is installed yet.
+    if (parseModels(listed).length > 0 || mapping(listed).object === "list") return parseHealth(undefined);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  const message = `${upstream.name} answers, but is not an LLM provider: it has neither /v1/health nor /v1/models`;
+  throw new ApiError(502, message, { kind: "connection" });
+}
+
+export const isMissing = (error: unknown): boolean =>
+  error instanceof ApiError && (error.status === 404 || error.status === 405);
+
+/** The endpoint of an advertisement at one of its addresses. Throws ApiError for an invalid fingerprint. */
+export function endpointOf(record: ServiceRecord, baseURL: string, key?: string, pinned?: string): Endpoint {
+  const fingerprint = pinned ?? (record.tls ? record.fingerprint : undefined);
+  if (fingerprint !== undefined && Buffer.from(fingerprint, "base64url").length !== CERTIFICATE_BYTES) {
+    throw new ApiError(502, `${record.name} advertises an invalid certificate fingerprint.`, { kind: "connection" });
+  }
+  return new Endpoint(baseURL, { key, fingerprint, publicOnly: record.isUpstream && namesPublicHost(baseURL) });
+}
+
+/** The first address of a record at which its provider answers without a key; the first one if none does.
+ *
+ * An address that confirms the advertised id is preferred to one that reports no id or requires a key: other machines may use the
+ * same address in a container network.
+ */
+export async function answeringURL(record: ServiceRecord): Promise<string> {
+  const urls = record.urls();
+  const results = urls.map((): Answering => "pending");
+  const found = await new Promise<number>((resolve) => {
+    let grace: NodeJS.Timeout | undefined;
+    const decide = (last = false) => {
+      const [confirmed, answered] = [results.indexOf("confirmed"), results.indexOf("answered")];
+      const best = confirmed >= 0 ? confirmed : answered;
+      const sure = confirmed >= 0 && !results.slice(0, confirmed).includes("pending");
+      if (last || sure || !results.includes("pending")) {
+        clearTimeout(grace);
+        over = true;
+        resolve(Math.max(best, 0));
+      } else if (best >= 0) grace ??= setTimeout(() => decide(true), GRACE_SECONDS * 1000);
+    };
+    let over = false;
+    urls.forEach((url, index) => {
+      setTimeout(
+        () => {
+          if (over) return;
+          void ask(record, url).then((result) => {
+            results[index] = result;
+            decide();
+          });
+        },
+        index * STAGGER_SECONDS * 1000,
+      );
+    });
+  });
+  return urls[found] ?? record.baseURL();
+}
+
+/** How an address answers: with the advertised id, without one, or not at all (or as another provider). */
+type Answering = "pending" | "confirmed" | "answered" | "silent";
+
+async function ask(record: ServiceRecord, url: string): Promise<Answering> {
+  let upstream: Upstream | undefined;
+  try {
+    upstream = new Upstream(endpointOf(record, url), record.name, false);
+    const { id } = await health(upstream, false, CONNECT_SECONDS);
+    if (id === record.id) return "confirmed";
+    return id === undefined || record.idDerived ? "answered" : "silent";
+  } catch (error) {
+    return error instanceof ApiError && error.status === 401 ? "answered" : "silent";
+  } finally {
+    upstream?.close();
+  }
+}
+
+/** An `identity.Probe` for one provider. Only generated keys are proved. */
+export function identityProbe(
+  name: string,
+  providerId: string,
+  key: string | undefined,
+): (target: Target) => Promise<Reply> {
+  return async (target) => {
+    const options = { fingerprint: target.fingerprint, publicOnly: namesPublicHost(target.baseURL) };
+    let upstream: Upstream | undefined;
+    try {
+      upstream = new Upstream(new Endpoint(target.baseURL, options), name, false);
+      const { id } = await health(upstream);
+      if (id === undefined) return "unnamed";
+      if (id !== providerId) return "other";
+      const proven =
+        target.prove && key !== undefined && isGenerated(key) && (await provesKey(upstream, providerId, key));
+      return proven ? "proven" : "known";
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return error.status === 401 ? "wants_key" : "silent";
+    } finally {
+      upstream?.close();
+    }
+  };
+}
+
+/** Whether the server proves that it is the provider and knows the key, which is not sent.
+ *
+ * The proof is checked against the address and port that this connection really has.
+ */
+export async function provesKey(upstream: Upstream, providerId: string, key: string): Promise<boolean> {
+  const challenge = randomBytes(CHALLENGE_BYTES);
+  const query = `kid=${keyId(digest(key)).toString("base64url")}&challenge=${challenge.toString("base64url")}`;
+  try {
+    const response = await upstream.open(`/health?${query}`, { seconds: TIMEOUTS.probe });
+    const { remoteAddress, remotePort } = response.socket;
+    const body = await upstream.read(response, { seconds: TIMEOUTS.probe });
+    const { proof } = parseHealth(parsed(upstream.name, body));
+    if (proof === undefined || remoteAddress === undefined || remotePort === undefined) return false;
+    const expected = prove(digest(key), challenge, providerId, remoteAddress, remotePort).toString("base64url");
+    return proof.length === expected.length && timingSafeEqual(Buffer.from(proof), Buffer.from(expected));
+  } catch (error) {
+    if (error instanceof ApiError) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,287 @@
+// One provider and its state: whether it answers, what it serves, how busy it is.
+
+import { ApiError } from "./errors.ts";
+import { type Endpoint, TIMEOUTS, Upstream } from "./http.ts";
+import { type ModelInfo, named, parseModels } from "./models.ts";
+import { health, isMissing } from "./probe.ts";
+import { type Capability, DEFAULT_PRIORITY, type Cost, type Load, type ServiceRecord } from "./record.ts";
+import { mapping } from "./text.ts";
+
+/** `unauthorized`: it does not accept the API key, or requires one. */
+export type State = "healthy" | "degraded" | "offline" | "unauthorized";
+
+/** Parallel requests to a provider, unless its status names another number (docs/protocol.md, section 3). */
+const MAX_CONNECTIONS = 5;
+const MAX_MODELS_SECONDS = 300;
+const DEGRADED_SECONDS = 5;
+const FAILURES_UNTIL_OFFLINE = 3;
+const FAILURES_UNTIL_OPEN = 3;
+const FIRST_PAUSE = 30;
+const LONGEST_PAUSE = 600;
+const DEFAULT_REST = 10;
+
+/** A provider as a client knows it. */
+export interface ProviderInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly online: boolean;
+  /** Without aliases such as `auto`. */
+  readonly models: readonly string[];
+  /** Why it is not online; empty if it is. */
+  readonly reason: string;
+  /** Its base URL, ending in `/v1`. */
+  readonly baseURL: string;
+  /** Lower is preferred. */
+  readonly priority: number;
+  readonly load: Load | undefined;
+}
+
+export class Provider {
+  readonly id: string;
+  readonly name: string;
+  /** Undefined for one that was given by its URL. */
+  record: ServiceRecord | undefined;
+  upstream: Upstream;
+  state: State = "offline";
+  reason = "";
+  models: readonly ModelInfo[] = [];
+  /** Whether it has a list of models; without one, it may serve any model. */
+  listsModels = true;
+  active = 0;
+  maxConcurrent = MAX_CONNECTIONS;
+  /** Counts up with each request of the client. */
+  lastUsed = 0;
+  neverOnline = true;
+  readonly #since = seconds();
+  #reported = 0;
+  #failures = 0;
+  #modelsAt = -Infinity;
+  #wantsKey = false;
+  #offersStatus = true;
+  #restingUntil = 0;
+  #failedRequests = 0;
+  #retryAt = 0;
+  #pause = FIRST_PAUSE;
+  #checking: Promise<void> | undefined;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(id: string, name: string, endpoint: Endpoint, record?: ServiceRecord) {
+    this.id = id;
+    this.name = name;
+    this.record = record;
+    this.upstream = new Upstream(endpoint, name);
+    this.models = (record?.models ?? []).map(named);
+  }
+
+  get info(): ProviderInfo {
+    return {
+      id: this.id,
+      name: this.name,
+      online: this.online,
+      models: this.models.flatMap((model) => (model.virtual ? [] : model.id)),
+      reason: this.online ? "" : this.reason,
+      baseURL: this.upstream.endpoint.baseURL,
+      priority: this.priority,
+      load: this.record?.load,
+    };
+  }
+
+  get online(): boolean {
+    return this.state === "healthy" || this.state === "degraded";
+  }
+
+  /** Seconds for which it is known. */
+  get age(): number {
+    return seconds() - this.#since;
+  }
+
+  get priority(): number {
+    return this.record?.priority ?? DEFAULT_PRIORITY;
+  }
+
+  get cost(): Cost {
+    return this.record?.cost ?? "free";
+  }
+
+  /** Undefined: unknown; all are assumed. */
+  get capabilities(): ReadonlySet<Capability> | undefined {
+    return this.record?.capabilitiesStated ? this.record.capabilities : undefined;
+  }
+
+  /** Requests, ours and those that it reports, divided by how many it takes in parallel. */
+  get load(): number {
+    const told = { idle: 0, busy: 0.5, full: 1 }[this.record?.load ?? "idle"];
+    return Math.max(Math.max(this.active, this.#reported) / this.maxConcurrent, told);
+  }
+
+  /** Why it is only a last resort; undefined if it is not. */
+  get notNow(): string | undefined {
+    const now = seconds();
+    if (this.state === "unauthorized") return this.reason || "it rejects its API key";
+    if (!this.online) return this.reason || "offline";
+    if (this.#restingUntil > now) return `it asked for a pause of ${Math.ceil(this.#restingUntil - now)} s`;
+    if (this.#retryAt > now) return `failed repeatedly; next attempt in ${Math.ceil(this.#retryAt - now)} s`;
+    return undefined;
+  }
+
+  /** Uses another endpoint from the next request on. */
+  move(endpoint: Endpoint, record: ServiceRecord): void {
+    const { baseURL, fingerprint, key } = this.upstream.endpoint;
+    this.record = record;
+    this.#offersStatus = true;
+    if (baseURL === endpoint.baseURL && fingerprint === endpoint.fingerprint && key === endpoint.key) return;
+    this.upstream.close();
+    this.upstream = new Upstream(endpoint, this.name);
+    this.#wantsKey = false;
+  }
+
+  close(): void {
+    this.upstream.close();
+  }
+
+  /** Reads its models at the next check. */
+  forgetModels(): void {
+    this.#modelsAt = -Infinity;
+  }
+
+  /** It withdrew its advertisement. The next success brings it back. */
+  leave(): void {
+    this.state = "offline";
+    this.reason = "it is no longer advertised on the network";
+  }
+
+  /** Asks for its health, and if they are not fresh, its models. Never rejects; checks at the same time are one. */
+  check(): Promise<void> {
+    this.#checking ??= this.#check().finally(() => (this.#checking = undefined));
+    return this.#checking;
+  }
+
+  async #check(): Promise<void> {
+    const { upstream } = this;
+    const wasOnline = this.online;
+    const started = seconds();
+    try {
+      const { status, id } = await this.#health(upstream);
+      const slow = seconds() - started > DEGRADED_SECONDS;
+      if (this.record !== undefined && !this.record.idDerived && id !== undefined && id !== this.id) {
+        throw new ApiError(502, "a different provider answers at the confirmed address", { kind: "connection" });
+      }
+      if (status === "unavailable") throw new ApiError(502, `${this.name} is unavailable`);
+      if (!wasOnline || seconds() - this.#modelsAt > MAX_MODELS_SECONDS) await this.#readModels(upstream);
+      await this.#readStatus(upstream);
+      if (upstream !== this.upstream) return;
+      this.#failures = 0;
+      this.neverOnline = false;
+      this.reason = "";
+      this.state = status === "ok" && !slow ? "healthy" : "degraded";
+    } catch (error) {
+      if (upstream === this.upstream) this.#fail(error, wasOnline);
+    }
+  }
+
+  /** Without the key first: the server must identify itself before it gets the key. */
+  async #health(upstream: Upstream) {
+    try {
+      return await health(upstream, this.#wantsKey);
+    } catch (error) {
+      const refused = error instanceof ApiError && error.status === 401;
+      if (!refused || this.#wantsKey || upstream.endpoint.key === undefined) throw error;
+      const found = await health(upstream, true);
+      this.#wantsKey = true; // Saturn's servers
+      return found;
+    }
+  }
+
+  async #readModels(upstream: Upstream): Promise<void> {
+    const advertised = (this.record?.models ?? []).map(named);
+    try {
+      const listed = parseModels(await upstream.json("/models", { seconds: TIMEOUTS.probe, secret: true }));
+      this.models = listed.length > 0 ? listed : advertised;
+      this.listsModels = true;
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      this.models = advertised;
+      this.listsModels = advertised.length > 0;
+    }
+    this.#modelsAt = seconds();
+  }
+
+  /** How busy it is; optional. */
+  async #readStatus(upstream: Upstream): Promise<void> {
+    if (!this.#offersStatus) return;
+    try {
+      const { queue } = mapping(await upstream.json("/status", { seconds: TIMEOUTS.probe, secret: true }));
+      const { active, depth, max_concurrent: most } = mapping(queue);
+      this.#reported = count(active) + count(depth);
+      this.maxConcurrent = count(most) || MAX_CONNECTIONS;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 401) throw error;
+      this.#offersStatus = !isMissing(error);
+    }
+  }
+
+  #fail(error: unknown, wasOnline: boolean): void {
+    if (!(error instanceof ApiError)) throw error;
+    this.reason = error.message;
+    this.#failures += 1;
+    if (error.status === 401 || error.status === 403) this.state = "unauthorized";
+    else if (!wasOnline || this.#failures >= FAILURES_UNTIL_OFFLINE) this.state = "offline";
+  }
+
+  /** Records a request that failed: nobody is offline because of it unless it was unreachable. */
+  requestFailed(error: ApiError): void {
+    if (error.status === 401 || error.status === 403) {
+      this.state = "unauthorized";
+      this.reason = error.message;
+    } else if (error.status === 429 || error.status === 503) {
+      this.#restingUntil = seconds() + Math.min(error.retryAfter ?? DEFAULT_REST, LONGEST_PAUSE);
+    } else {
+      this.#failedRequests += 1;
+      if (this.#failedRequests >= FAILURES_UNTIL_OPEN && this.#retryAt <= seconds()) {
+        this.#retryAt = seconds() + this.#pause;
+        this.#pause = Math.min(2 * this.#pause, LONGEST_PAUSE);
+      }
+      if (error.kind === "connection") {
+        this.state = "offline";
+        this.reason = error.message;
+      }
+    }
+  }
+
+  requestSucceeded(): void {
+    this.#failedRequests = 0;
+    this.#retryAt = 0;
+    this.#pause = FIRST_PAUSE;
+  }
+
+  /** Waits until a request may be sent; returns what ends it. Throws ApiError after `limit` seconds. */
+  async acquire(limit: number): Promise<() => void> {
+    if (this.active < this.maxConcurrent) this.active += 1;
+    else {
+      await new Promise<void>((resolve, reject) => {
+        const proceed = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+        const timer = setTimeout(() => {
+          this.#waiting.splice(this.#waiting.indexOf(proceed), 1);
+          reject(new ApiError(503, `${this.name} is busy`, { code: "provider_capacity_exceeded" }));
+        }, limit * 1000);
+        this.#waiting.push(proceed);
+      });
+    }
+    let ended = false;
+    return () => {
+      if (ended) return;
+      ended = true;
+      const next = this.#waiting.shift(); // who waits takes over the place
+      if (next === undefined) this.active -= 1;
+      else next();
+    };
+  }
+}
+
+const seconds = (): number => performance.now() / 1000;
+const count = (value: unknown): number =>
+  typeof value === "number" && value > 0 && value < 1e6 ? Math.trunc(value) : 0;

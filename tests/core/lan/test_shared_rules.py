@@ -1,0 +1,101 @@
+"""The rules for advertisements, identity and key proof as data, which the tests of clients/typescript read too."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zeroconf_ai.lan.identity import Confirmed, Reply, Target, identify_any
+from zeroconf_ai.protocol import key_proof
+from zeroconf_ai.protocol.record import SERVICE_TYPE, RecordError, ServiceRecord
+
+VECTORS = Path(__file__).parents[3] / "clients" / "typescript" / "test" / "vectors"
+RECORDS: list[dict[str, Any]] = json.loads((VECTORS / "records.json").read_text())
+IDENTITY: dict[str, Any] = json.loads((VECTORS / "identity.json").read_text())
+PROOFS: list[dict[str, Any]] = json.loads((VECTORS / "key-proofs.json").read_text())
+
+
+def record_of(case: dict[str, Any]) -> ServiceRecord:
+    at = case["at"]
+    return ServiceRecord.from_txt(
+        dict(case["txt"]),
+        name=at["name"],
+        host=at["host"],
+        port=at["port"],
+        addresses=at["addresses"],
+        service_type=at.get("serviceType", SERVICE_TYPE),
+        srv_priority=at.get("srvPriority", 0),
+    )
+
+
+@pytest.mark.parametrize("case", RECORDS, ids=[case["what"] for case in RECORDS])
+def test_record_is_parsed_as_by_the_typescript_client(case: dict[str, Any]) -> None:
+    if case["expected"] is None:
+        with pytest.raises(RecordError):
+            record_of(case)
+        return
+    record = record_of(case)
+    assert case["expected"] == {
+        "name": record.name,
+        "host": record.host,
+        "addresses": list(map(str, record.addresses)),
+        "id": record.id,
+        "idDerived": record.id_derived,
+        "version": record.version,
+        "models": list(record.models),
+        "modelsTruncated": record.models_truncated,
+        "provider": record.provider,
+        "capabilities": sorted(record.capabilities),
+        "capabilitiesStated": record.capabilities_stated,
+        "auth": record.auth,
+        "priority": record.priority,
+        "cost": record.cost,
+        "placement": record.placement,
+        "admin": record.admin,
+        "tls": record.tls,
+        "fingerprint": record.fingerprint,
+        "contextWindow": record.context_window,
+        "load": record.load,
+        "apiBase": record.api_base,
+        "ephemeralKey": record.ephemeral_key,
+        "urls": list(record.urls()),
+    }
+
+
+async def test_identity_is_decided_as_by_the_typescript_client() -> None:
+    for confirmed, advertised, old, new, beyond, verdict, follow, base_url, probes in IDENTITY["rows"]:
+        known = IDENTITY["known"][confirmed]
+        record = record_of(IDENTITY["records"][advertised])
+        for given in Reply if new == "*" else [Reply(new)]:
+            asked: list[Target] = []
+
+            async def probe(target: Target, old: str = old, given: Reply = given, asked: list[Target] = asked) -> Reply:
+                asked.append(target)
+                reply = Reply(old) if "192.0.2.1:" in target.base_url or "old." in target.base_url else given
+                return Reply.KNOWN if reply is Reply.PROVEN and not target.prove else reply
+
+            found = await identify_any(
+                [record],
+                Confirmed(
+                    known["id"],
+                    known["baseURL"],
+                    known.get("fingerprint"),
+                    keyed=known.get("keyed", False),
+                    provable=known.get("provable", False),
+                    ephemeral=known.get("ephemeral", False),
+                ),
+                probe,
+                beyond_confirmed=beyond,
+            )
+            told = (found.verdict, found.follow, found.base_url, len(asked))
+            assert told == (verdict, follow, base_url, probes), (confirmed, advertised, old, given, beyond)
+
+
+@pytest.mark.parametrize("case", PROOFS, ids=[case["address"] for case in PROOFS])
+def test_key_is_proved_as_by_the_typescript_client(case: dict[str, Any]) -> None:
+    digest = key_proof.digest(case["key"])
+    challenge = key_proof.decode(case["challenge"], key_proof.CHALLENGE_BYTES)
+    proof = key_proof.prove(digest, challenge, case["id"], case["address"], case["port"])
+    assert key_proof.encode(key_proof.key_id(digest)) == case["kid"]
+    assert key_proof.encode(proof) == case["proof"]
