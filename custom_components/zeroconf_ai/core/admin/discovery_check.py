@@ -57,11 +57,19 @@ class DiscoveryCheck(TypedDict):
 
 async def check_discovery(own: ServiceRecord | None) -> DiscoveryCheck:
     """Listen for some seconds. `own`: what this program advertises; None: it advertises nothing."""
-    names = () if own is None else [f"{own.name}.{service_type}" for service_type in SERVICE_TYPES]
-    checked = await check_multicast(names)
+    return described(await listen(own), advertises=own is not None)
+
+
+async def listen(own: ServiceRecord | None) -> MulticastCheck:
+    """Listen for some seconds."""
+    return await check_multicast(() if own is None else [f"{own.name}.{service_type}" for service_type in SERVICE_TYPES])
+
+
+def described(checked: MulticastCheck, *, advertises: bool) -> DiscoveryCheck:
+    """A check for people. `advertises`: whether this program advertises itself."""
     return {
         "seconds": checked.seconds,
-        "findings": list(findings(checked, advertises=own is not None)),
+        "findings": list(findings(checked, advertises=advertises)),
         "interfaces": [_interface(interface) for interface in checked.interfaces],
         "packets": [
             {
@@ -80,42 +88,48 @@ def findings(checked: MulticastCheck, *, advertises: bool) -> Iterator[Finding]:
     """What a check means, the most important first. `advertises`: whether this program advertises itself."""
     lan = [interface for interface in checked.interfaces if not interface.virtual]
     if not lan:
-        yield _finding("no_network", "problem")
+        yield finding("no_network", "problem")
         return
     hosts = {host for interface in lan for host in interface.hosts}
     if checked.container and not hosts:
-        yield _finding("container", "problem", address=str(_first_address(lan)))
+        yield finding("container", "problem", address=str(_first_address(lan)))
     for interface in lan:
         yield from _of_interface(interface, checked.seconds)
     providers = sorted({clean(_instance(name)) for interface in checked.interfaces for name in interface.providers})
     if providers:
         shown = ", ".join(providers[:_NAMES]) + (", …" if len(providers) > _NAMES else "")
-        yield _finding("found", "ok", count=len(providers), names=shown)
+        yield finding("found", "ok", count=len(providers), names=shown)
     else:
-        yield _finding("no_provider" if hosts else "no_announcement", "hint", count=len(hosts))
+        yield finding("no_provider" if hosts else "no_announcement", "hint", count=len(hosts))
     if not advertises:
-        yield _finding("own_off", "hint")
+        yield finding("own_off", "hint")
     elif any(interface.advertised for interface in lan):
-        yield _finding("own_seen", "ok", interfaces=_named(interface for interface in lan if interface.advertised))
+        yield finding("own_seen", "ok", interfaces=_named(interface for interface in lan if interface.advertised))
     else:
-        yield _finding("own_missing", "problem")
+        yield finding("own_missing", "problem")
 
 
 def _of_interface(interface: InterfaceCheck, seconds: float) -> Iterator[Finding]:
     name = interface.name
     if interface.error is not None and not interface.packets:
-        yield _finding("error", "problem", interface=name, reason=interface.error)
+        yield finding("error", "problem", interface=name, reason=interface.error)
     elif interface.hosts:
-        yield _finding("heard", "ok", interface=name, count=len(interface.hosts), packets=interface.packets)
-    elif _TUNNEL.match(name):
-        yield _finding("tunnel", "hint", interface=name)
+        yield finding("heard", "ok", interface=name, count=len(interface.hosts), packets=interface.packets)
+    elif is_tunnel(name):
+        yield finding("tunnel", "hint", interface=name)
     elif not interface.sent:
-        yield _finding("not_sent", "problem", interface=name)
+        yield finding("not_sent", "problem", interface=name)
     else:
-        yield _finding("silent", "problem", interface=name, seconds=round(seconds))
+        yield finding("silent", "problem", interface=name, seconds=round(seconds))
 
 
-def _finding(code: str, level: str, **values: str | int) -> Finding:
+def is_tunnel(interface: str) -> bool:
+    """Whether an interface is that of a VPN, by its name."""
+    return _TUNNEL.match(interface) is not None
+
+
+def finding(code: str, level: str, **values: str | int) -> Finding:
+    """A result."""
     return {"code": code, "level": level, "values": values}
 
 

@@ -14,6 +14,7 @@ _COMMANDS: Mapping[str, str] = {
     "config": "Check, convert and describe the file of serve.",
     "database": "Show the version of the database's tables, or return to an earlier one.",
     "discover": "List the providers on the network.",
+    "doctor": "Check why providers are not found.",
     "keys": "Create, list and revoke API keys of clients.",
     "mcp": "Let agents ask the providers on the network (Model Context Protocol).",
     "serve": "Serve models on the network.",
