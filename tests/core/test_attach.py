@@ -15,7 +15,7 @@ from tests.support.fakes.recorder import MemoryRecorder
 from tests.support.fakes.upstream import STOP, USAGE, StubBackend, chat
 from zeroconf_ai.accounting.admission import Admission, AdmissionControl, AdmissionRequest
 from zeroconf_ai.accounting.budget import Scope
-from zeroconf_ai.accounting.conversations.sessions import SessionRow
+from zeroconf_ai.accounting.conversations.session_row import SessionRow
 from zeroconf_ai.accounting.periods import Period
 from zeroconf_ai.accounting.storage.database import DatabaseError
 from zeroconf_ai.accounting.store import AccountingStore

@@ -11,11 +11,12 @@ from dataclasses import replace
 from functools import partial
 import logging
 import time
+from typing import TYPE_CHECKING
 
 import aiohttp
 
 from .accounting.admission import Admission, AdmissionControl, AdmissionRequest
-from .accounting.conversations.exchanges import BODY_LIMIT, ExchangeStore
+from .accounting.conversations.stored_exchange import BODY_LIMIT
 from .accounting.usage.generation import FailedAttempt, Generation, Recorder
 from .backends.base import Backend
 from .backends.locate import locate
@@ -46,6 +47,9 @@ from .routing.records import LocalRun, exchange_of, local_record_of, record_of
 from .routing.running import RunningRequest, RunningRequests
 from .routing.selection.chains import requested_alias
 from .routing.selection.strategies import leaves_home
+
+if TYPE_CHECKING:  # it needs a database's library, and an engine need not have a database
+    from .accounting.conversations.exchanges import ExchangeStore
 
 __all__ = ["Caller", "Engine", "Source", "ask_health"]
 
@@ -137,7 +141,7 @@ class Engine:
         return self._accounting.admission_control
 
     @property
-    def exchanges(self) -> ExchangeStore | None:
+    def exchanges(self) -> "ExchangeStore | None":
         """Stores prompts and answers; None: they are not stored."""
         return self._accounting.exchanges
 
@@ -337,7 +341,7 @@ class Engine:
             self._follow_cost(admission_control, generation.backend_id)
 
     def _store_exchange(
-        self, store: ExchangeStore, generation: Generation, request: Request, reply: Reply, username: str | None
+        self, store: "ExchangeStore", generation: Generation, request: Request, reply: Reply, username: str | None
     ) -> None:
         if not store.keep:
             return  # disabled in the meantime

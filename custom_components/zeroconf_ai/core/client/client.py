@@ -19,11 +19,12 @@ from ..protocol.request import Kind, Request
 from ..protocol.values import encodable, mapping
 from .answers import Answer, Stream, whole_answer
 from .connections import Connections, Hints, Wanted
-from .history import FileHistory, History, MemoryHistory
+from .history import History, MemoryHistory
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
+    from .file_history import FileHistory
     from .openai_server import OpenAIServer
 
 type Question = str | Sequence[Mapping[str, Any]]
@@ -98,7 +99,7 @@ class Client:
         if self._connections is not None:
             return
         if self._session_file is not None:
-            self._history = await FileHistory.open(self._session_file)
+            self._history = await (await asyncio.to_thread(_file_history)).open(self._session_file)
         try:
             self._connections = await Connections.open(self._wanted, trust_file=self._trust_file, hints=self._hints)
         except BaseException:
@@ -231,3 +232,10 @@ class Client:
         if session is not None and isinstance(question, str) and answer.text:
             details = {"provider": answer.provider, "model": answer.model}
             await self._history.add(session, encodable(question), answer.text, details)
+
+
+def _file_history() -> "type[FileHistory]":
+    """The class, whose module loads the database's library: most clients need none."""
+    from .file_history import FileHistory  # noqa: PLC0415
+
+    return FileHistory

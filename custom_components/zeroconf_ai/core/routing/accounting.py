@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..accounting.admission import AdmissionControl
-from ..accounting.conversations.exchanges import ExchangeStore
-from ..accounting.store import AccountingStore
 from ..accounting.usage.generation import Recorder, Recorders
 from .execution.sessions import SessionBackend
+
+if TYPE_CHECKING:  # they need a database's library, and an engine need not have a database
+    from ..accounting.conversations.exchanges import ExchangeStore
+    from ..accounting.store import AccountingStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +21,13 @@ class Accounting:
     """Records every request."""
     admission_control: AdmissionControl | None = None
     """Checks limits and budgets before a request runs."""
-    exchanges: ExchangeStore | None = None
+    exchanges: "ExchangeStore | None" = None
     """Stores prompts and answers, if the owner has enabled that."""
     sessions: SessionBackend | None = None
     """Stores the backend and model of each session."""
 
     @classmethod
-    def of(cls, store: AccountingStore, *recorders: Recorder) -> "Accounting":
+    def of(cls, store: "AccountingStore", *recorders: Recorder) -> "Accounting":
         """All parts of an accounting store; `recorders` get the same records as its ledger, after it."""
         return cls(Recorders(store.ledger, *recorders), store.admission_control, store.exchanges, store.sessions)
 

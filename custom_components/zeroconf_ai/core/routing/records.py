@@ -7,7 +7,7 @@ import time
 
 import orjson
 
-from ..accounting.conversations.exchanges import StoredExchange
+from ..accounting.conversations.stored_exchange import StoredExchange
 from ..accounting.usage.generation import FailedAttempt, Generation, Outcome
 from ..protocol.errors import ApiError
 from ..protocol.prices import DEFAULT_CURRENCY

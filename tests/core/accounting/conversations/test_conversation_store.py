@@ -10,7 +10,7 @@ import pytest
 from zeroconf_ai.accounting.conversations import conversation as bounds, conversation_store, deletion, owned
 from zeroconf_ai.accounting.conversations.conversation import Owner, Role, bounded_details, title_of
 from zeroconf_ai.accounting.conversations.conversation_store import ConversationStore
-from zeroconf_ai.accounting.conversations.exchanges import StoredExchange
+from zeroconf_ai.accounting.conversations.stored_exchange import StoredExchange
 from zeroconf_ai.accounting.storage import statements
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.protocol.errors import InvalidRequestError, NotFoundError

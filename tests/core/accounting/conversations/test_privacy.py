@@ -9,8 +9,8 @@ import pytest
 
 from zeroconf_ai.accounting.budget import Scope
 from zeroconf_ai.accounting.conversations import exchanges as bodies_module
-from zeroconf_ai.accounting.conversations.exchanges import StoredExchange
-from zeroconf_ai.accounting.conversations.sessions import SessionRow
+from zeroconf_ai.accounting.conversations.session_row import SessionRow
+from zeroconf_ai.accounting.conversations.stored_exchange import StoredExchange
 from zeroconf_ai.accounting.periods import Period
 from zeroconf_ai.accounting.storage import statements, tables
 from zeroconf_ai.accounting.store import AccountingStore

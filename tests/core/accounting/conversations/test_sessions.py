@@ -3,7 +3,7 @@
 import pytest
 
 from zeroconf_ai.accounting.conversations import sessions as sessions_module
-from zeroconf_ai.accounting.conversations.sessions import SessionRow
+from zeroconf_ai.accounting.conversations.session_row import SessionRow
 from zeroconf_ai.accounting.store import AccountingStore
 
 from ..conftest import FreshDatabase

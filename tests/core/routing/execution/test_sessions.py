@@ -8,7 +8,7 @@ import pytest
 
 from tests.core.routing.conftest import Add, route_and_close, sent
 from tests.support.fakes.upstream import StubBackend
-from zeroconf_ai.accounting.conversations.sessions import SessionRow
+from zeroconf_ai.accounting.conversations.session_row import SessionRow
 from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.routing.execution import sessions as sessions_module

@@ -1,7 +1,6 @@
 """Stored prompts and answers: opt-in, and deleted together with the usage records."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, override
 
 from sqlalchemy import Connection, insert, select
@@ -11,29 +10,10 @@ from ..storage.queued_rows import QueuedRows
 from ..storage.statements import bounded, bounded_or_none, upsert
 from ..storage.tables import bodies, conversations
 from ..storage.write_queue import WriteQueue
+from .stored_exchange import BODY_LIMIT, StoredExchange
 
-BODY_LIMIT = 64 * 1024
-"""Characters kept of a request, and of its answer."""
 PENDING_LIMIT = 200
 """Exchanges waiting to be written: at most 26 million characters."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredExchange:
-    """One request and its answer. `created` is seconds since the epoch."""
-
-    generation_id: str
-    created: float
-    source: str
-    request: str
-    response: str
-    conversation_id: str | None = None
-    username: str | None = None
-    """Home Assistant's name of the user."""
-    display_name: str | None = None
-    """The display name of the conversation's device or user."""
-    key_id: str | None = None
-    user_id: str | None = None
 
 
 class ExchangeStore(QueuedRows[StoredExchange]):

@@ -1,7 +1,7 @@
 """Stored sessions: the backend and model of each conversation, to resume it after a restart."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import override
 
 from sqlalchemy import Connection, bindparam, delete, select
@@ -10,21 +10,11 @@ from ..storage.database import Database
 from ..storage.statements import bounded, delete_oldest, upsert
 from ..storage.tables import sessions
 from ..storage.write_queue import QueuedWriter, Write, WriteQueue
+from .session_row import SessionRow
 
 PENDING_LIMIT = 10_000
 ROW_LIMIT = 10_000
 """Stored sessions; the least recently used are deleted first."""
-
-
-@dataclass(frozen=True, slots=True)
-class SessionRow:
-    """The stored session of one conversation."""
-
-    key: str
-    backend_id: str
-    model: str
-    last_used: float
-    """Seconds since the epoch."""
 
 
 class SessionTable(QueuedWriter):

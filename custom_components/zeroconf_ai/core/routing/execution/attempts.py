@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import time
 from typing import NoReturn
 
-from ...accounting.conversations.sessions import SessionRow
+from ...accounting.conversations.session_row import SessionRow
 from ...accounting.usage.generation import FailedAttempt
 from ...protocol.errors import (
     ApiError,

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from ...accounting.conversations.sessions import SessionRow
+from ...accounting.conversations.session_row import SessionRow
 from ...protocol.request import Request
 from ...protocol.values import mapping
 
