@@ -20,7 +20,8 @@ def version(state: Path) -> str | None:
 def test_database_version_marks_the_version_of_the_tables(tmp_path: Path) -> None:
     assert run(tmp_path, "keys", "create", "Laptop").returncode == 0
     lines = run(tmp_path, "database", "version").stdout.splitlines()
-    assert len(lines) == len(migrate.revisions())
+    assert lines[0].split() == ["Version", "Adds"]
+    assert len(lines) == 1 + len(migrate.revisions())
     assert [line for line in lines if line.startswith("*")] == [lines[-1]]
     assert lines[-1].split()[1] == migrate.head()
 

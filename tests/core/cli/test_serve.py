@@ -243,11 +243,15 @@ async def test_serve_without_a_free_port_reports_it(monkeypatch: pytest.MonkeyPa
     ("error", "words"),
     [
         (PermissionError(errno.EACCES, "denied"), "This user does not have permission to open port 80. Set a --port above 1023."),
-        (OSError(errno.EMFILE, "Too many open files"), "Port 80 cannot be opened: Too many open files."),
+        (
+            OSError(errno.EMFILE, "Too many open files"),
+            "Port 80 cannot be opened: Too many open files. Set another --port or --host.",
+        ),
     ],
 )
 def test_serve_port_that_cannot_be_opened_reports_the_reason(error: OSError, words: str) -> None:
-    assert ports.why_not(error, None, 80, "port") == words
+    refused = ports.not_opened(error, None, 80, "port")
+    assert f"{refused.message} {refused.hint}" == words
 
 
 async def test_serve_health_port_that_cannot_be_opened_names_its_own_options() -> None:

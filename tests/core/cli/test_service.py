@@ -1,5 +1,6 @@
 """`zeroconf-ai service`: the files for systemd and launchd, and what systemd is told."""
 
+import json
 import os
 from pathlib import Path
 import plistlib
@@ -119,7 +120,10 @@ def test_service_with_a_secret_among_its_options_is_refused(
 def test_service_that_systemd_refuses_says_why_in_one_line(tmp_path: Path, env: dict[str, str]) -> None:
     done = run(tmp_path, "service", "install", env=env | {"FAILING": "daemon-reload"})
     assert done.returncode == 1
-    assert done.stderr == "Error: `systemctl --user daemon-reload` failed: Failed to connect to bus: No medium found\n"
+    assert (
+        done.stderr
+        == "Error: `systemctl --user daemon-reload` failed: Failed to connect to bus: No medium found Run it yourself to see more.\n"
+    )
 
 
 def test_service_printed_is_not_installed(tmp_path: Path, env: dict[str, str]) -> None:
@@ -134,6 +138,8 @@ def test_service_status_and_uninstall(tmp_path: Path, env: dict[str, str]) -> No
     assert run(tmp_path, "service", "uninstall", env=env).returncode == 1
     run(tmp_path, "service", "install", env=env)
     assert run(tmp_path, "service", "status", env=env).stdout == "running\n"
+    told = json.loads(run(tmp_path, "service", "status", "--json", env=env).stdout)
+    assert (told["installed"], told["running"], told["file"]) == (True, True, str(unit(env)))
     assert run(tmp_path, "service", "status", env=env | {"FAILING": "is-active"}).returncode == 3
     assert run(tmp_path, "service", "uninstall", env=env).returncode == 0
     assert not unit(env).exists()

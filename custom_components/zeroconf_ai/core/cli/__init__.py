@@ -1,13 +1,16 @@
 """The command `zeroconf-ai`. One file per command, imported when it is used: `--help` must be quick."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 import logging
-from typing import override
+import sys
+from typing import Any, override
 
 import click
 
 from ..version import __version__
+from .errors import run_and_exit
+from .output import Invocation, colour_choice
 
 _COMMANDS: Mapping[str, str] = {
     "chat": "Send a prompt to a provider on the network, or chat with it.",
@@ -24,6 +27,13 @@ _COMMANDS: Mapping[str, str] = {
 
 
 class _Commands(click.Group):
+    @override
+    def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
+        """Run a command; its expected errors are one line, or with `--json` one object."""
+        invocation = Invocation(sys.argv[1:] if args is None else args)
+        options = {**options, "standalone_mode": False, "obj": invocation, "color": colour_choice()}
+        return run_and_exit(lambda: super(_Commands, self).main(args, *more, **options), invocation)
+
     @override
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)

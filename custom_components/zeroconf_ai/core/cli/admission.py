@@ -26,7 +26,7 @@ from ..server.access.cors import Origins
 from ..server.access.guard import PRIVATE_NETWORKS, Guard
 from ..server.metrics import Metrics
 from . import state
-from .keys import database_option
+from .databases import database_option
 
 _DAY = 86_400.0
 _CHATS_DAYS = round(KEEP_CHATS_SECONDS / _DAY)

@@ -5,12 +5,12 @@ import os
 from pathlib import Path
 
 import click
-import orjson
 
 from ..config.converted import converted, placeholders
 from ..config.document import ConfigError
 from ..config.file_schema import file_schema
 from ..config.providers_file import Configuration, read_config
+from .output import json_option, print_json
 from .upstreams import read_text
 from .variables import Environment
 
@@ -24,13 +24,13 @@ def command() -> None:
 
 @command.command("check")
 @_file_argument
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: `providers`, `warnings`.")
+@json_option
 def check(file: Path, as_json: bool) -> None:
     """Check FILE with the environment of this shell and `.env` beside it, and print what is wrong or unusual in it."""
     found = _read(file, Environment(os.environ, file.absolute().parent))
     if as_json:
         providers = [{"id": upstream.id, "type": upstream.type.name} for upstream in found.upstreams]
-        click.echo(orjson.dumps({"providers": providers, "warnings": list(found.warnings)}))
+        print_json({"providers": providers, "warnings": list(found.warnings)})
         return
     for warning in found.warnings:
         click.echo(f"Warning: {warning}", err=True)
@@ -39,16 +39,22 @@ def check(file: Path, as_json: bool) -> None:
 
 
 @command.command("schema")
-def schema() -> None:
-    """Print the JSON Schema of the file, for editors."""
-    click.echo(orjson.dumps(file_schema(), option=orjson.OPT_INDENT_2))
+@json_option
+def schema(as_json: bool) -> None:
+    """Print the JSON Schema of the file, for editors. It is JSON with and without --json."""
+    del as_json
+    print_json(file_schema())
 
 
 @command.command("convert")
 @_file_argument
-def convert(file: Path) -> None:
+@json_option
+def convert(file: Path, as_json: bool) -> None:
     """Print FILE, in any of the accepted forms, in the form of this program's documentation. Secrets become variables."""
     text, secrets = converted(_read(file, None))
+    if as_json:
+        print_json({"text": text, "variables": list(secrets)})
+        return
     click.echo(text, nl=False)
     for variable in secrets:
         click.echo(f"Set {variable} to the secret that the file contains.", err=True)

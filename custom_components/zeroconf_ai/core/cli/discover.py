@@ -3,16 +3,10 @@
 import asyncio
 from contextlib import AsyncExitStack
 from datetime import datetime
-import sys
 from typing import Any
 
 import aiohttp
 import click
-import orjson
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from ..engine import ask_health
 from ..lan.discovery import DiscoveryManager
@@ -20,16 +14,31 @@ from ..lan.providers import Change, Provider
 from ..lan.trust import Trust, TrustStore
 from ..protocol.errors import UnavailableError
 from ..protocol.record import Capability
+from ..protocol.values import printable
 from .network import interface_option, open_zeroconf
+from .output import json_option, print_json, print_json_line
+from .progress import progress
 from .state import trust_file
+from .tables import Column, Styled, print_table
 
-_PIPE_WIDTH = 240
-"""Width of a table that is not printed on a terminal, in columns."""
 _NO_PROVIDER = """\
 No provider was found. Either this network has no provider, or multicast DNS is blocked: by guest Wi-Fi, client isolation, a VLAN,
 a firewall that drops UDP port 5353, or a container without host networking."""
 
 
+_COLUMNS = (
+    Column("Name", usual=12),
+    Column("Address"),
+    Column("Models", usual=14, rank=1),
+    Column("State", usual=14),
+    Column("Auth", rank=2),
+    Column("Cost", rank=3),
+    Column("Capabilities", usual=20, rank=5),
+    Column("Priority", rank=4, right=True),
+    Column("ID", rank=6),
+)
+STATE_COLOURS = {"healthy": "green", "degraded": "yellow", "resting": "yellow", "offline": "red", "unauthorized": "red"}
+"""Of the states of providers."""
 CAPABILITY_NAMES = {
     Capability.COMPLETION: "chat",
     Capability.STREAMING: "streaming",
@@ -43,16 +52,17 @@ CAPABILITY_NAMES = {
 
 
 @click.command("discover")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of a table.")
 @click.option("--timeout", type=click.FloatRange(0.1, 60.0), default=2.0, show_default=True, help="Maximum seconds to search.")
 @click.option("--watch", is_flag=True, help="Keep running, and print each change as a line (with --json: as a JSON object).")
 @interface_option
+@json_option
 def command(as_json: bool, timeout: float, watch: bool, interfaces: tuple[str, ...]) -> None:
     """List the providers on the network, with their models and state."""
     try:
         asyncio.run(_discover(as_json=as_json, timeout=timeout, watch=watch, interfaces=interfaces))
     except KeyboardInterrupt:
-        sys.exit(0 if watch else 130)
+        if not watch:
+            raise
 
 
 async def _discover(*, as_json: bool, timeout: float, watch: bool, interfaces: tuple[str, ...]) -> None:
@@ -62,15 +72,14 @@ async def _discover(*, as_json: bool, timeout: float, watch: bool, interfaces: t
         manager = DiscoveryManager(zeroconf, health_probe=ask_health(session), trust=TrustStore(trust_file()))
         await stack.enter_async_context(manager)
         if watch:
-            manager.watch_for_changes(lambda change: click.echo(_change_line(change, as_json=as_json)))
-        providers = await manager.scan_network(timeout)
-        if watch:
-            await asyncio.Event().wait()
-        elif as_json:
-            click.echo(orjson.dumps([provider_json(provider) for provider in providers], option=orjson.OPT_INDENT_2))
+            await asyncio.gather(_print_changes(manager, as_json=as_json), manager.scan_network(timeout))
+            return
+        with progress("Searching for providers on the network"):
+            providers = await manager.scan_network(timeout)
+        if as_json:
+            print_json([provider_json(provider) for provider in providers])
         elif providers:
-            console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
-            console.print(_table(providers))
+            print_table(_COLUMNS, map(_row, providers))
         else:
             click.echo(_NO_PROVIDER, err=True)
 
@@ -117,26 +126,20 @@ def provider_json(provider: Provider) -> dict[str, Any]:
     }
 
 
-def _table(providers: list[Provider]) -> Table:
-    table = Table(box=SIMPLE_HEAD)
-    for heading in ("Name", "Address", "Models", "Capabilities", "Auth", "Priority", "Cost", "State", "ID"):
-        table.add_column(heading, overflow="fold", justify="right" if heading == "Priority" else "left")
-    for provider in providers:
-        record = provider.record
-        models = ", ".join(record.models) + (", …" if record.models_truncated else "")
-        cells = (
-            record.name,
-            provider.base_url,
-            models,
-            ", ".join(sorted(CAPABILITY_NAMES[capability] for capability in record.capabilities)),
-            record.auth.value,
-            str(record.priority),
-            record.cost.value,
-            _state(provider),
-            record.id,
-        )
-        table.add_row(*map(Text, cells))  # as text: a name may look like markup
-    return table
+def _row(provider: Provider) -> tuple[str | Styled, ...]:
+    record = provider.record
+    state = "unknown" if provider.state is None else provider.state.value
+    return (
+        record.name,
+        provider.base_url,
+        ", ".join(record.models) + (", …" if record.models_truncated else ""),
+        Styled(_state(provider), STATE_COLOURS.get(state, "")),
+        record.auth.value,
+        record.cost.value,
+        ", ".join(sorted(CAPABILITY_NAMES[capability] for capability in record.capabilities)),
+        str(record.priority),
+        record.id,
+    )
 
 
 def _state(provider: Provider) -> str:
@@ -150,9 +153,16 @@ def _state(provider: Provider) -> str:
     return ", ".join(words)
 
 
-def _change_line(change: Change, *, as_json: bool) -> str:
-    if as_json:
-        return orjson.dumps({"change": change.kind.value, "provider": provider_json(change.provider)}).decode()
-    provider = change.provider
-    time = f"{datetime.now().astimezone():%H:%M:%S}"
-    return f"{time} {change.kind.value:8} {provider.record.name}  {provider.base_url}  {_state(provider)}"
+async def _print_changes(manager: DiscoveryManager, *, as_json: bool) -> None:
+    """Print each change, until the task is cancelled or the reader of the output has gone."""
+    changes: asyncio.Queue[Change] = asyncio.Queue()
+    manager.watch_for_changes(changes.put_nowait)
+    while True:
+        change = await changes.get()
+        provider = change.provider
+        if as_json:
+            print_json_line({"change": change.kind.value, "provider": provider_json(provider)})
+            continue
+        time = f"{datetime.now().astimezone():%H:%M:%S}"
+        line = f"{time} {change.kind.value:8} {provider.record.name}  {provider.base_url}  {_state(provider)}"
+        click.echo(printable(line))

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import aiohttp
 import click
-import orjson
 
 from ..admin.doctor import SECTIONS, Examination, Serve, examine
 from ..engine import ask_health
@@ -20,6 +19,8 @@ from . import state
 from .discover import provider_json
 from .doctor_texts import HEADINGS, sentence
 from .network import open_zeroconf
+from .output import json_option, print_json
+from .progress import progress
 
 _COLOURS: Final = {"ok": "green", "hint": "yellow", "problem": "red"}
 _INDENT: Final = 11
@@ -27,20 +28,16 @@ _PIPE_WIDTH: Final = 120
 
 
 @click.command("doctor")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@json_option
 def command(as_json: bool) -> None:
     """Check why providers are not found, or why this one is not: network, firewall, providers, and this machine's servers.
 
     The exit code is 1 if something is wrong.
     """
-    if sys.stderr.isatty():
-        click.secho("Looking and listening for about eight seconds …", dim=True, err=True)
-    try:
+    with progress("Looking and listening for about eight seconds"):
         examined = asyncio.run(_examine())
-    except KeyboardInterrupt:
-        sys.exit(130)
     if as_json:
-        click.echo(orjson.dumps(_as_json(examined), option=orjson.OPT_INDENT_2))
+        print_json(_as_json(examined))
     else:
         _print(examined)
     sys.exit(0 if examined.ok else 1)

@@ -3,31 +3,37 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 import re
-import sys
 import time
 from typing import Any
 
 import click
-import orjson
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from ..accounting.budget import Scope, parse_amount
 from ..accounting.keys.client_key import ADMIN, ClientKey
 from ..accounting.keys.key_store import LARGEST_RATE, SCOPES, KeyStore
 from ..accounting.keys.labels import checked_labels
 from ..accounting.periods import Period
-from ..accounting.storage.database import DatabaseError, parse_url
 from ..accounting.store import AccountingStore
 from ..protocol.errors import InvalidRequestError
 from . import state
+from .databases import database_option, existing_database
+from .errors import CommandError
+from .output import json_option, print_json
+from .tables import Column, Styled, print_table
 
-_PIPE_WIDTH = 240
-"""Width of a table that is not printed on a terminal, in columns."""
+_COLUMNS = (
+    Column("Name", usual=16),
+    Column("Secret"),
+    Column("Owner", usual=12, rank=3),
+    Column("Labels", usual=12, rank=2),
+    Column("Allowed", usual=12, rank=1),
+    Column("State"),
+    Column("Expires", rank=4),
+    Column("Last used"),
+    Column("ID", rank=5),
+)
+_STATE_COLOURS = {"enabled": "green", "disabled": "yellow", "expired": "red"}
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -60,17 +66,6 @@ def _budget(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...
         return tuple(parse_amount(value) for value in values)
     except ValueError as err:
         raise click.BadParameter(str(err)) from None
-
-
-def database_option[F: Callable[..., Any]](function: F) -> F:
-    """Add `--database`, for all commands that use the database."""
-    return click.option(
-        "--database",
-        metavar="FILE|URL",
-        envvar="ZEROCONF_AI_DATABASE",
-        help=f"The database of API keys and usage: a file, or postgresql://… (ZEROCONF_AI_DATABASE hides its password from `ps`)."
-        f"  [default: {state.database_file()}]",
-    )(function)
 
 
 def _limit_options[F: Callable[..., Any]](function: F) -> F:
@@ -109,7 +104,6 @@ _label_option = click.option(
     metavar="TEXT",
     help="A room, a device or an app, to group and filter usage by. Repeatable.",
 )
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _url_option = click.option(
     "--url", default="http://localhost:8000/v1", show_default=True, help="The gateway's URL in the printed example."
 )
@@ -145,7 +139,7 @@ def command() -> None:
 @_limit_options
 @_url_option
 @database_option
-@_json_option
+@json_option
 def create(
     name: str, url: str, database: str | None, as_json: bool, budgets: tuple[tuple[int, Period], ...], **options: Any
 ) -> None:
@@ -166,7 +160,7 @@ def create(
 @click.option("--no-limits", is_flag=True, help="Remove all limits and budgets that are not set by this command.")
 @click.option("--no-labels", is_flag=True, help="Remove all labels that are not set by this command.")
 @database_option
-@_json_option
+@json_option
 def update(
     key: str,
     database: str | None,
@@ -189,10 +183,7 @@ def update(
         changes: dict[str, Any] = {name: rate for name, rate in rates.items() if no_limits or rate is not None}
         if labels or no_labels:
             changes["labels"] = labels if no_labels else (*found.labels, *labels)
-        try:
-            found = await store.keys.update(found.id, actor="command", **changes)
-        except InvalidRequestError as err:
-            raise click.ClickException(err.message) from None
+        found = await store.keys.update(found.id, actor="command", **changes)
         await _set_budgets(store, found, budgets)
         _show(found, f'"{found.name}" ({found.prefix}…) is changed', as_json=as_json)
 
@@ -207,17 +198,16 @@ async def _set_budgets(store: AccountingStore, key: ClientKey, budgets: Iterable
 @command.command("list")
 @click.option("--label", metavar="TEXT", help="List only API keys with this label.")
 @database_option
-@_json_option
+@json_option
 def list_keys(label: str | None, database: str | None, as_json: bool) -> None:
     """List the API keys, without their secrets."""
 
     async def do(keys: KeyStore) -> None:
         found = [key for key in keys if label is None or label in key.labels]
         if as_json:
-            click.echo(orjson.dumps([key_json(key) for key in found], option=orjson.OPT_INDENT_2))
+            print_json([key_json(key) for key in found])
         elif found:
-            console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
-            console.print(_table(found))
+            print_table(_COLUMNS, map(_row, found))
         elif len(keys):
             click.echo(f"No API key has the label {label!r}.", err=True)
         else:
@@ -229,7 +219,7 @@ def list_keys(label: str | None, database: str | None, as_json: bool) -> None:
 @command.command("revoke")
 @_key_argument
 @database_option
-@_json_option
+@json_option
 def revoke(key: str, database: str | None, as_json: bool) -> None:
     """Revoke KEY permanently."""
 
@@ -252,7 +242,7 @@ def revoke(key: str, database: str | None, as_json: bool) -> None:
 )
 @_url_option
 @database_option
-@_json_option
+@json_option
 def rotate(key: str, overlap: float, url: str, database: str | None, as_json: bool) -> None:
     """Create a new secret for KEY, shown only once."""
 
@@ -265,7 +255,7 @@ def rotate(key: str, overlap: float, url: str, database: str | None, as_json: bo
 @command.command("enable")
 @_key_argument
 @database_option
-@_json_option
+@json_option
 def enable(key: str, database: str | None, as_json: bool) -> None:
     """Enable KEY."""
     _set_enabled(key, database, enabled=True, as_json=as_json)
@@ -274,7 +264,7 @@ def enable(key: str, database: str | None, as_json: bool) -> None:
 @command.command("disable")
 @_key_argument
 @database_option
-@_json_option
+@json_option
 def disable(key: str, database: str | None, as_json: bool) -> None:
     """Disable KEY until it is enabled again."""
     _set_enabled(key, database, enabled=False, as_json=as_json)
@@ -282,15 +272,20 @@ def disable(key: str, database: str | None, as_json: bool) -> None:
 
 @command.command("confirm-loss")
 @database_option
-def confirm_loss(database: str | None) -> None:
+@json_option
+def confirm_loss(database: str | None, as_json: bool) -> None:
     """Confirm the loss of API keys and budgets, so that a running gateway uses metered backends again."""
 
     async def do(store: AccountingStore) -> None:
-        if not store.loss_unconfirmed:
+        needed = store.loss_unconfirmed
+        if needed:
+            await store.confirm_loss(actor="command")
+        if as_json:
+            print_json({"confirmed": needed})
+        elif needed:
+            click.echo("Metered backends answer again.")
+        else:
             click.echo("No loss of API keys and budgets needs to be confirmed.", err=True)
-            return
-        await store.confirm_loss(actor="command")
-        click.echo("Metered backends answer again.")
 
     _with_store(database, do)
 
@@ -304,61 +299,52 @@ def _set_enabled(key: str, database: str | None, *, enabled: bool, as_json: bool
 
 
 def _with_keys(database: str | None, do: Callable[[KeyStore], Awaitable[None]]) -> None:
-    """Run `do` with the API keys of the database. Raises click.ClickException if it cannot be used."""
+    """Run `do` with the API keys of the database. Raises CommandError or DatabaseError if it cannot be used."""
     _with_store(database, lambda store: do(store.keys))
 
 
 def _with_store(database: str | None, do: Callable[[AccountingStore], Awaitable[None]], *, may_create: bool = False) -> None:
     """Run `do` with the opened accounting store; `may_create`: a new database may be created.
 
-    Raises click.ClickException if it cannot be used.
+    Raises CommandError or DatabaseError if it cannot be used.
     """
-    where = database or str(state.database_file())
+    hint = "Create an API key: zeroconf-ai keys create NAME. Or set another --database."
+    where = (database or state.database_file()) if may_create else existing_database(database, hint)
 
     async def run() -> None:
-        _check(where, may_create=may_create)
         store = await AccountingStore.open(where, set_damaged_aside=False)
         try:
             await do(store)
         finally:
             await store.close()
 
-    try:
-        asyncio.run(run())
-    except DatabaseError as err:
-        raise click.ClickException(str(err)) from None
-
-
-def _check(where: str, *, may_create: bool) -> None:
-    """Raise click.ClickException if the database file is missing: a mistyped path must not look like a gateway without keys."""
-    url = parse_url(where)
-    if url.get_backend_name() == "sqlite" and not may_create and not Path(url.database or "").exists():
-        raise click.ClickException(
-            f"There is no database at {url.database}. Create an API key: zeroconf-ai keys create NAME. Or set another --database."
-        )
+    asyncio.run(run())
 
 
 def _find(keys: KeyStore, text: str) -> ClientKey:
-    """The key that matches `text`. Raises click.ClickException unless exactly one does."""
+    """The key that matches `text`. Raises CommandError unless exactly one does."""
     found = [key for key in keys if text in (key.id, key.name)]
     found = found or [key for key in keys if text and (key.id.startswith(text) or key.name.startswith(text))]
     # A complete secret is compared by its stored prefix: looking it up would count as its use.
     found = found or [key for key in keys if len(text) >= 5 and (key.prefix.startswith(text) or text.startswith(key.prefix))]
     if len(found) > 1:
         several = ", ".join(f"{key.name} ({key.id[:8]})" for key in found[:10])
-        raise click.ClickException(f"More than one API key matches: {several}. Use the ID.")
+        raise CommandError(f"More than one API key matches: {several}.", "Use the ID.", kind="ambiguous")
     if not found:
-        raise click.ClickException("No API key matches. List all: zeroconf-ai keys list")
+        raise CommandError("No API key matches.", "List all: zeroconf-ai keys list", kind="not_found")
     return found[0]
 
 
 def _show(key: ClientKey, line: str, *, as_json: bool) -> None:
-    click.echo(orjson.dumps(key_json(key)) if as_json else line)
+    if as_json:
+        print_json(key_json(key))
+    else:
+        click.echo(line)
 
 
 def _show_secret(key: ClientKey, secret: str, url: str, *, as_json: bool) -> None:
     if as_json:
-        click.echo(orjson.dumps(key_json(key) | {"secret": secret}))
+        print_json(key_json(key) | {"secret": secret})
         return
     click.echo(secret)
     body = '{"model": "auto", "messages": [{"role": "user", "content": "Hello!"}]}'
@@ -393,17 +379,19 @@ def key_json(key: ClientKey) -> dict[str, Any]:
     }
 
 
-def _table(keys: list[ClientKey]) -> Table:
-    table = Table(box=SIMPLE_HEAD)
-    for heading in ("Name", "Secret", "Owner", "Labels", "Allowed", "State", "Expires", "Last used", "ID"):
-        table.add_column(heading, overflow="fold")
-    for key in keys:
-        allowed = ", ".join((*key.models, *key.endpoints)) or "everything"
-        owner = key.device or key.user_id or ""
-        times = (_minute(key.expires) or "never", _minute(key.last_used) or "never")
-        cells = (key.name, f"{key.prefix}…", owner, ", ".join(key.labels), allowed, _state(key), *times, key.id)
-        table.add_row(*map(Text, cells))  # as text: a name may look like markup
-    return table
+def _row(key: ClientKey) -> tuple[str | Styled, ...]:
+    state = _state(key)
+    return (
+        key.name,
+        f"{key.prefix}…",
+        key.device or key.user_id or "",
+        ", ".join(key.labels),
+        ", ".join((*key.models, *key.endpoints)) or "everything",
+        Styled(state, _STATE_COLOURS[state]),
+        _minute(key.expires) or "never",
+        _minute(key.last_used) or "never",
+        key.id,
+    )
 
 
 def _state(key: ClientKey) -> str:

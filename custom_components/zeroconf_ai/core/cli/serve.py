@@ -12,7 +12,6 @@ from typing import Any
 
 from aiohttp import web
 import click
-import orjson
 
 from ..accounting.store import AccountingStore
 from ..admin.names import Names
@@ -34,6 +33,7 @@ from .cost_alerts import watch_costs
 from .discover import scan
 from .first_key import first_key_text
 from .operation import Operation
+from .output import json_option, print_json_line
 from .page import how_to_log_in, login_link, open_demo_store, page_address
 from .ports import FIRST_PORT, listen_on, listen_on_first_free
 from .presence import Presence, reachable_at
@@ -123,7 +123,7 @@ def _contact(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
     show_default=True,
     help="With --demo: seconds before each word of an answer.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the startup message as JSON.")
+@json_option
 def command(
     demo: bool,
     config: Path | None,
@@ -263,7 +263,7 @@ async def _serve(options: Options, provider_id: str) -> None:
                 **({} if health is None else {"health": health}),
                 **({} if first_key is None else {"key": first_key}),
             }
-            click.echo(orjson.dumps(ready))
+            print_json_line(ready)
         else:
             click.echo(f'serving {_models_text(record, options)} as "{gateway.name}" on {url}')
             if page is not None:

@@ -11,6 +11,8 @@ import sys
 import click
 
 from . import state
+from .errors import CommandError
+from .output import json_option, print_json
 from .service_files import LABEL, NAME, launchd_job, systemd_unit
 
 _SECRET_OPTIONS = ("--key",)
@@ -32,28 +34,33 @@ _system_option = click.option(
 @command.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @_system_option
 @click.option("--print", "only_print", is_flag=True, help="Print the file instead of installing it.")
+@json_option
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
-def install(system: bool, only_print: bool, options: tuple[str, ...]) -> None:
+def install(system: bool, only_print: bool, as_json: bool, options: tuple[str, ...]) -> None:
     """Install and start the service. OPTIONS are those of `zeroconf-ai serve`, such as `--upstream ollama`.
 
-    Secrets belong in the file that it names, with a line NAME=VALUE for each variable.
+    They follow the options of this command. Secrets belong in the file that it names, with a line NAME=VALUE for each variable.
     """
     file = _variables_file(system=system)
     if any(option.partition("=")[0] in _SECRET_OPTIONS for option in options):
-        raise click.ClickException(f"Other programs could read the key there. Write ZEROCONF_AI_KEY=… into {file} instead.")
+        raise CommandError("Other programs could read the key there.", f"Write ZEROCONF_AI_KEY=… into {file} instead.")
     if any(_PASSWORD.search(option) for option in options):
-        raise click.ClickException(
-            f"Other programs could read the password in the service. Write ZEROCONF_AI_DATABASE=… into {file} instead."
-        )
+        hint = f"Write ZEROCONF_AI_DATABASE=… into {file} instead."
+        raise CommandError("Other programs could read the password in the service.", hint)
     manager = _manager(system=system)
     try:
         text = manager.text([*_program(system=system), "serve", *options])
     except ValueError as err:
-        raise click.ClickException(str(err)) from None
+        raise CommandError(str(err)) from None
+    if not only_print:
+        manager.install(text)
+    if as_json:
+        files = {"file": str(manager.file), "variables": str(manager.variables), "log_command": manager.log_command}
+        print_json({"installed": not only_print, **files, "text": text})
+        return
     if only_print:
         click.echo(text, nl=False)
         return
-    manager.install(text)
     click.echo(f"The service runs, and starts with {'this machine' if system else 'your login'}. Its file: {manager.file}")
     click.echo(f"Secrets and other variables: {manager.variables}")
     click.echo(f"What it says: {manager.log_command}")
@@ -63,26 +70,35 @@ def install(system: bool, only_print: bool, options: tuple[str, ...]) -> None:
 
 @command.command()
 @_system_option
-def uninstall(system: bool) -> None:
+@json_option
+def uninstall(system: bool, as_json: bool) -> None:
     """Stop the service and remove it. Its state and its variables stay."""
     manager = _manager(system=system)
     if not manager.file.exists():
-        raise click.ClickException(f"There is no service: {manager.file} does not exist.")
+        message = f"There is no service: {manager.file} does not exist."
+        raise CommandError(message, "Install it: zeroconf-ai service install", kind="not_found")
     manager.uninstall()
+    if as_json:
+        print_json({"installed": False, "file": str(manager.file)})
+        return
     click.echo("The service is removed.")
 
 
 @command.command()
 @_system_option
-def status(system: bool) -> None:
+@json_option
+def status(system: bool, as_json: bool) -> None:
     """Print whether the service runs. The exit code is 0 if it does, 3 if it does not, 4 if it is not installed."""
     manager = _manager(system=system)
-    if not manager.file.exists():
+    installed = manager.file.exists()
+    running = installed and manager.runs()
+    if as_json:
+        print_json({"installed": installed, "running": running, "file": str(manager.file), "log_command": manager.log_command})
+    elif not installed:
         click.echo("not installed")
-        sys.exit(4)
-    running = manager.runs()
-    click.echo("running" if running else f"not running: {manager.log_command}")
-    sys.exit(0 if running else 3)
+    else:
+        click.echo("running" if running else f"not running: {manager.log_command}")
+    sys.exit(0 if running else 3 if installed else 4)
 
 
 class _Systemd:
@@ -156,27 +172,26 @@ class _Launchd:
 
 
 def _manager(*, system: bool) -> _Systemd | _Launchd:
-    """The service manager of this machine. Raises click.ClickException if it is none that this command knows."""
+    """The service manager of this machine. Raises CommandError if it is none that this command knows."""
     if sys.platform == "darwin":
         if system:
-            raise click.ClickException("On macOS the service belongs to your user. Leave out --system.")
+            raise CommandError("On macOS the service belongs to your user.", "Leave out --system.")
         return _Launchd()
     if sys.platform == "linux":
         return _Systemd(system=system)
-    raise click.ClickException("Services are installed on Linux and macOS only. On Windows, use the Task Scheduler.")
+    raise CommandError("Services are installed on Linux and macOS only.", "On Windows, use the Task Scheduler.")
 
 
 def _program(*, system: bool) -> list[str]:
-    """The command that runs this program. Raises click.ClickException if its files do not stay or cannot be reached."""
+    """The command that runs this program. Raises CommandError if its files do not stay or cannot be reached."""
     program = [sys.executable, "-m", "zeroconf_ai.cli"]
     python = Path(sys.executable)
     if {"uv", "archive-v0"} <= set(python.parts) or {"uv", "environments-v2"} <= set(python.parts):
-        raise click.ClickException("uvx keeps the program for this run only. Install it first: uv tool install zeroconf-ai")
+        raise CommandError("uvx keeps the program for this run only.", "Install it first: uv tool install zeroconf-ai")
     if system and any(python.is_relative_to(home) for home in ("/root", "/home", "/run/user")):
-        raise click.ClickException(
-            f"A service of the machine cannot use {python}, which is in a home folder. Install the program elsewhere: "
-            "python3 -m venv /opt/zeroconf-ai && /opt/zeroconf-ai/bin/pip install zeroconf-ai"
-        )
+        hint = "python3 -m venv /opt/zeroconf-ai && /opt/zeroconf-ai/bin/pip install zeroconf-ai"
+        message = f"A service of the machine cannot use {python}, which is in a home folder."
+        raise CommandError(message, f"Install the program elsewhere: {hint}")
     return program
 
 
@@ -215,13 +230,14 @@ def _write(file: Path, text: str, *, mode: int = 0o644) -> None:
             opened.write(text)
         new.replace(file)
     except OSError as err:
-        raise click.ClickException(f"{file} cannot be written: {err.strerror or err}.") from None
+        hint = "Run the command as a user who may write it."
+        raise CommandError(f"{file} cannot be written: {err.strerror or err}.", hint, kind="permission_denied") from None
 
 
 def _run(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Run a program of the system. Raises click.ClickException if it does not exist."""
+    """Run a program of the system. Raises CommandError if it does not exist."""
     if shutil.which(arguments[0]) is None:
-        raise click.ClickException(f"{arguments[0]} is not installed. With --print you get the file for another service manager.")
+        raise CommandError(f"{arguments[0]} is not installed.", "With --print you get the file for another service manager.")
     return subprocess.run(list(arguments), capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -229,4 +245,4 @@ def _demand(arguments: Sequence[str]) -> None:
     done = _run(arguments)
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip().partition("\n")[0] or f"exit code {done.returncode}"
-        raise click.ClickException(f"`{' '.join(arguments)}` failed: {said}")
+        raise CommandError(f"`{' '.join(arguments)}` failed: {said}", "Run it yourself to see more.")

@@ -13,11 +13,11 @@ import sys
 from typing import IO
 from uuid import UUID, getnode, uuid5
 
-import click
 import orjson
 
 from ..protocol import json
 from ..protocol.errors import UnavailableError
+from .errors import CommandError
 
 if sys.platform != "win32":
     import fcntl
@@ -84,7 +84,7 @@ def known_databases() -> dict[str, str]:
 
 
 def remember_database(address: str, database_id: str) -> None:
-    """Store the id of a database, by which a lost database is recognized later. Raises click.ClickException."""
+    """Store the id of a database, by which a lost database is recognized later. Raises CommandError."""
     known = known_databases()
     if known.get(address) == database_id:
         return
@@ -95,8 +95,8 @@ def remember_database(address: str, database_id: str) -> None:
         fresh.write_bytes(orjson.dumps({**known, address: database_id}))
         fresh.replace(file)
     except OSError as err:
-        message = f"The database ID cannot be saved in {file}: {err.strerror}. Set XDG_STATE_HOME to another folder."
-        raise click.ClickException(message) from None
+        message = f"The database ID cannot be saved in {file}: {err.strerror}."
+        raise CommandError(message, "Set XDG_STATE_HOME to another folder.", kind="file_error") from None
 
 
 def cost_alerts_told() -> dict[str, list[int]]:
@@ -155,13 +155,14 @@ def _home_only_ids(unreadable: Sequence[str] = ()) -> list[str]:
 def identity(file: Path) -> Iterator[str]:
     """Lock `file`, so that no second server uses its UUID, and yield the UUID, which is created the first time.
 
-    Raises click.ClickException if the file cannot be used or is locked.
+    Raises CommandError if the file cannot be used or is locked.
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         handle = file.open("a+", encoding="utf-8")
     except OSError as err:
-        raise click.ClickException(f"The provider ID cannot be saved in {file}: {err.strerror}. Set another --id-file.") from None
+        message = f"The provider ID cannot be saved in {file}: {err.strerror}."
+        raise CommandError(message, "Set another --id-file.", kind="file_error") from None
     with handle:
         _lock(handle, file)
         handle.seek(0)
@@ -173,7 +174,8 @@ def identity(file: Path) -> Iterator[str]:
         try:
             yield str(UUID(text))
         except ValueError:
-            raise click.ClickException(f"{file} does not contain a UUID. Delete it, or set another --id-file.") from None
+            message = f"{file} does not contain a UUID."
+            raise CommandError(message, "Delete it, or set another --id-file.", kind="file_error") from None
 
 
 def _make(file: Path) -> UUID:
@@ -190,6 +192,5 @@ def _lock(handle: IO[str], file: Path) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise click.ClickException(
-            f"Another `zeroconf-ai serve` already uses the ID in {file}. Set another file: --id-file OTHER_FILE."
-        ) from None
+        message = f"Another `zeroconf-ai serve` already uses the ID in {file}."
+        raise CommandError(message, "Set another file: --id-file OTHER_FILE.", kind="id_in_use") from None

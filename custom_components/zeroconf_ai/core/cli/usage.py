@@ -4,24 +4,24 @@ import asyncio
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-import sys
 
 import click
-import orjson
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from ..accounting.storage.database import DatabaseError, parse_url
 from ..accounting.store import AccountingStore
 from ..accounting.usage import export
 from ..accounting.usage.rollups import Group, UsageFilter, UsageRow
-from . import state
-from .keys import database_option
+from .databases import database_option, existing_database
+from .output import json_option, print_json
+from .tables import Column, print_table
 
-_PIPE_WIDTH = 240
-"""Width of a table that is not printed on a terminal, in columns."""
+_COUNTS = (
+    Column("Requests", rank=2, right=True),
+    Column("Errors", rank=4, right=True),
+    Column("Prompt", rank=1, right=True),
+    Column("Cached", rank=3, right=True),
+    Column("Completion", rank=1, right=True),
+    Column("Cost", right=True),
+)
 _FORMATS = ("table", "json", "csv")
 
 
@@ -47,40 +47,40 @@ def _date(_ctx: click.Context, _param: click.Parameter, value: str | None) -> da
 @click.option("--label", metavar="LABEL", help="Show only the usage of API keys with this label.")
 @click.option("--format", "written", type=click.Choice(_FORMATS), default="table", show_default=True)
 @database_option
+@json_option
 def command(
-    start: date | None, end: date | None, groups: tuple[str, ...], label: str | None, written: str, database: str | None
+    start: date | None,
+    end: date | None,
+    groups: tuple[str, ...],
+    label: str | None,
+    written: str,
+    database: str | None,
+    as_json: bool,
 ) -> None:
     """Show usage and cost from the database of a gateway, which may be running."""
     group_by = [Group(name) for name in dict.fromkeys(groups)]
-    try:
-        where = database or str(state.database_file())
-        _check(where)
-        start, end, uses, total = asyncio.run(_read(where, start, end, group_by, label))
-    except DatabaseError as err:
-        raise click.ClickException(str(err)) from None
+    start, end, uses, total = asyncio.run(_read(existing_database(database), start, end, group_by, label))
+    if as_json:
+        written = "json"
     if written == "csv":
         cells = export.usage_cells(uses)
         click.echo(export.csv_text(list(cells[0]) if cells else export.usage_columns(group_by), cells), nl=False)
     elif written == "json":
         rows = {"data": [export.usage_row(use) for use in uses], "total": export.usage_row(total)}
-        body = {"from": start.isoformat(), "to": end.isoformat(), **rows}
-        click.echo(orjson.dumps(body, option=orjson.OPT_INDENT_2))
+        print_json({"from": start.isoformat(), "to": end.isoformat(), **rows})
     elif uses:
-        console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
-        console.print(_table(group_by, uses, total))
+        columns = (
+            *(Column(group.value.capitalize(), usual=12, rank=5 if at else 0) for at, group in enumerate(group_by)),
+            *_COUNTS,
+        )
+        last = ("Total", *("" for _ in group_by[1:]), *_cells(total))
+        print_table(columns, map(_row, uses), last if len(uses) > 1 else None)
     else:
         click.echo(f"There is no usage from {start} to {end}.", err=True)
 
 
-def _check(where: str) -> None:
-    """Raise click.ClickException if the database file is missing: a mistyped path must not look like no usage."""
-    url = parse_url(where)
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
-        raise click.ClickException(f"There is no database at {url.database}. Set another --database.")
-
-
 async def _read(
-    where: str, start: date | None, end: date | None, group_by: Sequence[Group], label: str | None
+    where: str | Path, start: date | None, end: date | None, group_by: Sequence[Group], label: str | None
 ) -> tuple[date, date, list[UsageRow], UsageRow]:
     """The first and last day, the usage between them, and its total.
 
@@ -97,17 +97,8 @@ async def _read(
         await store.close()
 
 
-def _table(group_by: Sequence[Group], uses: list[UsageRow], total: UsageRow) -> Table:
-    table = Table(box=SIMPLE_HEAD, show_footer=len(uses) > 1)
-    totals = _cells(total)
-    for group in group_by:
-        table.add_column(group.value.capitalize(), "Total" if group is group_by[0] else "", overflow="fold")
-    for heading, footer in zip(("Requests", "Errors", "Prompt", "Cached", "Completion", "Cost"), totals, strict=True):
-        table.add_column(heading, footer, justify="right")
-    for use in uses:
-        # As text: a name may look like markup.
-        table.add_row(*(Text(use.labels.get(group) or value or "–") for group, value in use.group.items()), *_cells(use))
-    return table
+def _row(use: UsageRow) -> tuple[str, ...]:
+    return (*(use.labels.get(group) or value or "–" for group, value in use.group.items()), *_cells(use))
 
 
 def _cells(use: UsageRow) -> tuple[str, ...]:

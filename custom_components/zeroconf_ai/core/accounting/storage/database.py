@@ -103,7 +103,7 @@ class Database:
     @property
     def name(self) -> str:
         """The address without its password, for messages."""
-        return _name(self._url)
+        return shown_name(self._url)
 
     @property
     def shared(self) -> bool:
@@ -377,11 +377,12 @@ def address_digest(url: str | Path) -> str:
     Raises DatabaseError for an invalid address.
     """
     parsed = parse_url(url)
-    name = str(Path(parsed.database or "").absolute()) if parsed.get_backend_name() == "sqlite" else _name(parsed)
+    name = str(Path(parsed.database or "").absolute()) if parsed.get_backend_name() == "sqlite" else shown_name(parsed)
     return sha256(name.encode()).hexdigest()[:32]
 
 
-def _name(url: URL) -> str:
+def shown_name(url: URL) -> str:
+    """The file of an SQLite database, or the URL of a server without its password."""
     return url.database or "" if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from . import migrate, sqlite
-from .database import DatabaseError, make_engine, parse_url
+from .database import DatabaseError, make_engine, parse_url, shown_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,12 @@ class TableVersions:
 
 def table_versions(url: str | Path) -> TableVersions:
     """Read the version of a database without changing it. Raises DatabaseError."""
-    engine = make_engine(parse_url(url))
+    parsed = parse_url(url)
+    engine = make_engine(parsed)
     try:
         return TableVersions(migrate.current(engine), migrate.described())
     except SQLAlchemyError as err:
-        raise DatabaseError(f"The database cannot be read: {_first_line(err)}.") from None
+        raise DatabaseError(f"The database {shown_name(parsed)} cannot be read: {_first_line(err)}.") from None
     finally:
         engine.dispose()
 
@@ -50,7 +51,7 @@ def downgrade_tables(url: str | Path, version: str) -> Path | None:
             copy = sqlite.backup(Path(parsed.database or ""), f"before-{version}")
         migrate.downgrade(engine, version)
     except SQLAlchemyError as err:
-        raise DatabaseError(f"The database cannot be downgraded: {_first_line(err)}.") from None
+        raise DatabaseError(f"The database {shown_name(parsed)} cannot be downgraded: {_first_line(err)}.") from None
     except OSError as err:
         raise DatabaseError(f"The backup cannot be written: {err.strerror or err}.") from None
     finally:

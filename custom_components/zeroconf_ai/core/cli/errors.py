@@ -1,0 +1,135 @@
+"""How the command reports errors: one line that says what to do, or with `--json` one object, and an exit code."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+import errno
+import os
+import sys
+from typing import Final, NoReturn
+
+import click
+
+from ..protocol.values import encodable, printable
+from .output import Invocation, colour_choice, print_json_line
+
+FAILED: Final = 1
+USAGE: Final = 2
+INTERRUPTED: Final = 130
+"""After Ctrl-C: 128 and the number of SIGINT, as shells report it."""
+CLOSED_PIPE: Final = 141
+"""After the reader of the output has gone, as with `| head`: 128 and the number of SIGPIPE."""
+
+_HINTS: Final = {
+    "invalid_api_key": "Set another --key or ZEROCONF_AI_KEY.",
+    "missing_api_key": "Set --key or ZEROCONF_AI_KEY.",
+    "model_not_found": "`zeroconf-ai models` lists the models.",
+    "model_not_allowed": "`zeroconf-ai models` lists the models that this API key may use.",
+}
+"""What to do, by the code of an API error whose message does not say it."""
+_FILE_HINTS: Final = {
+    errno.EACCES: ("permission_denied", "Give this user permission, or use another file or folder (XDG_STATE_HOME)."),
+    errno.EPERM: ("permission_denied", "Give this user permission, or use another file or folder (XDG_STATE_HOME)."),
+    errno.EROFS: ("permission_denied", "Use a file or folder (XDG_STATE_HOME) that can be written."),
+    errno.ENOSPC: ("disk_full", "Free some space."),
+    errno.ENOENT: ("not_found", "Check the path."),
+    errno.ENOTDIR: ("not_found", "Check the path."),
+    errno.EISDIR: ("not_found", "Name a file, not a folder."),
+}
+"""The kind of an error of the system, and what to do."""
+
+
+class CommandError(click.ClickException):
+    """An expected error of a command."""
+
+    def __init__(self, message: str, hint: str = "", *, kind: str = "failed") -> None:
+        """`message` says what is wrong and `hint` what to do. `kind` is the `type` of the JSON error."""
+        super().__init__(message)
+        self.hint = hint
+        self.kind = kind
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    kind: str
+    message: str
+    hint: str = ""
+    exit_code: int = FAILED
+    quiet: bool = False
+    """Whether nothing is printed as text: who pressed Ctrl-C knows it."""
+
+
+def run_and_exit(run: Callable[[], object], invocation: Invocation) -> NoReturn:
+    """Run a command, print its expected error, and end the process with the exit code. Raises what is not expected."""
+    try:
+        try:
+            code = run()
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except click.exceptions.NoArgsIsHelpError as err:
+            err.show()
+            code = err.exit_code
+        except Exception as err:
+            report = _report_of(err)
+            if report is None:
+                raise
+            _print(report, as_json=invocation.wants_json)
+            code = report.exit_code
+    except BrokenPipeError:
+        _discard_output()
+        code = CLOSED_PIPE
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _report_of(err: Exception) -> _Report | None:
+    """The report of an error; None if the program, not its use, is wrong."""
+    # Who raised one of these has loaded its module; the command's help does without.
+    from ..accounting.storage.database import DatabaseError  # noqa: PLC0415
+    from ..protocol.errors import ApiError  # noqa: PLC0415
+
+    match err:
+        case click.UsageError():
+            command = "zeroconf-ai" if err.ctx is None else err.ctx.command_path
+            return _Report("usage", err.format_message(), f"Options: {command} --help", USAGE)
+        case CommandError():
+            return _Report(err.kind, err.message, err.hint)
+        case click.ClickException():
+            return _Report("failed", err.format_message())
+        case click.Abort() if isinstance(err.__cause__, KeyboardInterrupt):
+            return _Report("interrupted", "Interrupted.", exit_code=INTERRUPTED, quiet=True)
+        case click.Abort():
+            return _Report("not_confirmed", "Nothing was changed: it was not confirmed.", "Confirm it, or pass --yes.")
+        case ApiError():
+            code = err.code or "failed"
+            return _Report(code, err.message, _HINTS.get(code, ""))
+        case DatabaseError():
+            return _Report("database_failed", str(err))
+        case OSError():
+            return _of_file(err)
+    return None
+
+
+def _of_file(err: OSError) -> _Report:
+    where = "" if err.filename is None else f"{err.filename}: "
+    kind, hint = _FILE_HINTS.get(err.errno or 0, ("file_error", ""))
+    return _Report(kind, f"{where}{err.strerror or type(err).__name__}.", hint)
+
+
+def _print(report: _Report, *, as_json: bool) -> None:
+    message, hint = (printable(encodable(text)).strip() for text in (report.message, report.hint))
+    if as_json:
+        print_json_line({"error": {"type": report.kind, "message": message, "hint": hint or None}}, err=True)
+    elif not report.quiet:
+        click.echo(f"{click.style('Error:', fg='red')} {message}{' ' if hint else ''}{hint}", err=True, color=colour_choice())
+
+
+def _discard_output() -> None:
+    """Let the interpreter flush its output into nothing at its end: the reader has gone."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+        with suppress(OSError, ValueError):  # a stream of a test has no file
+            os.dup2(nothing, stream.fileno())
+    os.close(nothing)

@@ -1,0 +1,240 @@
+"""Errors of the command: one line that says what to do, an object with `--json`, and exit codes."""
+
+from collections.abc import Callable
+from contextlib import closing
+import errno
+import json
+from pathlib import Path
+import sqlite3
+import subprocess
+import sys
+
+import click
+from click.testing import CliRunner
+import pytest
+
+from zeroconf_ai.accounting.storage.database import DatabaseError
+from zeroconf_ai.cli import main
+from zeroconf_ai.cli.errors import CommandError, run_and_exit
+from zeroconf_ai.cli.output import Invocation, colour_choice
+from zeroconf_ai.protocol.errors import AuthenticationError, NotFoundError
+
+from ...support.command import environment
+
+
+def invoked(*arguments: str, **options: str) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of a command that runs in this process."""
+    done = CliRunner().invoke(main, arguments, **options)  # type: ignore[arg-type]
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.exit_code, done.stdout, done.stderr
+
+
+def leaves(command: click.Command, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], click.Command]]:
+    """All commands that are no groups, with their paths."""
+    if not isinstance(command, click.Group):
+        return [(path, command)]
+    context = click.Context(command)
+    found = {name: command.get_command(context, name) for name in command.list_commands(context)}
+    return [leaf for name, one in found.items() if one is not None for leaf in leaves(one, (*path, name))]
+
+
+def names(command: click.Command) -> set[str | None]:
+    """The names of a command's options and arguments."""
+    return {param.name for param in command.params}
+
+
+LEAVES = {" ".join(path): command for path, command in leaves(main)}
+PATHS = list(LEAVES)
+
+
+OWN_OPTIONS = [path for path in PATHS if path != "service install"]
+"""Commands whose options are all their own; `service install` has those of `serve`."""
+
+
+@pytest.mark.parametrize("path", OWN_OPTIONS)
+def test_every_command_wrong_option_is_one_line_that_names_the_help(path: str) -> None:
+    code, out, err = invoked(*path.split(), "--no-such-option")
+    assert (code, out) == (2, "")
+    assert err == f"Error: No such option '--no-such-option'. Options: main {path} --help\n"
+
+
+@pytest.mark.parametrize("path", OWN_OPTIONS)
+def test_every_command_wrong_option_with_json_is_an_object(path: str) -> None:
+    code, out, err = invoked(*path.split(), "--no-such-option", "--json")
+    assert (code, out) == (2, "")
+    assert json.loads(err)["error"]["type"] == "usage"
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_command_help_has_one_line_of_summary(path: str) -> None:
+    code, out, _ = invoked(*path.split(), "--help")
+    assert code == 0
+    summary = out.splitlines()[2].strip()
+    assert summary[0].isupper()
+    assert out.startswith(f"Usage: main {path} ")
+
+
+READS_ANY = ("serve", "database version")
+"""`serve` is tried as a process, and `database version` reads any database."""
+DATABASE_COMMANDS = [path for path, command in LEAVES.items() if path not in READS_ANY and "database" in names(command)]
+ARGUMENTS = {
+    "keys update": ("X",),
+    "keys revoke": ("X",),
+    "keys rotate": ("X",),
+    "keys enable": ("X",),
+    "keys disable": ("X",),
+    "keys create": ("X",),
+    "database downgrade": ("0001", "--yes"),
+}
+
+
+def newer(file: Path) -> None:
+    """A database of a later version."""
+    with closing(sqlite3.connect(file)) as made:
+        made.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+        made.execute("INSERT INTO alembic_version VALUES ('9999')")
+        made.commit()
+
+
+def foreign(file: Path) -> None:
+    """A file that is no database."""
+    file.write_bytes(b"no database" * 1000)
+
+
+def folder(file: Path) -> None:
+    """A folder instead of a file."""
+    file.mkdir()
+
+
+@pytest.mark.parametrize("make", [newer, foreign, folder])
+@pytest.mark.parametrize("path", DATABASE_COMMANDS)
+def test_every_command_of_the_database_reports_a_bad_one_in_one_line(
+    path: str, make: Callable[[Path], None], tmp_path: Path
+) -> None:
+    file = tmp_path / "bad.db"
+    make(file)
+    code, out, err = invoked(*path.split(), *ARGUMENTS.get(path, ()), "--database", str(file), "--json")
+    assert (code, out) == (1, "")
+    problem = json.loads(err)["error"]
+    assert problem["type"] == "database_failed"
+    assert str(file.name) in problem["message"] or "9999" in problem["message"]
+
+
+def reported(raised: BaseException, capsys: pytest.CaptureFixture[str], *, as_json: bool = False) -> tuple[object, str]:
+    """Exit code and stderr for an error."""
+
+    def fail() -> None:
+        raise raised
+
+    with pytest.raises(SystemExit) as ended:
+        run_and_exit(fail, Invocation(as_json=as_json))
+    out, err = capsys.readouterr()
+    assert out == ""
+    return ended.value.code, err
+
+
+def interrupted() -> click.Abort:
+    """What click raises after Ctrl-C."""
+    aborted = click.Abort()
+    aborted.__cause__ = KeyboardInterrupt()
+    return aborted
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "kind", "text"),
+    [
+        (
+            CommandError("Port 80 is in use.", "Set --port.", kind="port_in_use"),
+            1,
+            "port_in_use",
+            "Port 80 is in use. Set --port.",
+        ),
+        (click.ClickException("No."), 1, "failed", "No."),
+        (DatabaseError("It is locked."), 1, "database_failed", "It is locked."),
+        (AuthenticationError("Invalid API key."), 1, "invalid_api_key", "Invalid API key. Set another --key or ZEROCONF_AI_KEY."),
+        (
+            NotFoundError("No model x.", code="model_not_found"),
+            1,
+            "model_not_found",
+            "No model x. `zeroconf-ai models` lists the models.",
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/x"),
+            1,
+            "permission_denied",
+            "/x: Permission denied. Give this user permission, or use another file or folder (XDG_STATE_HOME).",
+        ),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "disk_full", "No space left on device. Free some space."),
+        (CommandError("a\x1b[31m\nb"), 1, "failed", "a [31m b"),
+    ],
+)
+def test_error_of_each_kind_is_one_line_and_an_object(
+    raised: Exception, code: int, kind: str, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert reported(raised, capsys) == (code, f"Error: {text}\n")
+    found, err = reported(raised, capsys, as_json=True)
+    problem = json.loads(err)["error"]
+    assert (found, problem["type"]) == (code, kind)
+    assert " ".join(filter(None, (problem["message"], problem["hint"]))) == text
+
+
+def test_error_interrupted_is_130_and_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    assert reported(interrupted(), capsys) == (130, "")
+    assert json.loads(reported(interrupted(), capsys, as_json=True)[1])["error"]["type"] == "interrupted"
+
+
+def test_error_that_nobody_expects_is_raised() -> None:
+    def fail() -> None:
+        raise LookupError("a mistake in the program")
+
+    with pytest.raises(LookupError):
+        run_and_exit(fail, Invocation())
+
+
+def test_command_whose_reader_has_gone_ends_without_a_word(tmp_path: Path) -> None:
+    code = "import click\ndef much():\n    for _ in range(100_000): click.echo('word')\n"
+    code += "from zeroconf_ai.cli.errors import run_and_exit; from zeroconf_ai.cli.output import Invocation\n"
+    code += "run_and_exit(much, Invocation())\n"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(tmp_path)
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"word\n"
+    process.stdout.close()
+    assert process.stderr is not None
+    assert (process.wait(60), process.stderr.read()) == (141, b"")
+    process.stderr.close()
+
+
+@pytest.mark.parametrize(
+    ("variables", "choice"),
+    [
+        ({}, None),
+        ({"NO_COLOR": "1"}, False),
+        ({"NO_COLOR": ""}, None),
+        ({"FORCE_COLOR": "1"}, True),
+        ({"FORCE_COLOR": "0"}, None),
+        ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, False),
+        ({"TERM": "dumb"}, False),
+    ],
+)
+def test_colours_follow_the_variables(variables: dict[str, str], choice: bool | None) -> None:
+    assert colour_choice(variables) is choice
+
+
+def test_errors_have_colours_only_if_they_are_wanted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    assert reported(CommandError("No."), capsys)[1] == "\x1b[31mError:\x1b[0m No.\n"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert reported(CommandError("No."), capsys)[1] == "Error: No.\n"
+
+
+PRINTS_NO_DATA = {"chat", "completion bash", "completion zsh", "completion fish", "mcp"}
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if path not in PRINTS_NO_DATA])
+def test_every_command_that_prints_data_has_json(path: str) -> None:
+    assert "as_json" in names(LEAVES[path])
