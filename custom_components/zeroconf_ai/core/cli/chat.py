@@ -7,7 +7,6 @@ import sys
 import click
 
 from ..client.connections import KeyRequiredError, Wanted
-from ..protocol.errors import ApiError
 from ..protocol.models import AUTO
 from ..protocol.values import encodable
 from .network import interface_option
@@ -36,21 +35,15 @@ def command(
         key = None
     wanted = Wanted(provider, key or None, trust, interfaces)
     question = _question(prompt)
-    try:
-        with asyncio.Runner() as runner:
-            talk = _begin(runner, wanted, encodable(model), interactive=question is None)
-            try:
-                if question is not None:
-                    runner.run(talk.ask(question))
-                else:
-                    converse(runner, talk)
-            finally:
-                runner.run(talk.close())
-    except ApiError as err:
-        raise click.ClickException(err.message) from None
-    except KeyboardInterrupt:
-        click.echo()
-        sys.exit(130)
+    with asyncio.Runner() as runner:
+        talk = _begin(runner, wanted, encodable(model), interactive=question is None)
+        try:
+            if question is not None:
+                runner.run(talk.ask(question))
+            else:
+                converse(runner, talk)
+        finally:
+            runner.run(talk.close())
 
 
 def _begin(runner: asyncio.Runner, wanted: Wanted, model: str, *, interactive: bool) -> Talk:
