@@ -245,7 +245,7 @@ async def test_serve_without_a_free_port_reports_it(monkeypatch: pytest.MonkeyPa
         (PermissionError(errno.EACCES, "denied"), "This user does not have permission to open port 80. Set a --port above 1023."),
         (
             OSError(errno.EMFILE, "Too many open files"),
-            "Port 80 cannot be opened: Too many open files. Set another --port or --host.",
+            "Port 80 cannot be opened: Too many open files. Set another --port.",
         ),
     ],
 )
