@@ -22,11 +22,13 @@ const MAX_ADDRESSES = 32;
 /** Records of one packet. */
 const MAX_RECORDS = 512;
 /** Seconds between two questions for all providers: the first may be lost, later ones are for those that missed both. */
-const QUESTION_PAUSES = [0.25, 1, 3, 9, 27, 81, 243, 729, 3600];
+const QUESTION_PAUSES = [0.25, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 3600];
 /** Seconds until a part that an answer left out is asked for, and asked for again. */
 const MISSING_PAUSES = [0.1, 1, 3];
 const UPKEEP_SECONDS = 5;
 const REFRESH_AT = 0.8;
+/** Checks of loopback addresses at the same time, each of which has a socket. */
+const MAX_CHECKS = 16;
 
 /** What a browser reports. */
 export interface Listener {
@@ -50,6 +52,8 @@ interface Instance {
   asked: number;
   missing?: NodeJS.Timeout;
   told: boolean;
+  /** Whether it is checked that this host advertises it. */
+  checking: boolean;
 }
 
 export class Browser {
@@ -60,6 +64,7 @@ export class Browser {
   /** When each address of a host was heard, by host name. */
   readonly #hosts = new Map<string, Map<string, number>>();
   readonly #timers = new Set<NodeJS.Timeout>();
+  #checks = 0;
   #closed = false;
 
   /** `interfaces`: the addresses of those to search on; none: all. */
@@ -182,7 +187,7 @@ export class Browser {
     }
     const known = this.#instances.get(key);
     if (known === undefined && !this.#makeRoom()) return;
-    const instance = known ?? { name: record.data, type, heard: 0, seconds: 0, asked: 0, told: false };
+    const instance = known ?? { name: record.data, type, heard: 0, seconds: 0, asked: 0, told: false, checking: false };
     instance.heard = seconds();
     instance.seconds = record.ttl ?? 0;
     this.#instances.set(key, instance);
@@ -266,7 +271,12 @@ export class Browser {
       this.#report(key, instance, reachable);
       return;
     }
+    if (instance.checking || this.#checks >= MAX_CHECKS) return; // the next packet about it comes here again
+    instance.checking = true;
+    this.#checks += 1;
     void advertisedByThisHost(instance.name, port).then((own) => {
+      instance.checking = false;
+      this.#checks -= 1;
       if (own && this.#instances.get(key) === instance) this.#report(key, instance, addresses);
     });
   }

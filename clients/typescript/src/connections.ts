@@ -11,8 +11,9 @@ import { Provider } from "./provider.ts";
 import type { ServiceRecord } from "./record.ts";
 import { TrustStore } from "./trust.ts";
 
-/** The longest search when a client is opened. */
+/** The longest search when a client is opened; longer if nothing is found: on a busy machine or network, answers take their time. */
 const SCAN_SECONDS = 2;
+const LONGEST_SCAN_SECONDS = 5;
 /** A search without news for this long ends. Responders may delay a repeated answer by a second (RFC 6762, 6). */
 const QUIET_SECONDS = 1.5;
 const CHECK_SECONDS = 30;
@@ -139,11 +140,18 @@ export class Connections {
 
   async #discover(): Promise<void> {
     await this.#browser.start();
-    const deadline = performance.now() + SCAN_SECONDS * 1000;
-    while (await this.#hearNews(Math.min(QUIET_SECONDS * 1000, deadline - performance.now())));
+    const started = performance.now();
+    const left = (seconds: number) => started + seconds * 1000 - performance.now();
+    while (!this.#isWantedHeard() && (await this.#hearNews(left(LONGEST_SCAN_SECONDS))));
+    while (await this.#hearNews(Math.min(QUIET_SECONDS * 1000, left(SCAN_SECONDS))));
     this.#news = undefined;
     await Promise.all(this.#advertisements.all().map(({ record }) => this.#consider(record.id)));
     if (this.#providers.size === 0) throw this.#whyNone();
+  }
+
+  /** Whether any provider is advertised that may be used. */
+  #isWantedHeard(): boolean {
+    return this.#advertisements.all().some(({ record }) => this.#whyNotChosen(record) === undefined);
   }
 
   /** Whether an advertisement arrives within so many milliseconds. */
