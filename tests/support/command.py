@@ -26,9 +26,10 @@ def free_port() -> int:
 
 
 def environment(state: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment variables, with `state` as the folder of the user's state."""
+    """The environment variables, with `state` as the folder of the user's state. `serve` does not log requests."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("ZEROCONF_AI")}
-    return kept | {"XDG_STATE_HOME": str(state), "COLUMNS": "200"} | dict(extra or {})
+    usual = {"XDG_STATE_HOME": str(state), "COLUMNS": "200", "ZEROCONF_AI_ACCESS_LOG": "false"}
+    return kept | usual | dict(extra or {})
 
 
 def run(state: Path, *arguments: str, said: str = "", env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -26,8 +26,7 @@ def running(own_loopback: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
     pipe = subprocess.PIPE
     with serving(folder):
         started = [
-            subprocess.Popen(program(example), cwd=FOLDER, stdout=pipe, stderr=pipe, text=True, env=home)
-            for example in EXAMPLES
+            subprocess.Popen(program(example), cwd=FOLDER, stdout=pipe, stderr=pipe, text=True, env=home) for example in EXAMPLES
         ]
         yield started
         for process in started:

@@ -10,7 +10,7 @@ from zeroconf_ai.config.alert_fields import CostAlert, SmtpSettings
 from zeroconf_ai.config.backend_config import BackendConfig
 from zeroconf_ai.config.document import ConfigError
 from zeroconf_ai.config.providers_file import Configuration, read_config
-from zeroconf_ai.config.server_fields import ServerSettings
+from zeroconf_ai.config.server_fields import LogFormat, ServerSettings
 from zeroconf_ai.protocol.prices import Prices
 from zeroconf_ai.protocol.record import Auth, Capability, Cost, Placement
 from zeroconf_ai.routing.policy import ModelAlias, Strategy
@@ -177,7 +177,8 @@ models:
 routing: {strategy: local_first}
 limits: {perAddress: {requestsPerMinute: 5}}
 server: {name: House, host: 127.0.0.1, authMode: none, admin: admin@example.net, advertise: no, providerInChunks: yes,
-  drainSeconds: 0, healthPort: 9100, health_host: "::1"}
+  drainSeconds: 0, healthPort: 9100, health_host: "::1",
+  logFormat: json, log_level: info, accessLog: no}
 usageTracking: {enabled: false}
 """
     found = read(text)
@@ -197,6 +198,9 @@ usageTracking: {enabled: false}
         drain_seconds=0,
         health_host="::1",
         health_port=9100,
+        log_format=LogFormat.JSON,
+        log_level="info",
+        access_log=False,
     )
     assert found.usage.enabled is False
     assert [warning.partition(": ")[2][:30] for warning in found.warnings] == ["an entry of fallback_chain is "]

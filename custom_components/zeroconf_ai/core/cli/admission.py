@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from ipaddress import ip_network
+import logging
 from typing import Any, override
 
 import aiohttp
@@ -27,6 +28,7 @@ from ..server.access.guard import PRIVATE_NETWORKS, Guard
 from ..server.metrics import Metrics
 from . import state
 from .databases import database_option
+from .notices import notice
 
 _DAY = 86_400.0
 _CHATS_DAYS = round(KEEP_CHATS_SECONDS / _DAY)
@@ -211,7 +213,7 @@ class Admission:
         store = await self._open(stack, keep_bodies=self.keep_bodies, keep_chats=days * _DAY)
         store.limits.per_address, store.limits.per_user = self.per_address, self.per_user
         if store.loss_unconfirmed:
-            click.echo(_lost(store, self.database), err=True)
+            notice(_lost(store, self.database), logging.ERROR)
         return store
 
     async def make_first_key(self, store: AccountingStore | None) -> str | None:
@@ -231,7 +233,7 @@ class Admission:
         """
         store = await self._open(stack, keep_bodies=None, keep_chats=None)
         if store.loss_unconfirmed:
-            click.echo(_lost(store, self.database), err=True)
+            notice(_lost(store, self.database), logging.ERROR)
         stack.callback(await engine.attach(Accounting(admission_control=store.admission_control)))
 
     async def _open(self, stack: AsyncExitStack, *, keep_bodies: bool | None, keep_chats: float | None) -> AccountingStore:

@@ -8,7 +8,6 @@ import logging
 from typing import Any
 
 import aiohttp
-import click
 
 from ..accounting.usage.totals import Totals
 from ..alerts.alert import Alert, AlertKind
@@ -22,6 +21,7 @@ from ..config.server_fields import UsageSettings
 from ..engine import Engine
 from ..routing.accounting import Accounting
 from . import state
+from .notices import warn
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ def _senders(alert: CostAlert, session: aiohttp.ClientSession, smtp: SmtpSetting
         elif is_webhook(target):
             found.append(Webhook(session, target))
         else:
-            click.echo("Warning: a webhook of an alert is not used: it must be https://, or http:// to a local host.", err=True)
+            warn("a webhook of an alert is not used: it must be https://, or http:// to a local host.")
     return found
 
 

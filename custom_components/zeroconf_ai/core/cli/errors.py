@@ -50,7 +50,9 @@ class CommandError(click.ClickException):
 
 
 @dataclass(frozen=True, slots=True)
-class _Report:
+class Report:
+    """What people and programs are told of an error."""
+
     kind: str
     message: str
     hint: str = ""
@@ -71,7 +73,7 @@ def run_and_exit(run: Callable[[], object], invocation: Invocation) -> NoReturn:
             err.show()
             code = err.exit_code
         except Exception as err:
-            report = _report_of(err)
+            report = report_of(err)
             if report is None:
                 raise
             _print(report, as_json=invocation.wants_json)
@@ -82,7 +84,7 @@ def run_and_exit(run: Callable[[], object], invocation: Invocation) -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _report_of(err: Exception) -> _Report | None:
+def report_of(err: Exception) -> Report | None:
     """The report of an error; None if the program, not its use, is wrong."""
     # Who raised one of these has loaded its module; the command's help does without.
     from ..accounting.storage.database import DatabaseError  # noqa: PLC0415
@@ -91,32 +93,32 @@ def _report_of(err: Exception) -> _Report | None:
     match err:
         case click.UsageError():
             command = "zeroconf-ai" if err.ctx is None else err.ctx.command_path
-            return _Report("usage", err.format_message(), f"Options: {command} --help", USAGE)
+            return Report("usage", err.format_message(), f"Options: {command} --help", USAGE)
         case CommandError():
-            return _Report(err.kind, err.message, err.hint)
+            return Report(err.kind, err.message, err.hint)
         case click.ClickException():
-            return _Report("failed", err.format_message())
+            return Report("failed", err.format_message())
         case click.Abort() if isinstance(err.__cause__, KeyboardInterrupt):
-            return _Report("interrupted", "Interrupted.", exit_code=INTERRUPTED, quiet=True)
+            return Report("interrupted", "Interrupted.", exit_code=INTERRUPTED, quiet=True)
         case click.Abort():
-            return _Report("not_confirmed", "Nothing was changed: it was not confirmed.", "Confirm it, or pass --yes.")
+            return Report("not_confirmed", "Nothing was changed: it was not confirmed.", "Confirm it, or pass --yes.")
         case ApiError():
             code = err.code or "failed"
-            return _Report(code, err.message, _HINTS.get(code, ""))
+            return Report(code, err.message, _HINTS.get(code, ""))
         case DatabaseError():
-            return _Report("database_failed", str(err))
+            return Report("database_failed", str(err))
         case OSError():
             return _of_file(err)
     return None
 
 
-def _of_file(err: OSError) -> _Report:
+def _of_file(err: OSError) -> Report:
     where = "" if err.filename is None else f"{err.filename}: "
     kind, hint = _FILE_HINTS.get(err.errno or 0, ("file_error", ""))
-    return _Report(kind, f"{where}{err.strerror or type(err).__name__}.", hint)
+    return Report(kind, f"{where}{err.strerror or type(err).__name__}.", hint)
 
 
-def _print(report: _Report, *, as_json: bool) -> None:
+def _print(report: Report, *, as_json: bool) -> None:
     message, hint = (printable(encodable(text)).strip() for text in (report.message, report.hint))
     if as_json:
         print_json_line({"error": {"type": report.kind, "message": message, "hint": hint or None}}, err=True)

@@ -10,6 +10,7 @@ from ..accounting.storage.database import DatabaseError
 from ..accounting.store import AccountingStore
 from ..server.administration.administration import PATH
 from ..server.administration.sessions import Sessions
+from .notices import notice
 
 LOGIN: Final = "#login="
 """Begins the fragment of a link that logs in. Browsers send no fragment to a server, and the page removes it from the address."""
@@ -34,7 +35,7 @@ def login_link(sessions: Sessions, address: str) -> str:
     """A link to the page that logs in once. When it has done so, the next one is printed."""
 
     def used() -> None:
-        click.echo(f"page: {login_link(sessions, address)} (the next link that logs in once)", err=True)
+        notice(f"page: {login_link(sessions, address)} (the next link that logs in once)")
 
     return f"{address}{LOGIN}{sessions.make_link(used)}"
 

@@ -22,16 +22,21 @@ from ..engine import Engine
 from ..lan.interfaces import interface_addresses
 from ..presence.advertised_record import AdvertisedRecord, describe_engine
 from ..protocol.record import DEFAULT_PRIORITY, MAX_CONTACT, Auth, ServiceRecord, is_contact
+from ..routing.accounting import Accounting
 from ..server.administration.administration import USAGE_PAGE, Administration
 from ..server.administration.program import Program
 from ..server.app import create_app, create_runner
 from ..server.gateway import Gateway
-from ..server.health_port import create_health_app
+from ..server.health_port import HEALTH_PATHS, create_health_app
+from ..server.request_log import AccessLog
 from . import admission, operation, process, state
 from .admission import Admission, record_requests, write_to_influx
 from .cost_alerts import watch_costs
 from .discover import scan
 from .first_key import first_key_text
+from .line_writer import LineWriter
+from .logs import logging_to
+from .notices import notice, warn
 from .operation import Operation
 from .output import json_option, print_json_line
 from .page import how_to_log_in, login_link, open_demo_store, page_address
@@ -174,9 +179,11 @@ def command(
         usage,
         environment,
     )
-    with state.identity(id_file or state.id_file()) as provider_id:
+    verbose = bool(click.get_current_context().find_root().params.get("verbose"))
+    log = logging_to(LineWriter(), operating.log_format, operating.level(verbose=verbose))
+    with log as write_request, state.identity(id_file or state.id_file()) as provider_id:
         try:
-            process.run(_serve(options, provider_id))
+            process.run(_serve(options, provider_id, write_request if operating.access_log else None))
         except KeyboardInterrupt:  # if the event loop supports no signal handlers (Windows)
             sys.exit(0)
 
@@ -189,7 +196,7 @@ def _first[T](*values: T | None) -> T:
     return next(value for value in values if value is not None)
 
 
-async def _serve(options: Options, provider_id: str) -> None:
+async def _serve(options: Options, provider_id: str, write_request: Callable[[Mapping[str, Any]], None] | None) -> None:
     stopping = Stopping()
     stopping.listen()
     async with AsyncExitStack() as stack:
@@ -221,6 +228,8 @@ async def _serve(options: Options, provider_id: str) -> None:
         )
         program = Program(partial(state.save_home_only, gateway.id), partial(scan, provider_id))
         gateway.provider_in_chunks = options.provider_in_chunks
+        gateway.request_log = log = AccessLog(write_request, silent=HEALTH_PATHS)
+        stack.callback(await engine.attach(Accounting(log)))
         administration = _administration(options.admission, gateway, store, program)
         if store is not None:
             gateway.names = partial(_names, store)
@@ -303,12 +312,12 @@ async def _supply(
         return None
     supply = Supply(engine, options.sources, options.environment, enforce_limits, None if store is None else store.limits)
     if options.admission.open and (shared := supply.metered()):
-        click.echo(f"Warning: everybody on the network can spend the money of {', '.join(shared)}. Remove --open.", err=True)
+        warn(f"everybody on the network can spend the money of {', '.join(shared)}. Remove --open.")
     stack.push_async_callback(supply.close)
     await supply.start()
     for member in engine.pool:
         if not member.online or not member.known:
-            click.echo(f"Not served yet: {member.last_reason or f'{member.name} has not answered yet'}", err=True)
+            notice(f"Not served yet: {member.last_reason or f'{member.name} has not answered yet'}")
     return supply
 
 
@@ -333,7 +342,7 @@ async def _advertise(
     try:
         await presence.start()
     except (click.ClickException, OSError) as err:
-        click.echo(f"Not advertised on the network: {err}", err=True)
+        notice(f"Not advertised on the network: {err}")
         return None
     description = AdvertisedRecord(record, gateway.engine, presence.update)
     stack.callback(description.close)

@@ -28,6 +28,7 @@ from ..presence.local_engines import HOST, LocalEngines, backend_of
 from ..protocol.record import Cost
 from ..routing.pool.health_loop import HealthLoop
 from .network import open_zeroconf
+from .notices import notice, warn
 from .state import providers_file, trust_file
 
 _LOGGER = logging.getLogger(__name__)
@@ -129,7 +130,7 @@ class Supply:
         self._engines: LocalEngines | None = None
         self._reload_requested = asyncio.Event()
         for warning in self._wanted.warnings:
-            click.echo(f"Warning: {warning}", err=True)
+            warn(warning)
 
     async def start(self) -> None:
         """Add the backends and wait up to `START_SECONDS` for them to answer; then check them, and the file, regularly."""
@@ -176,7 +177,7 @@ class Supply:
         try:
             zeroconf = await self._stack.enter_async_context(open_zeroconf(interfaces))
         except click.ClickException as err:
-            click.echo(f"Providers are not discovered: {err.message}", err=True)
+            notice(f"Providers are not discovered: {err.message}")
             return
         manager = DiscoveryManager(zeroconf, trust=TrustStore(trust_file()), own_ids=(own_id,))
         await self._stack.enter_async_context(manager)
@@ -204,7 +205,7 @@ class Supply:
             try:
                 backend = backend_of(engine, _free_id(engine.id, ids), self._environment)
             except ConfigError as err:
-                click.echo(f"{engine.title} is not served: {err}", err=True)
+                notice(f"{engine.title} is not served: {err}")
                 continue
             found += [] if backend is None else [backend]
         return (*wanted, *found)
@@ -218,24 +219,24 @@ class Supply:
                 continue
             for engine in engines.present:
                 if engine not in before:
-                    click.echo(f"Found {engine.title} at {engine.url}", err=True)
+                    notice(f"Found {engine.title} at {engine.url}")
             for engine in before - set(engines.present):
-                click.echo(f"{engine.title} at {engine.url} has stopped and is not served any more", err=True)
+                notice(f"{engine.title} at {engine.url} has stopped and is not served any more")
             await self._upstreams.apply(self._all)
 
     def _report_found(self) -> None:
         """Print what `auto` found, or what to do if it found nothing."""
         engines = () if self._engines is None else self._engines.present
         for engine in engines:
-            click.echo(f"Found {engine.title} at {engine.url}", err=True)
+            notice(f"Found {engine.title} at {engine.url}")
         variables = self._sources.cloud_variables(self._environment)
         for name in variables:
             if self._sources.share_clouds:
-                click.echo(f"Found {name} in the environment", err=True)
+                notice(f"Found {name} in the environment")
             else:
-                click.echo(f"{name} is not used: with --open, everybody on the network could spend its money", err=True)
+                notice(f"{name} is not used: with --open, everybody on the network could spend its money")
         if not engines and not self._wanted.upstreams:
-            click.echo(_nothing_found(), err=True)
+            notice(_nothing_found())
 
     def _read(self) -> Configuration:
         """Read the sources. Raises ConfigError."""
@@ -286,13 +287,13 @@ class Supply:
             wanted = await asyncio.to_thread(self._read)
             await self._enforce_backend_limits(wanted)
         except (ConfigError, click.ClickException) as err:
-            click.echo(f"Error: {err} The previous configuration stays in use.", err=True)
+            notice(f"Error: {err} The previous configuration stays in use.", logging.ERROR)
             return
         for warning in wanted.warnings:
             if warning not in self._wanted.warnings:
-                click.echo(f"Warning: {warning}", err=True)
+                warn(warning)
         if wanted.server != self._wanted.server or wanted.usage != self._wanted.usage:
-            click.echo("Changes of `server:` and `usage_tracking:` apply after a restart.", err=True)
+            notice("Changes of `server:` and `usage_tracking:` apply after a restart.")
         self._wanted = wanted
         _LOGGER.info("Configuration read again: %d providers", len(self._wanted.upstreams))
         self._apply_rules()

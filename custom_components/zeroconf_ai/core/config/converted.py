@@ -159,6 +159,9 @@ def _server(server: ServerSettings) -> dict[str, Any]:
         "drain_seconds": server.drain_seconds,
         "health_host": server.health_host,
         "health_port": server.health_port,
+        "log_format": None if server.log_format is None else server.log_format.value,
+        "log_level": server.log_level,
+        "access_log": server.access_log,
     }
     found = {key: value for key, value in values.items() if value is not None}
     return {"server": found} if found else {}

@@ -1,7 +1,8 @@
 """The sections of a file about the server itself: `server:` and `usage_tracking:`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,13 +30,24 @@ SERVER = (
     "drain_seconds",
     "health_host",
     "health_port",
+    "log_format",
+    "log_level",
+    "access_log",
 )
 MAX_DRAIN_SECONDS = 3600
 USAGE = ("enabled", "storage", "url", "alerts", "influxdb", "smtp")
+LOG_LEVELS = ("debug", "info", "warning", "error")
 _SQLITE, _POSTGRES, _INFLUXDB = "sqlite", "postgres", "influxdb"
 _STORAGES = {_SQLITE: _SQLITE, _POSTGRES: _POSTGRES, "postgresql": _POSTGRES, _INFLUXDB: _INFLUXDB}
 _MAX_NAME_BYTES = 63
 """Of a DNS label (RFC 6763, 4.1.1)."""
+
+
+class LogFormat(StrEnum):
+    """How the log is written."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +71,11 @@ class ServerSettings:
     health_host: str | None = None
     health_port: int | None = None
     """Where health and metrics are served apart from the API."""
+    log_format: LogFormat | None = None
+    log_level: str | None = None
+    """One of LOG_LEVELS."""
+    access_log: bool | None = None
+    """Whether the log has one line for each request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +121,9 @@ def read_server(sections: Mapping[str, Value]) -> ServerSettings:
         given["drain_seconds"].whole(0, MAX_DRAIN_SECONDS) if "drain_seconds" in given else None,
         given["health_host"].text() if "health_host" in given else None,
         given["health_port"].whole(1, 65535) if "health_port" in given else None,
+        LogFormat(_word(given["log_format"], list(LogFormat))) if "log_format" in given else None,
+        _word(given["log_level"], LOG_LEVELS) if "log_level" in given else None,
+        given["access_log"].flag() if "access_log" in given else None,
     )
 
 
@@ -143,6 +163,9 @@ def server_schema() -> dict[str, Any]:
             "saturn": flag,
             "provider_in_chunks": flag,
             "health_port": {**number, "minimum": 1},
+            "log_format": {"enum": list(LogFormat)},
+            "log_level": {"enum": list(LOG_LEVELS)},
+            "access_log": flag,
             "drain_seconds": {**number, "maximum": MAX_DRAIN_SECONDS},
         }
     )
@@ -195,6 +218,13 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return text.lower() == "localhost"
     return True
+
+
+def _word(value: Value, known: Sequence[str]) -> str:
+    """One of the words `known`. Raises ConfigError."""
+    if (word := value.text().lower()) not in known:
+        raise value.error(f"{value.name} must be {', '.join(known[:-1])} or {known[-1]}. {suggestion(word, list(known))}")
+    return word
 
 
 def _auth(value: Value) -> Auth:

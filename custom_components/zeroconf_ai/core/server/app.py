@@ -1,6 +1,5 @@
 """The server on a separate port."""
 
-from collections.abc import Awaitable, Callable
 from functools import partial
 import logging
 
@@ -16,8 +15,7 @@ from .endpoints import OWN_PORT_ROUTES, ROUTES
 from .fallback_routes import answer_at_equivalent_path, method_not_allowed, preflight
 from .gateway import DRAIN_SECONDS, Gateway
 from .landing_page import landing_page
-
-type _Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
+from .request_log import Handler
 
 _HTTP_LOGGER = logging.getLogger(f"{__name__}.http")
 _CANCEL_SECONDS = 2.0
@@ -75,7 +73,7 @@ def _is_own_failure(record: logging.LogRecord) -> bool:
 def _fallback_middleware(gateway: Gateway) -> Middleware:
     """A middleware that answers requests without a route, and closes the connections of a server that stops."""
 
-    async def find(request: web.Request, handler: _Answering) -> web.StreamResponse:
+    async def find(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.method == hdrs.METH_OPTIONS:
             return preflight(gateway, request)
         try:
@@ -86,8 +84,9 @@ def _fallback_middleware(gateway: Gateway) -> Middleware:
             return method_not_allowed(gateway, request, err.allowed_methods)
 
     @web.middleware
-    async def answer(request: web.Request, handler: _Answering) -> web.StreamResponse:
-        response = await find(request, handler)
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        log = gateway.request_log
+        response = await (find(request, handler) if log is None else log.answer(request, partial(find, handler=handler)))
         if gateway.draining and not response.prepared:
             response.force_close()
         return response

@@ -9,8 +9,6 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import lru_cache
 import logging
-import re
-from secrets import token_hex
 from typing import Any
 from urllib.parse import quote
 
@@ -23,14 +21,12 @@ from ..protocol.values import NOTHING
 from .body_memory import BodyShare
 from .gateway import Gateway
 from .request_body import read_json, receiving
+from .request_log import CLIENT_CLOSED, CURRENT, id_of, is_sane_id
 from .vanished_clients import watch_client
 
 _LOGGER = logging.getLogger(__name__)
 
-_SANE_ID = re.compile(r"[\w.:/+=@-]{1,128}", re.ASCII)
 _MAX_HOPS = 32
-_CLIENT_CLOSED = 499
-"""The status, as in nginx, of a response that its client does not get."""
 _UNKNOWN_CALLER = Caller(Source.HTTP)
 
 
@@ -71,7 +67,7 @@ class RequestContext:
     def via(self) -> tuple[str, ...]:
         """The ids of the gateways that forwarded it (`Via: 1.1 ID, 1.1 ID`)."""
         hops = [hop.split() for line in self.http.headers.getall("Via", ()) for hop in line.split(",")]
-        return tuple(hop[1] for hop in hops if len(hop) > 1 and _SANE_ID.fullmatch(hop[1]))[:_MAX_HOPS]
+        return tuple(hop[1] for hop in hops if len(hop) > 1 and is_sane_id(hop[1]))[:_MAX_HOPS]
 
     def json(
         self, body: Mapping[str, Any] | bytes, *, status: int = 200, headers: Mapping[str, str] | None = None
@@ -143,6 +139,8 @@ async def dispatch(
         gateway.begin()
         try:
             context.caller = caller = await gateway.access.admit(request, route.scope)
+            if (log := CURRENT.get()) is not None:
+                log.caller = caller
             context.share = BodyShare(gateway.body_memory, caller.key_id or caller.user_id or caller.address or "")
             return await route.handler(gateway, context)
         finally:
@@ -155,7 +153,7 @@ async def dispatch(
         if request.transport is not None and not request.transport.is_closing():
             _LOGGER.exception("Request %s to %s failed", context.id, route.path)
             return context.error_response(internal_error(context.id))
-        return web.Response(status=_CLIENT_CLOSED)  # not raised: aiohttp would log a traceback for a client that has left
+        return web.Response(status=CLIENT_CLOSED)  # not raised: aiohttp would log a traceback for a client that has left
     except Exception:
         _LOGGER.exception("Request %s to %s failed", context.id, route.path)
         return context.error_response(internal_error(context.id))
@@ -163,9 +161,8 @@ async def dispatch(
 
 def begin(gateway: Gateway | None, request: web.Request, error_format: ErrorFormat = OPENAI) -> RequestContext:
     """The request context, with the client's request id if it is valid, else with a new one. `gateway` None: no gateway runs."""
-    named = request.headers.get("X-Request-ID", "")
     cors = gateway.origins.headers(request.headers.get(hdrs.ORIGIN)) if gateway is not None else {}
-    return RequestContext(request, named if _SANE_ID.fullmatch(named) else f"req_{token_hex(16)}", error_format, cors=cors)
+    return RequestContext(request, id_of(request), error_format, cors=cors)
 
 
 def internal_error(request_id: str) -> ApiError:

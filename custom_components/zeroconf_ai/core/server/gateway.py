@@ -23,6 +23,7 @@ from .audio import Audio
 from .body_memory import BodyMemory
 from .metrics import Metrics
 from .recent_responses import RecentResponses
+from .request_log import AccessLog
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 """Enough for a few photos as base64. Most models accept far less."""
@@ -125,6 +126,8 @@ class Gateway:
         """Finds the names of keys and users for reports."""
         self.usage_page: Callable[[web.Request], str | None] = _no_page
         """The address of the page with the usage for a browser; None: there is no page."""
+        self.request_log: AccessLog | None = None
+        """Follows the requests to the separate port; None: nothing is logged of them."""
         self.enabled = True
         """False: the gateway is disabled and answers public paths only."""
         self._started = time.monotonic()

@@ -33,6 +33,10 @@ PATHS: Mapping[str, _Handler] = {
 }
 
 
+HEALTH_PATHS = frozenset(path for path, handler in PATHS.items() if handler is not metrics)
+"""The paths that programs probe all the time."""
+
+
 def create_health_app(gateway: Gateway, access: Access) -> web.Application:
     """An application with the paths of this module for those whom `access` admits."""
 

@@ -30,6 +30,7 @@ from ..body_memory import BodyShare
 from ..dispatch import RequestContext, begin, internal_error
 from ..endpoints.images import PATH as IMAGES_PATH, store_upload
 from ..gateway import Gateway
+from ..request_log import CLIENT_CLOSED
 from ..vanished_clients import watch_client
 from .chat import chats_of, follow_chat, session_owner
 from .commands import COMMANDS
@@ -47,7 +48,6 @@ _API: Final = f"{PATH}/api/"
 _LOGIN_BYTES = 4 * 1024
 _COMMAND_BYTES = 1024 * 1024
 """A request whose plan is asked for may contain a long conversation."""
-_CLIENT_CLOSED = 499
 FILES: Final = Path(__file__).parent / "files"
 """The page of both homes, built from `frontend/`. Everybody gets these files: they contain the form to log in."""
 _TYPES: Final = {
@@ -107,7 +107,7 @@ class Administration:
         except ApiError as err:
             response = context.error_response(err)
         except ConnectionError:
-            response = web.Response(status=_CLIENT_CLOSED)
+            response = web.Response(status=CLIENT_CLOSED)
         except Exception:
             _LOGGER.exception("Request %s to %s failed", context.id, request.path)
             response = context.error_response(internal_error(context.id))
