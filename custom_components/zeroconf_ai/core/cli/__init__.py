@@ -20,6 +20,7 @@ _COMMANDS: Mapping[str, str] = {
     "doctor": "Check why providers are not found.",
     "keys": "Create, list and revoke API keys of clients.",
     "mcp": "Let agents ask the providers on the network (Model Context Protocol).",
+    "replay": "Answer from a recording of `serve --record`.",
     "serve": "Serve models on the network.",
     "service": "Run `serve` at every start of this machine.",
     "usage": "Show usage and cost by day, model, backend, API key, user or source.",

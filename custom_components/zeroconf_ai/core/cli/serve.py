@@ -29,7 +29,7 @@ from ..server.app import create_app, create_runner
 from ..server.gateway import Gateway
 from ..server.health_port import HEALTH_PATHS, create_health_app
 from ..server.request_log import AccessLog
-from . import admission, operation, process, state
+from . import admission, operation, process, recording, state
 from .admission import Admission, record_requests, write_to_influx
 from .cost_alerts import watch_costs
 from .discover import scan
@@ -42,6 +42,7 @@ from .output import json_option, print_json_line
 from .page import how_to_log_in, login_link, open_demo_store, page_address
 from .ports import FIRST_PORT, listen_on, listen_on_first_free
 from .presence import Presence, reachable_at
+from .recording import Recording
 from .stopping import Stopping
 from .upstreams import AUTO, Sources, Supply, read_sources
 from .variables import environment_of, load_beside, with_variables
@@ -64,6 +65,7 @@ class Options:
     """The contact that is advertised."""
     provider_in_chunks: bool = False
     operation: Operation = field(default_factory=Operation)
+    recording: Recording = field(default_factory=Recording)
     sources: Sources = field(default_factory=Sources)
     """The backends to serve; none: the built-in model."""
     usage: UsageSettings = field(default_factory=UsageSettings)
@@ -103,6 +105,7 @@ def _contact(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
 @click.option("--name", help='The name of the provider.  [default: "AI on HOST", "Demo on HOST"]')
 @admission.options
 @operation.options
+@recording.options
 @click.option(
     "--id-file",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -153,10 +156,13 @@ def command(
     sources = Sources(config, words, discovered, auto)
     if demo and sources:
         raise click.UsageError("--demo cannot be combined with other backends. Remove --demo, or the other backends.")
+    if demo and more["record"] is not None:
+        raise click.UsageError("--record requires other backends: the built-in model of --demo has no upstream.")
     environment = environment_of(click.get_current_context())
     read = read_sources(sources, environment)
     server, usage = read.server, read.usage
     operating = Operation.of(more, server)
+    recorded = Recording(more.pop("record"), more.pop("record_texts"))
     if usage.database is not None and more["database"] is None:
         more["database"] = usage.database
     admitted = Admission(**more, demo=demo, file_auth=server.auth, tracking=usage.enabled)
@@ -175,6 +181,7 @@ def command(
         admin or server.admin,
         provider_in_chunks or bool(server.provider_in_chunks),
         operating,
+        recorded,
         sources,
         usage,
         environment,
@@ -310,7 +317,9 @@ async def _supply(
         info = BackendInfo(CHAT_MODEL, CHAT_MODEL, CAPABILITIES, options.priority)
         await engine.checker.check(engine.add(DemoBackend(info, word_seconds=options.delay)))
         return None
-    supply = Supply(engine, options.sources, options.environment, enforce_limits, None if store is None else store.limits)
+    recorder = options.recording.start(stack)
+    limits = None if store is None else store.limits
+    supply = Supply(engine, options.sources, options.environment, enforce_limits, limits, recorder)
     if options.admission.open and (shared := supply.metered()):
         warn(f"everybody on the network can spend the money of {', '.join(shared)}. Remove --open.")
     stack.push_async_callback(supply.close)

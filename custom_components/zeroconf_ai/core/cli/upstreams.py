@@ -13,6 +13,7 @@ import aiohttp
 import click
 
 from ..accounting.limits.rate_limits import RateLimiter
+from ..backends.recorder import Recorder
 from ..config.backend_config import BackendConfig
 from ..config.backend_types import BACKEND_TYPES
 from ..config.document import ConfigError
@@ -103,8 +104,9 @@ class Supply:
         environment: Mapping[str, str],
         enforce_limits: Callable[[], Awaitable[None]],
         limits: RateLimiter | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
-        """`limits` are the rate limits that the file may override.
+        """`limits` are the rate limits that the file may override. `recorder` records the exchanges with all backends.
 
         `enforce_limits` attaches admission control to the engine, for limits of single backends; raises click.ClickException.
 
@@ -113,6 +115,7 @@ class Supply:
         self._engine = engine
         self._enforce_limits = enforce_limits
         self._limits = limits
+        self._recorder = recorder
         self._named = None if limits is None else (limits.per_address, limits.per_user)
         self._sources = sources
         self._environment = environment
@@ -138,7 +141,9 @@ class Supply:
         if self._sources.config is not None:
             self._listen_for_sighup()
         # The pool knows each backend's limits; aiohttp's own of 100 connections would hold streams back.
-        self._session = await self._stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
+        middlewares = () if self._recorder is None else (self._recorder.middleware,)
+        session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), middlewares=middlewares)
+        self._session = await self._stack.enter_async_context(session)
         self._upstreams = ConfiguredMembers(self._engine, self._session)
         self._apply_rules()
         self._stack.push_async_callback(self._engine.close)

@@ -1,0 +1,46 @@
+"""`zeroconf-ai replay`: answer from a recording of `zeroconf-ai serve --record`."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import click
+
+from ..server.replay import RecordingError, Replay, read_recording
+
+_MAX_SHOWN = 8
+
+
+@click.command("replay")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Listen on this address.")
+@click.option("--port", type=click.IntRange(1, 65535), help="The port of the first upstream; the others get the next ones.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(0.0, 1000.0),
+    default=1.0,
+    show_default=True,
+    help="How many times faster than recorded; 0: without pauses.",
+)
+def command(folder: Path, host: str, port: int | None, speed: float) -> None:
+    """Answer from the recording in FOLDER until Ctrl-C: the same bytes in the same pieces, one server for each recorded one."""
+    try:
+        recorded = read_recording(folder)
+    except RecordingError as err:
+        raise click.ClickException(str(err)) from None
+    try:
+        asyncio.run(_serve([Replay(recorded[number], speed=speed) for number in sorted(recorded)], host, port))
+    except KeyboardInterrupt:
+        click.echo(err=True)
+    except OSError as err:
+        raise click.ClickException(f"The recording cannot be served on {host}: {err.strerror}. Set another --port.") from None
+
+
+async def _serve(replays: list[Replay], host: str, port: int | None) -> None:
+    async with AsyncExitStack() as stack:
+        for index, replay in enumerate(replays):
+            stack.push_async_callback(replay.close)
+            url = await replay.start(host, port + index if port else 0)
+            more = ", …" if len(replay.paths) > _MAX_SHOWN else ""
+            click.echo(f"{url}  ({', '.join(replay.paths[:_MAX_SHOWN])}{more})")
+        await asyncio.Event().wait()

@@ -1,0 +1,113 @@
+"""The file of a recorded exchange with an upstream: one request, and its answer as it arrived."""
+
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import orjson
+
+from . import json
+from .values import finite_number, mapping, parse_count
+
+FORMAT = 1
+MAX_FILE_BYTES = 64 * 1024 * 1024
+COMPLETE, CLOSED, CUT = "complete", "closed", "cut"
+"""How an answer ended: completely; the client closed it, as it does after the last event too; the connection broke."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedChunk:
+    """Bytes that arrived together. `after`: seconds since the request was sent."""
+
+    after: float
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedExchange:
+    """One exchange. Headers are those of the request and the answer as they were scrubbed."""
+
+    upstream: int
+    """The number of the server, in the order in which servers were asked first; from 1 on."""
+    method: str
+    path: str
+    """With the query."""
+    request_headers: Mapping[str, str] = field(default_factory=dict)
+    request_body: bytes = field(default=b"", repr=False)
+    status: int = 0
+    """0: there was no answer."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
+    chunks: Sequence[RecordedChunk] = ()
+    end: str = COMPLETE
+    error: str = ""
+    """The kind of the error that ended it."""
+    truncated: bool = False
+    """Whether the rest of the answer was too large to be recorded."""
+
+    def to_json(self, version: str) -> bytes:
+        """The content of its file. `version`: of the program."""
+        request = {"method": self.method, "path": self.path, "headers": dict(self.request_headers)}
+        response = {
+            "status": self.status,
+            "headers": dict(self.headers),
+            **_as_text(self.body),
+            "chunks": [[round(chunk.after * 1000, 1), chunk.size] for chunk in self.chunks],
+            "end": self.end,
+            "truncated": self.truncated,
+        }
+        return orjson.dumps(
+            {
+                "format": FORMAT,
+                "version": version,
+                "upstream": self.upstream,
+                "request": {**request, **_as_text(self.request_body)},
+                "response": response if self.status else None,
+                "error": self.error or None,
+            },
+            option=orjson.OPT_INDENT_2,
+        )
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Self:
+        """The exchange of a file. Raises ValueError."""
+        data = mapping(json.loads(raw))
+        if data.get("format") != FORMAT:
+            raise ValueError("it is not a recorded exchange")
+        request, response = mapping(data.get("request")), mapping(data.get("response"))
+        body = _from_text(response)
+        chunks = []
+        for entry in response.get("chunks") or ():
+            after, size = entry
+            chunks.append(RecordedChunk(max(0.0, finite_number(after) or 0.0) / 1000, parse_count(size)))
+        if sum(chunk.size for chunk in chunks) != len(body):
+            raise ValueError("its chunks do not have the size of its body")
+        return cls(
+            upstream=parse_count(data.get("upstream"), largest=1000) or 1,
+            method=str(request.get("method")),
+            path=str(request.get("path")),
+            request_headers={str(name): str(value) for name, value in mapping(request.get("headers")).items()},
+            request_body=_from_text(request),
+            status=parse_count(response.get("status"), largest=999),
+            headers={str(name): str(value) for name, value in mapping(response.get("headers")).items()},
+            body=body,
+            chunks=chunks,
+            end=str(response.get("end") or CUT),
+            error=str(data.get("error") or ""),
+            truncated=response.get("truncated") is True,
+        )
+
+
+def _as_text(body: bytes) -> dict[str, Any]:
+    """A body as `body`, or as `base64` if it is not UTF-8."""
+    try:
+        return {"body": body.decode()}
+    except UnicodeDecodeError:
+        return {"base64": b64encode(body).decode()}
+
+
+def _from_text(data: Mapping[str, Any]) -> bytes:
+    """Raises ValueError."""
+    encoded = data.get("base64")
+    return b64decode(encoded, validate=True) if isinstance(encoded, str) else str(data.get("body") or "").encode()
