@@ -218,6 +218,15 @@ async def test_recording_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert caplog.text.count("is full") == 1
 
 
+async def test_recording_of_a_large_request_has_its_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_BODY_BYTES", 300)
+    fake = Upstream().on("/chat/completions", answers({"choices": []}))
+    async with fake, recording(tmp_path, fake.base_url) as upstream:
+        await ask(upstream, {**BODY, "stream": False, "user": "x" * 300})
+    (recorded,) = exchanges(tmp_path)
+    assert (len(recorded.request_body), recorded.body, recorded.truncated) == (300, b'{"choices": []}', True)
+
+
 async def test_recording_in_a_folder_with_recordings_adds_to_them(tmp_path: Path) -> None:
     for _ in range(2):
         async with FakeOpenAI() as fake, recording(tmp_path, fake.base_url) as upstream:

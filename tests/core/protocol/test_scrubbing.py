@@ -52,8 +52,13 @@ def test_scrubbing_secrets_of_headers_are_found_everywhere_else() -> None:
     scrubber = Scrubber(keep_texts=True)
     headers = {"Authorization": "Bearer my house key", "X-Api-Key": "hunter2hunter2", "Cookie": "sid=abc123x; theme=darkest"}
     scrubber.learn(headers, {"key": "opensesame"})
-    told = scrubber.body('{"echo": "hunter2hunter2 abc123x opensesame darkest"}')
-    assert not any(secret in told for secret in ("hunter2", "abc123x", "opensesame", "darkest"))
+    scrubber.learn({"Authorization": "Basic aG9tZW93bmVyOnNlc2FtZTEyMw==", "Host": "attic-box:8000", "User-Agent": "aiohttp"}, {})
+    told = scrubber.body(
+        '{"echo": "hunter2hunter2 abc123x opensesame darkest homeowner sesame123 aG9tZW93bmVyOnNlc2FtZTEyMw attic-box:8000"}'
+    )
+    learned = ("hunter2", "abc123x", "opensesame", "darkest", "homeowner", "sesame123", "aG9tZW9", "attic-box")
+    assert not any(secret in told for secret in learned)
+    assert scrubber.text("aiohttp") == "aiohttp"
     kept = scrubber.headers({**headers, "Content-Type": "application/json", "X-RateLimit-Limit": "5", "Via": "annas-proxy"})
     assert kept == {
         **dict.fromkeys((*headers, "Via"), "scrubbed"),
@@ -144,6 +149,29 @@ def test_scrubbing_error_keeps_what_went_wrong_without_long_quotes() -> None:
     }
     assert Scrubber().body("upstream timed out", is_error=True) == "upstream timed out"
     assert Scrubber().body("my answer") == "xx xxxxxx"
+
+
+def test_scrubbing_members_named_like_secrets_lose_their_values_even_with_texts() -> None:
+    raw = json.dumps(
+        {"password": "sesame123", "args": json.dumps({"api_key": "wintergreen"}), "token": "Hello!", "max_tokens": 4096}
+    )
+    scrubbed = Scrubber(keep_texts=True).body(raw)
+    assert "sesame123" not in scrubbed
+    assert "wintergreen" not in scrubbed
+    assert (json.loads(scrubbed)["token"], json.loads(scrubbed)["max_tokens"]) == ("Hello!", 4096)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "claude-haiku-4-5-20251001-thinking-extended",
+        "Qwen3-Coder-480B-A35B-Instruct-2507-FP8",
+        "get_temperature_of_room_7_in_the_attic",
+    ],
+)
+def test_scrubbing_long_names_of_models_and_tools_stay(name: str) -> None:
+    raw = json.dumps({"model": name, "tools": [{"function": {"name": name}}]})
+    assert Scrubber().body(raw) == raw
 
 
 def test_scrubbing_same_id_gets_the_same_stand_in() -> None:

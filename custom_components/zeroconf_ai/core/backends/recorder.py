@@ -53,6 +53,7 @@ class _Recording:
     body: bytearray = field(default_factory=bytearray, repr=False)
     chunks: list[RecordedChunk] = field(default_factory=list)
     truncated: bool = False
+    request_truncated: bool = False
 
     def add(self, data: bytes) -> None:
         """Record data that has arrived."""
@@ -154,6 +155,7 @@ class Recorder:
             request_body=sent[:MAX_BODY_BYTES],
             started=asyncio.get_running_loop().time(),
             finish=self._finish,
+            request_truncated=len(sent) > MAX_BODY_BYTES,
         )
         self._open.add(recording)
         return recording
@@ -206,7 +208,7 @@ class Recorder:
             chunks=recording.chunks,
             end=end,
             error=error,
-            truncated=recording.truncated,
+            truncated=recording.truncated or recording.request_truncated,
         )
         words = re.sub(r"[^A-Za-z]+", "-", exchange.path.partition("?")[0])[-40:].strip("-")
         file = self._folder / f"{number:05}-{recording.method}-{words}.json"

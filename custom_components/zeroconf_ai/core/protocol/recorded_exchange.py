@@ -44,7 +44,7 @@ class RecordedExchange:
     error: str = ""
     """The kind of the error that ended it."""
     truncated: bool = False
-    """Whether the rest of the answer was too large to be recorded."""
+    """Whether the rest of the request or of the answer was too large to be recorded."""
 
     def to_json(self, version: str) -> bytes:
         """The content of its file. `version`: of the program."""

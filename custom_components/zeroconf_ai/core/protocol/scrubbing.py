@@ -6,7 +6,9 @@ addresses, and user names in paths; they are found by their form, and by the hea
 JSON except those with keys in `KEPT`, and the numbers of vectors; everything that is not JSON is private too.
 """
 
+from base64 import b64decode
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from hashlib import blake2b
 import re
 import secrets
@@ -29,8 +31,13 @@ _VECTORS: Final = frozenset(("bytes", "context", "embedding", "embeddings", "inp
 """Keys of numbers from which a text can be inferred."""
 _LONG_QUOTE: Final = re.compile(r"'[^']{40,}'|`[^`]{40,}`|\\\"(?:(?!\\\").){40,}\\\"")
 _SHORTEST_SECRET: Final = 6
+_RANDOM: Final = 10
+"""Characters of a random part of a key at least."""
 
-_PRIVATE_HEADERS: Final = re.compile(r"authorization|cookie|key|token|secret|password|credential|signature", re.IGNORECASE)
+_PRIVATE_QUERY: Final = re.compile(r"auth|key|token|secret|password|credential|sig|session|user", re.IGNORECASE)
+_PLAIN_HEADERS: Final = frozenset(("accept-encoding", "content-length", "user-agent"))
+"""Headers of requests that say nothing of who sends them."""
+_SCHEMES: Final = frozenset(("bearer", "basic", "digest", "token"))
 _KEPT_HEADERS: Final = re.compile(
     r"accept|anthropic-(?:version|beta)|cache-control|connection|content-type|date|openai-processing-ms|retry-after|server|"
     r"x-(?:ratelimit|should-retry).*",
@@ -44,6 +51,8 @@ _SECRETS: Final = re.compile(
     r"|(?P<v4>\b\d{1,3}(?:\.\d{1,3}){3}\b)"
     r"|(?P<v6>(?<![\w:])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?![\w:]))"
     r"|(?P<folder>(?:(?:\\?/)(?:home|Users)\\?/|\bUsers\\\\))(?P<user>[^\s\"'\\/]+)"
+    r"|(?P<member>\\?\"(?i:api[_-]?key|key|access[_-]?token|refresh[_-]?token|secret|password|passwd|authorization)\\?\"\s*:\s*\\?\")"
+    r"(?P<content>[^\s\"'\\]{6,})"
     r"|(?P<named>(?i:bearer|api[_-]?key|access[_-]?token|token|secret|password|passwd)(?:\s*[=:]\s*|\s+))(?P<value>[^\s\"'\\,;&<>]{6,})"
     r"|(?P<key>\b(?:sk|pk|rk|zai|gsk|xai|hf|r8|pplx|ghp|gho|ghs|glpat|github_pat|xox[abprs]|AIza|AKIA|ya29|eyJ)[-_.\w]{8,})"
     r"|(?P<long>\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{32,}(?![\w-]))",
@@ -71,12 +80,19 @@ class Scrubber:
         self._known: dict[str, str] = {}
 
     def learn(self, headers: Mapping[str, str], query: Mapping[str, str]) -> None:
-        """Remember the secrets that a request carries; they are replaced wherever they appear."""
-        for name, value in (*headers.items(), *query.items()):
-            if _PRIVATE_HEADERS.search(name):
-                for word in re.split(r"[\s;=,]+", value):
-                    if len(word) >= _SHORTEST_SECRET and word.lower() not in ("bearer", "basic", "max-age"):
-                        self._known[word] = self._stand_in(word)
+        """Remember what a request carries beside its body; it is replaced wherever it appears."""
+        private = [value for name, value in query.items() if _PRIVATE_QUERY.search(name)]
+        for name, value in headers.items():
+            if name.lower() in _PLAIN_HEADERS or _KEPT_HEADERS.fullmatch(name):
+                continue
+            private.append(value)
+            scheme, _, encoded = value.partition(" ")
+            if scheme.lower() == "basic":
+                with suppress(ValueError):
+                    private.append(b64decode(encoded, validate=True).decode(errors="replace").replace(":", " "))
+        for word in (word for value in private for word in re.split(r"[\s;=,]+", value)):
+            if len(word) >= _SHORTEST_SECRET and word.lower() not in _SCHEMES:
+                self._known[word] = self._stand_in(word)
 
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Headers, of which only harmless ones keep their values."""
@@ -120,6 +136,10 @@ class Scrubber:
             return found["folder"] + self._stand_in(found["user"])
         if kind == "value":
             return found["named"] + self._stand_in(found["value"])
+        if kind == "content":
+            return found["member"] + self._stand_in(found["content"])
+        if kind == "long" and not _looks_random(found[0]):
+            return found[0]  # the name of a model or a tool
         if kind in ("v4", "v6"):
             return re.sub(r"[^.:]", "0", found[0])
         return self._stand_in(found[0])
@@ -132,6 +152,12 @@ class Scrubber:
         letters = (chr(ord("g") + int(digit, 16)) for _ in range(1 + len(value) // len(digest)) for digit in digest)
         changed = "".join(next(letters) if char.isalnum() or char == "@" else char for char in value if char.isascii())
         return changed if len(changed) == len(value) else _PRIVATE.sub(_placeholder, value)
+
+
+def _looks_random(text: str) -> bool:
+    """Whether a part of a long word mixes letters and digits, as keys do and names of models do not."""
+    parts = re.split(r"[-_]", text)
+    return any(len(part) >= _RANDOM and not part.isalpha() and not part.isdecimal() for part in parts)
 
 
 class _Json:
