@@ -1,10 +1,12 @@
 """The command on a terminal of its own."""
 
+from contextlib import suppress
 import os
 from pathlib import Path
 import pty
 import select
 import signal
+import termios
 import time
 
 from .command import COMMAND, environment
@@ -13,10 +15,16 @@ from .command import COMMAND, environment
 class Terminal:
     """The command on a terminal."""
 
-    def __init__(self, state: Path, *arguments: str) -> None:
+    def __init__(self, state: Path, *arguments: str, columns: int | None = None) -> None:
+        """`columns`: the width of a terminal with colours; None: a simple one of 200 columns."""
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
-            os.execve(COMMAND[0], [*COMMAND, *arguments], environment(state, {"TERM": "dumb"}))
+            variables = environment(state, {"TERM": "dumb" if columns is None else "xterm"})
+            if columns is not None:
+                variables.pop("COLUMNS")
+                variables.pop("NO_COLOR", None)
+                termios.tcsetwinsize(0, (50, columns))
+            os.execve(COMMAND[0], [*COMMAND, *arguments], variables)
         self.shown = ""
 
     def type(self, text: str) -> None:
@@ -30,6 +38,13 @@ class Terminal:
             if select.select([self._fd], [], [], 0.1)[0]:
                 self.shown += os.read(self._fd, 4096).decode(errors="replace")
         self.shown = self.shown.partition(text)[2]
+
+    def rest(self) -> str:
+        """What it shows until it ends, after what `until` has seen."""
+        with suppress(OSError):  # the terminal is closed
+            while select.select([self._fd], [], [], 60)[0] and (read := os.read(self._fd, 4096)):
+                self.shown += read.decode(errors="replace")
+        return self.shown
 
     def end(self) -> int:
         """Its exit code."""

@@ -193,9 +193,9 @@ def test_error_that_nobody_expects_is_raised() -> None:
 
 
 def test_command_whose_reader_has_gone_ends_without_a_word(tmp_path: Path) -> None:
-    code = "import click\ndef much():\n    for _ in range(100_000): click.echo('word')\n"
-    code += "from zeroconf_ai.cli.errors import run_and_exit; from zeroconf_ai.cli.output import Invocation\n"
-    code += "run_and_exit(much, Invocation())\n"
+    code = "import click\nfrom zeroconf_ai.cli import config, main\n"
+    code += "@config.command.command()\ndef much():\n    for _ in range(100_000): click.echo('word')\n"
+    code += "main(['config', 'much'])\n"
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(tmp_path)
     )
@@ -232,9 +232,22 @@ def test_errors_have_colours_only_if_they_are_wanted(monkeypatch: pytest.MonkeyP
     assert reported(CommandError("No."), capsys)[1] == "Error: No.\n"
 
 
-PRINTS_NO_DATA = {"chat", "completion bash", "completion zsh", "completion fish", "mcp"}
+PRINTS_NO_DATA = {"chat", "completion", "mcp"}
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if path not in PRINTS_NO_DATA])
 def test_every_command_that_prints_data_has_json(path: str) -> None:
     assert "as_json" in names(LEAVES[path])
+
+
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_command_and_option_is_documented(path: str) -> None:
+    name, *rest = path.split()
+    assert f"\n## `{name}`" in DOCUMENT
+    section = DOCUMENT.split(f"\n## `{name}`", 1)[1].split("\n## ", 1)[0]
+    assert all(word in section for word in rest)
+    options = {option for param in LEAVES[path].params if isinstance(param, click.Option) for option in param.opts}
+    assert {option for option in options - {"--json"} if f"`{option}" not in section and f" {option}" not in section} == set()

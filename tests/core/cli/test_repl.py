@@ -11,9 +11,10 @@ import time
 
 import pytest
 
+from zeroconf_ai.cli.connecting import HINTS
 from zeroconf_ai.cli.line_input import LineInput
 from zeroconf_ai.cli.repl import COMMANDS, Repl
-from zeroconf_ai.cli.talk import HINTS, Talk
+from zeroconf_ai.cli.talk import Talk
 from zeroconf_ai.client.connections import Connections, Wanted
 from zeroconf_ai.engine import Engine
 from zeroconf_ai.lan.trust import TrustStore

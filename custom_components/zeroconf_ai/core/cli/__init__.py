@@ -9,17 +9,21 @@ from typing import Any, override
 import click
 
 from ..version import __version__
-from .errors import run_and_exit
+from .errors import ClosedPipeError, run_and_exit
 from .output import Invocation, colour_choice
 
 _COMMANDS: Mapping[str, str] = {
+    "ask": "Ask one question, also about what a pipe delivers.",
     "chat": "Send a prompt to a provider on the network, or chat with it.",
+    "completion": "Print the script for completion in bash, zsh or fish.",
     "config": "Check, convert and describe the file of serve.",
     "database": "Show the version of the database's tables, or return to an earlier one.",
     "discover": "List the providers on the network.",
     "doctor": "Check why providers are not found.",
+    "endpoint": "Print the address and the API key of a provider, for other programs.",
     "keys": "Create, list and revoke API keys of clients.",
     "mcp": "Let agents ask the providers on the network (Model Context Protocol).",
+    "models": "List the models of a server, or of all providers on the network.",
     "replay": "Answer from a recording of `serve --record`.",
     "serve": "Serve models on the network.",
     "service": "Run `serve` at every start of this machine.",
@@ -34,6 +38,13 @@ class _Commands(click.Group):
         invocation = Invocation(sys.argv[1:] if args is None else args)
         options = {**options, "standalone_mode": False, "obj": invocation, "color": colour_choice()}
         return run_and_exit(lambda: super(_Commands, self).main(args, *more, **options), invocation)
+
+    @override
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as err:
+            raise ClosedPipeError from err
 
     @override
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -7,20 +7,16 @@ import sys
 import click
 
 from ..client.connections import KeyRequiredError, Wanted
-from ..protocol.models import AUTO
 from ..protocol.values import encodable
-from .network import interface_option
+from .connecting import connection_options, model_option, wanted_of
 from .repl import ask_key, converse
 from .talk import Talk
 
 
 @click.command("chat")
 @click.argument("prompt", required=False)
-@click.option("--provider", metavar="NAME|URL", help="Use this provider: its name or ID on the network, or its URL.")
-@click.option("--model", default=AUTO, show_default=True, help="The model to use.")
-@click.option("--key", envvar="ZEROCONF_AI_KEY", help="The provider's API key. ZEROCONF_AI_KEY hides it from `ps`.")
-@click.option("--trust", is_flag=True, help="Accept the new identity or the new address of a known provider.")
-@interface_option
+@connection_options
+@model_option
 def command(
     prompt: str | None, provider: str | None, model: str, key: str | None, trust: bool, interfaces: tuple[str, ...]
 ) -> None:
@@ -29,11 +25,7 @@ def command(
     Without PROMPT, the prompt is read from stdin; on a terminal, an interactive chat starts. Without --provider, the best
     provider on the network answers, with failover to the next one.
     """
-    if provider is None:
-        if click.get_current_context().get_parameter_source("key") is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError("--key applies to one provider. Set it with --provider.")
-        key = None
-    wanted = Wanted(provider, key or None, trust, interfaces)
+    wanted = wanted_of(provider, key, trust, interfaces)
     question = _question(prompt)
     with asyncio.Runner() as runner:
         talk = _begin(runner, wanted, encodable(model), interactive=question is None)

@@ -18,6 +18,7 @@ from ..protocol.values import printable
 from .network import interface_option, open_zeroconf
 from .output import json_option, print_json, print_json_line
 from .progress import progress
+from .remembered import remember
 from .state import trust_file
 from .tables import Column, Styled, print_table
 
@@ -76,6 +77,8 @@ async def _discover(*, as_json: bool, timeout: float, watch: bool, interfaces: t
             return
         with progress("Searching for providers on the network"):
             providers = await manager.scan_network(timeout)
+        records = [provider.record for provider in providers]
+        remember(providers=[record.name for record in records], models=[model for record in records for model in record.models])
         if as_json:
             print_json([provider_json(provider) for provider in providers])
         elif providers:

@@ -49,6 +49,10 @@ class CommandError(click.ClickException):
         self.kind = kind
 
 
+class ClosedPipeError(Exception):
+    """The reader of the output has gone. It is no OSError, which click would answer with exit code 1."""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What people and programs are told of an error."""
@@ -67,7 +71,7 @@ def run_and_exit(run: Callable[[], object], invocation: Invocation) -> NoReturn:
         try:
             code = run()
             sys.stdout.flush()
-        except BrokenPipeError:
+        except (BrokenPipeError, ClosedPipeError):
             raise
         except click.exceptions.NoArgsIsHelpError as err:
             err.show()
@@ -78,7 +82,7 @@ def run_and_exit(run: Callable[[], object], invocation: Invocation) -> NoReturn:
                 raise
             _print(report, as_json=invocation.wants_json)
             code = report.exit_code
-    except BrokenPipeError:
+    except (BrokenPipeError, ClosedPipeError):
         _discard_output()
         code = CLOSED_PIPE
     sys.exit(code if isinstance(code, int) else 0)

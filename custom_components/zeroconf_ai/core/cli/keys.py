@@ -20,6 +20,7 @@ from . import state
 from .databases import database_option, existing_database
 from .errors import CommandError
 from .output import json_option, print_json
+from .remembered import complete_keys, remember
 from .tables import Column, Styled, print_table
 
 _COLUMNS = (
@@ -107,7 +108,7 @@ _label_option = click.option(
 _url_option = click.option(
     "--url", default="http://localhost:8000/v1", show_default=True, help="The gateway's URL in the printed example."
 )
-_key_argument = click.argument("key")
+_key_argument = click.argument("key", shell_complete=complete_keys)
 
 
 @click.group("keys")
@@ -315,6 +316,8 @@ def _with_store(database: str | None, do: Callable[[AccountingStore], Awaitable[
         store = await AccountingStore.open(where, set_damaged_aside=False)
         try:
             await do(store)
+            if not database:
+                remember(replace=True, keys=[key.name for key in store.keys])
         finally:
             await store.close()
 

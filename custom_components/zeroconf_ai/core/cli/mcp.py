@@ -9,23 +9,21 @@ import sys
 import click
 
 from ..client.client import Client
-from ..client.connections import Hints
 from ..protocol.models import AUTO
 from ..protocol.values import encodable
-from .network import interface_option
+from .connecting import HINTS, connection_options, wanted_of
+from .remembered import complete_models
 from .state import trust_file
 from .variables import PREFIX
 
-_HINTS = Hints(provider="--provider NAME", url="--provider http://HOST:PORT", key="--key or ZEROCONF_AI_KEY", trust="--trust")
 _MIN_ACCESS_KEY = 16
 
 
 @click.command("mcp")
-@click.option("--provider", metavar="NAME|URL", help="Use this provider: its name or ID on the network, or its URL.")
-@click.option("--model", default=AUTO, show_default=True, help="The model for questions that name none.")
-@click.option("--key", envvar="ZEROCONF_AI_KEY", help="The provider's API key. ZEROCONF_AI_KEY hides it from `ps`.")
-@click.option("--trust", is_flag=True, help="Accept the new identity or the new address of a known provider.")
-@interface_option
+@connection_options
+@click.option(
+    "--model", default=AUTO, show_default=True, shell_complete=complete_models, help="The model for questions that name none."
+)
 @click.option(
     "--http",
     "port",
@@ -62,19 +60,16 @@ def command(
 
     An agent starts this command itself and speaks with it over stdin and stdout. With --http it connects to a running one.
     """
-    if provider is None:
-        if click.get_current_context().get_parameter_source("key") is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError("--key applies to one provider. Set it with --provider.")
-        key = None
+    wanted = wanted_of(provider, key, trust, interfaces)
     make = partial(
         Client,
-        provider,
-        key=key or None,
+        wanted.provider,
+        key=wanted.key,
         model=encodable(model),
         trust=trust,
         interfaces=interfaces,
         trust_file=trust_file(),
-        hints=_HINTS,
+        hints=HINTS,
     )
     listening = None if port is None else _listen(host, port, access_key)
     try:
@@ -87,7 +82,7 @@ def command(
 
     async def run() -> None:
         providers = Providers(make)
-        server = create_server(providers, usage=key is not None)
+        server = create_server(providers, usage=wanted.key is not None)
         try:
             if listening is None:
                 await server.run_stdio_async()

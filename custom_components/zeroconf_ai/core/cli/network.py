@@ -11,7 +11,7 @@ from ..client import connections
 from ..client.connections import NoProviderError
 
 
-def interface_option(function: Callable[..., Any]) -> Callable[..., Any]:
+def interface_option[F: Callable[..., Any]](function: F) -> F:
     """`--interface`, for commands that look for providers."""
     return click.option(
         "--interface",

@@ -9,7 +9,7 @@ from typing import Any, Self
 import click
 
 from ..client.answers import Stream
-from ..client.connections import Connections, Hints, Wanted
+from ..client.connections import Connections, Wanted
 from ..engine import Caller, Source
 from ..protocol.errors import InvalidRequestError
 from ..protocol.model_names import find_name
@@ -19,11 +19,10 @@ from ..protocol.thinking import Piece
 from ..protocol.values import clean, printable, terminal_text
 from ..routing.execution.reply import Reply
 from ..routing.pool.member import Member
+from .connecting import HINTS
 from .markdown_style import MarkdownStyle
 from .state import trust_file
 from .transcript import Attachment, Turn
-
-HINTS = Hints(provider="--provider NAME", url="--provider http://HOST:PORT", key="--key or ZEROCONF_AI_KEY", trust="--trust")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ class Talk:
         turn = Turn(question, tuple(self.attachments))
         body = {"model": self.model, "messages": self._messages(turn), "stream": True}
         request = Request.parse(Kind.CHAT, body, pin=self._pin)
-        printer = _Printer()
+        printer = Printer()
         try:
             async with self._connections.engine.run(request, Caller(Source.CLI)) as reply:
                 turn.provider, turn.model = clean(reply.backend_name), clean(reply.model)
@@ -178,7 +177,7 @@ class Talk:
         click.secho(f"{reasons}; answering from {self._last.name}", dim=True, err=True)
 
 
-class _Printer:
+class Printer:
     """Prints the pieces of an answer; on a terminal, reasoning is dimmed and Markdown is styled. Elsewhere, no reasoning."""
 
     def __init__(self) -> None:

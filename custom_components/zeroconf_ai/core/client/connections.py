@@ -82,6 +82,8 @@ class Connections:
         self._wanted = wanted
         self._hints = hints
         self._found: dict[str, _Located] = {}
+        self.left_out: list[ServiceRecord] = []
+        """Providers on the network that require an API key, where none is wanted by name."""
 
     @classmethod
     async def open(cls, wanted: Wanted, *, trust_file: Path | None, hints: Hints | None = None) -> Self:
@@ -133,6 +135,8 @@ class Connections:
         async with open_zeroconf(self._wanted.interfaces) as zeroconf, DiscoveryManager(zeroconf, trust=self._trust) as manager:
             providers = await manager.scan_network()
         chosen = choose(providers, self._wanted, self._hints)
+        if self._wanted.provider is None:
+            self.left_out = [found.record for found in providers if found.record.auth is not Auth.NONE]
         located = await asyncio.gather(*(self._locate(session, provider) for provider in chosen), return_exceptions=True)
         errors: list[BaseException] = []
         for found in located:

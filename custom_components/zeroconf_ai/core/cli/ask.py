@@ -1,0 +1,185 @@
+"""`zeroconf-ai ask`: one question, one answer, for the shell and for scripts."""
+
+import asyncio
+from contextlib import ExitStack
+import os
+from pathlib import Path
+import stat
+import sys
+from typing import Any, Final
+
+import click
+
+from ..client.answers import Answer
+from ..client.connections import Wanted
+from ..protocol.thinking import Piece
+from ..protocol.values import clean, encodable, printable, terminal_text
+from .connecting import client_of, connection_options, model_option, wanted_of
+from .errors import CommandError
+from .output import json_option, print_json
+from .progress import progress
+from .remembered import remember
+from .talk import Printer
+from .transcript import Attachment, Turn, read_image
+
+INCOMPLETE: Final = 3
+"""The exit code for an answer that ended at a limit of length or by a filter."""
+_MAX_INPUT: Final = 8 * 1024 * 1024
+"""Bytes that are read from stdin."""
+_CUT: Final = {"length": "it reached the maximum length", "content_filter": "the provider's filter ended it"}
+
+
+@click.command(
+    "ask",
+    epilog="\b\nzeroconf-ai ask what is mDNS\njournalctl -n 200 | zeroconf-ai ask 'what is wrong?'\n"
+    "zeroconf-ai ask --image cat.jpg --model llava 'what is this?'",
+)
+@click.argument("question", nargs=-1)
+@connection_options
+@model_option
+@click.option("--system", metavar="TEXT", help="Instructions for the model.")
+@click.option(
+    "--image", "images", multiple=True, type=click.Path(path_type=Path), metavar="FILE", help="Send an image too. Repeatable."
+)
+@click.option("--no-stream", is_flag=True, help="Print the answer when it is complete, not as it arrives.")
+@click.option("--no-reasoning", is_flag=True, help="Hide the reasoning, which a terminal shows dimmed (on stderr).")
+@json_option
+def command(
+    question: tuple[str, ...],
+    provider: str | None,
+    key: str | None,
+    trust: bool,
+    interfaces: tuple[str, ...],
+    model: str,
+    system: str | None,
+    images: tuple[Path, ...],
+    no_stream: bool,
+    no_reasoning: bool,
+    as_json: bool,
+) -> None:
+    """Ask QUESTION and print the answer. A pipe to stdin is appended to the question, or is the question.
+
+    The exit code is 0 for a complete answer, 3 for one that was cut short, 1 without an answer.
+    """
+    wanted = wanted_of(provider, key, trust, interfaces)
+    turn = Turn(_text(" ".join(question)), tuple(map(_attachment, images)))
+    messages = turn.messages()
+    if system:
+        messages.insert(0, {"role": "system", "content": encodable(system)})
+    answer = asyncio.run(_ask(wanted, encodable(model), messages, stream=not (no_stream or as_json), show=not no_reasoning))
+    if as_json:
+        print_json(_json(answer))
+    elif no_stream:
+        if _print_reasoning(answer.reasoning, wanted=not no_reasoning):
+            click.echo(err=True)
+        click.echo(terminal_text(answer.text))
+    _report(answer)
+    sys.exit(INCOMPLETE if answer.finish_reason in _CUT else 0)
+
+
+def _text(question: str) -> str:
+    """The question and what is piped in. Raises click.UsageError if both are empty."""
+    piped = _read_stdin() if question in ("", "-") or _is_piped() else ""
+    text = "\n\n".join(filter(None, ("" if question == "-" else question.strip(), piped.strip())))
+    if not text:
+        raise click.UsageError("The question is empty. Pass QUESTION, or pipe it in.")
+    return encodable(text)
+
+
+def _is_piped() -> bool:
+    """Whether stdin is a pipe or a file. A service's stdin is neither: reading it would add nothing, or wait forever."""
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+    except (OSError, ValueError, AttributeError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
+
+
+def _read_stdin() -> str:
+    if sys.stdin is None or sys.stdin.isatty():
+        return ""
+    found = sys.stdin.buffer.read(_MAX_INPUT + 1)
+    if len(found) > _MAX_INPUT:
+        message = f"The input is longer than {_MAX_INPUT // 1024 // 1024} MB."
+        raise CommandError(message, "Pipe in a part of it, such as its last lines: tail -n 500", kind="request_too_large")
+    return found.decode(errors="replace")
+
+
+def _attachment(file: Path) -> Attachment:
+    return read_image(str(file))
+
+
+async def _ask(wanted: Wanted, model: str, messages: list[dict[str, Any]], *, stream: bool, show: bool) -> Answer:
+    """Ask; with `stream`, print the answer as it arrives. `show`: print the reasoning too. Raises ApiError."""
+    with ExitStack() as waiting:
+        tell = waiting.enter_context(progress("Looking for a provider"))
+        async with client_of(wanted) as client:
+            names = [one.name for one in client.providers if one.online]
+            tell(f"Waiting for {names[0]}")
+            if not stream:
+                answer = await client.chat(messages, model=model)
+            else:
+                shown = _Shown(reasoning=show)
+                try:
+                    async with client.stream(messages, model=model) as arriving:
+                        async for piece in arriving.reasoning_pieces():
+                            waiting.close()
+                            shown.show(piece)
+                        answer = arriving.answer
+                finally:
+                    waiting.close()
+                    shown.end()
+            remember(providers=names, models=[found.id for found in client.models])
+    return answer
+
+
+class _Shown:
+    """Prints an answer while it arrives: text on stdout, reasoning on stderr."""
+
+    def __init__(self, *, reasoning: bool) -> None:
+        self._printer = Printer()
+        self._reasoning = reasoning
+        self._open = False
+        """Whether reasoning was printed last."""
+
+    def show(self, piece: Piece) -> None:
+        """Print the next piece."""
+        if piece.is_reasoning:
+            self._open |= _print_reasoning(piece.text, wanted=self._reasoning)
+            return
+        if self._open:
+            click.echo(err=True)
+            self._open = False
+        self._printer.show(piece)
+
+    def end(self) -> None:
+        """End the line."""
+        self._printer.end()
+
+
+def _print_reasoning(text: str, *, wanted: bool) -> bool:
+    """Print reasoning to stderr if that is a terminal. Returns whether it was printed."""
+    if not (wanted and text and sys.stderr.isatty()):
+        return False
+    click.secho(terminal_text(text), dim=True, nl=False, err=True)
+    return True
+
+
+def _report(answer: Answer) -> None:
+    """Say on stderr which providers failed before, and whether the answer is incomplete."""
+    for name, reason in answer.failed.items():
+        click.secho(f"{clean(name)} failed: {printable(reason, 200)}; {clean(answer.provider)} answered.", dim=True, err=True)
+    if (cut := _CUT.get(answer.finish_reason or "")) is not None:
+        click.secho(f"The answer is incomplete: {cut}.", fg="yellow", err=True)
+
+
+def _json(answer: Answer) -> dict[str, Any]:
+    return {
+        "text": answer.text,
+        "reasoning": answer.reasoning,
+        "provider": answer.provider,
+        "model": answer.model,
+        "finish_reason": answer.finish_reason,
+        "usage": answer.usage.to_json(),
+        "failed": dict(answer.failed),
+    }

@@ -1,0 +1,61 @@
+"""The options that say which provider a command talks to."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from ..client.client import Client
+from ..client.connections import Hints, Wanted
+from ..protocol.models import AUTO
+from .network import interface_option
+from .remembered import complete_models, complete_providers
+from .state import trust_file
+
+HINTS = Hints(provider="--provider NAME", url="--provider http://HOST:PORT", key="--key or ZEROCONF_AI_KEY", trust="--trust")
+
+
+def connection_options[F: Callable[..., Any]](function: F) -> F:
+    """Add `--provider`, `--key`, `--trust` and `--interface`, the arguments of `wanted_of`."""
+    for option in (
+        interface_option,
+        click.option("--trust", is_flag=True, help="Accept the new identity or the new address of a known provider."),
+        click.option("--key", envvar="ZEROCONF_AI_KEY", help="The provider's API key. ZEROCONF_AI_KEY hides it from `ps`."),
+        click.option(
+            "--provider",
+            envvar="ZEROCONF_AI_PROVIDER",
+            metavar="NAME|URL",
+            shell_complete=complete_providers,
+            help="Use this provider: its name or ID on the network, or its URL.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def model_option[F: Callable[..., Any]](function: F) -> F:
+    """Add `--model`."""
+    return click.option("--model", default=AUTO, show_default=True, shell_complete=complete_models, help="The model to use.")(
+        function
+    )
+
+
+def wanted_of(provider: str | None, key: str | None, trust: bool, interfaces: tuple[str, ...]) -> Wanted:
+    """The provider to connect to. Raises click.UsageError for a key without a provider: it would be sent to any."""
+    if not provider:
+        if click.get_current_context().get_parameter_source("key") is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError("--key applies to one provider. Set it with --provider.")
+        return Wanted(None, None, trust, interfaces)
+    return Wanted(provider, key or None, trust, interfaces)
+
+
+def client_of(wanted: Wanted) -> Client:
+    """A client for this provider, to be opened."""
+    return Client(
+        wanted.provider,
+        key=wanted.key,
+        trust=wanted.trust,
+        interfaces=wanted.interfaces,
+        trust_file=trust_file(),
+        hints=HINTS,
+    )
