@@ -5,6 +5,7 @@ from contextlib import closing
 import errno
 import json
 from pathlib import Path
+import re
 import sqlite3
 import subprocess
 import sys
@@ -249,5 +250,6 @@ def test_every_command_and_option_is_documented(path: str) -> None:
     assert f"\n## `{name}`" in DOCUMENT
     section = DOCUMENT.split(f"\n## `{name}`", 1)[1].split("\n## ", 1)[0]
     assert all(word in section for word in rest)
-    options = {option for param in LEAVES[path].params if isinstance(param, click.Option) for option in param.opts}
-    assert {option for option in options - {"--json"} if f"`{option}" not in section and f" {option}" not in section} == set()
+    spellings = [{*param.opts, *param.secondary_opts} for param in LEAVES[path].params if isinstance(param, click.Option)]
+    words = set(re.findall(r"--[a-z-]+|-[a-z]\b", section))
+    assert [names for names in spellings if not names & words and names != {"--json"}] == []

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ..server.replay import RecordingError, Replay, read_recording
+from .output import json_option, print_json_line
 
 _MAX_SHOWN = 8
 
@@ -22,25 +23,29 @@ _MAX_SHOWN = 8
     show_default=True,
     help="How many times faster than recorded; 0: without pauses.",
 )
-def command(folder: Path, host: str, port: int | None, speed: float) -> None:
+@json_option
+def command(folder: Path, host: str, port: int | None, speed: float, as_json: bool) -> None:
     """Answer from the recording in FOLDER until Ctrl-C: the same bytes in the same pieces, one server for each recorded one."""
     try:
         recorded = read_recording(folder)
     except RecordingError as err:
         raise click.ClickException(str(err)) from None
     try:
-        asyncio.run(_serve([Replay(recorded[number], speed=speed) for number in sorted(recorded)], host, port))
+        asyncio.run(_serve([Replay(recorded[number], speed=speed) for number in sorted(recorded)], host, port, as_json=as_json))
     except KeyboardInterrupt:
         click.echo(err=True)
     except OSError as err:
         raise click.ClickException(f"The recording cannot be served on {host}: {err.strerror}. Set another --port.") from None
 
 
-async def _serve(replays: list[Replay], host: str, port: int | None) -> None:
+async def _serve(replays: list[Replay], host: str, port: int | None, *, as_json: bool) -> None:
     async with AsyncExitStack() as stack:
         for index, replay in enumerate(replays):
             stack.push_async_callback(replay.close)
             url = await replay.start(host, port + index if port else 0)
+            if as_json:
+                print_json_line({"url": url, "paths": list(replay.paths)})
+                continue
             more = ", …" if len(replay.paths) > _MAX_SHOWN else ""
             click.echo(f"{url}  ({', '.join(replay.paths[:_MAX_SHOWN])}{more})")
         await asyncio.Event().wait()
