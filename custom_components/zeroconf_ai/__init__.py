@@ -15,11 +15,12 @@ from .actions.accounting import async_setup_accounting_services
 from .actions.chat import async_setup_services
 from .actions.keys import async_setup_key_services
 from .assist.pipelines import async_add_assistant, async_remove_assistant
-from .const import CONF_PROVIDER_ID, DOMAIN, SIGNAL_PROVIDERS_CHANGED
+from .const import CONF_PROVIDER_ID, CONF_SERVER_KIND, DOMAIN, SIGNAL_PROVIDERS_CHANGED
 from .core.backends.base import BackendInfo
-from .core.backends.zeroconfai import ZeroconfAIBackend
 from .core.engine import Engine
-from .data import DATA, Shared, endpoint_of, is_gateway
+from .core.presence.provider_backend import ProviderBackend
+from .core.presence.server_kinds import kind_of
+from .data import DATA, Shared, chosen_type, endpoint_of, is_gateway, model_options
 from .entity import provider_device
 from .flows.offers import async_get_offers
 from .gateway.entry import async_close_metered_backends, async_setup_gateway, async_unload_gateway
@@ -29,6 +30,7 @@ from .images import async_register_image_views
 from .page import async_add_page, async_remove_page, async_serve_page
 from .provider.coordinator import ProviderCoordinator
 from .provider.first_check import take_check
+from .provider.prices import price_terms
 from .provider.runtime import ProviderConfigEntry, ProviderRuntime
 from .usage.database import async_remove_files
 from .usage.shared_store import SHARED_STORE, SharedStore
@@ -97,8 +99,15 @@ async def _setup_provider(hass: HomeAssistant, entry: ProviderConfigEntry) -> bo
     shared, store = hass.data[DATA], hass.data[SHARED_STORE]
     entry.async_on_unload(partial(store.release, entry.entry_id))
     store.add(entry.entry_id)
-    backend = ZeroconfAIBackend(async_get_clientsession(hass), BackendInfo(entry.entry_id, entry.title), endpoint_of(entry.data))
-    member = shared.engine.add(backend)
+    backend = ProviderBackend(
+        async_get_clientsession(hass),
+        BackendInfo(entry.entry_id, entry.title),
+        endpoint_of(entry.data),
+        chosen=chosen_type(entry.data),
+        kind=kind_of(entry.data.get(CONF_SERVER_KIND)),
+        settings=model_options(entry.options),
+    )
+    member = shared.engine.add(backend, await price_terms(backend))
     entry.async_on_unload(lambda: _let_go(hass, entry, shared.engine))
     provider = shared.discovery.get(entry.data.get(CONF_PROVIDER_ID, ""))
     for record in provider.records if provider is not None else ():
@@ -116,6 +125,7 @@ async def _setup_provider(hass: HomeAssistant, entry: ProviderConfigEntry) -> bo
         entry.async_create_background_task(hass, coordinator.first_check(), name=f"{DOMAIN} first check {entry.title}")
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     issues.keep_agents(hass)
+    issues.check_same_servers(hass)
     await async_add_assistant(hass, entry)
     entry.async_on_unload(entry.add_update_listener(_Updater(entry)))
     async_dispatcher_send(hass, SIGNAL_PROVIDERS_CHANGED)
@@ -145,6 +155,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: ConfigEntry) -> None:
     if not hass.config_entries.async_entries(DOMAIN, include_ignore=False):
         await async_remove_home_only(hass)
     issues.clear(hass, entry)
+    issues.check_same_servers(hass)
     await async_remove_assistant(hass, entry)
 
 
@@ -161,7 +172,7 @@ class _Updater:
 
     def __init__(self, entry: ConfigEntry) -> None:
         self._subentries = _snapshot(entry)
-        self._data = dict(entry.data)
+        self._data = _connection(entry)
 
     async def __call__(self, hass: HomeAssistant, entry: ProviderConfigEntry) -> None:
         runtime = entry.runtime_data
@@ -169,12 +180,18 @@ class _Updater:
             hass.config_entries.async_schedule_reload(entry.entry_id)
             return
         runtime.coordinator.apply_options()
-        if entry.data != self._data:
-            self._data = dict(entry.data)
+        if (data := _connection(entry)) != self._data:
+            self._data = data
             runtime.coordinator.apply_data()
+            issues.check_same_servers(hass)
             await runtime.coordinator.check_now(models=True)
         runtime.coordinator.async_update_listeners()
         async_dispatcher_send(hass, SIGNAL_PROVIDERS_CHANGED)  # it may be disabled for routing now, or be woken
+
+
+def _connection(entry: ConfigEntry) -> dict[str, object]:
+    """The data of an entry without what the coordinator has found out by the present connection."""
+    return {key: value for key, value in entry.data.items() if key != CONF_SERVER_KIND}
 
 
 def _snapshot(entry: ConfigEntry) -> dict[str, tuple[str, dict[str, object]]]:

@@ -25,6 +25,7 @@ from .data import gateway_entry, is_gateway
 from .flows.address import AddressFlow
 from .flows.agents import AgentSubentryFlow
 from .flows.backend import BackendSubentryFlow
+from .flows.cloud import CLOUDS, CloudFlow
 from .flows.discovered import DiscoveredFlow
 from .flows.gateway import GatewayFlow
 from .flows.gateway_options import GatewayOptionsFlow
@@ -38,7 +39,7 @@ from .flows.provider_reauth import ProviderReauthFlow
 from .flows.provider_schemas import CONF_PROVIDER, ENTER_ADDRESS, found_schema
 
 
-class ZeroconfAIConfigFlow(DiscoveredFlow, AddressFlow, ProviderReauthFlow, GatewayFlow, domain=DOMAIN):
+class ZeroconfAIConfigFlow(DiscoveredFlow, AddressFlow, CloudFlow, ProviderReauthFlow, GatewayFlow, domain=DOMAIN):
     """The flow of a provider, or of the gateway."""
 
     VERSION = 1
@@ -118,14 +119,13 @@ class ZeroconfAIConfigFlow(DiscoveredFlow, AddressFlow, ProviderReauthFlow, Gate
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Add a provider by its address, or choose between the provider and the gateway."""
-        if user_input is not None:
-            return await self._ask_address("user", user_input)
-        return await (self.async_step_add() if gateway_entry(self.hass) is None else self.async_step_provider())
+        """Add a provider by its address, or choose what to add."""
+        return await (self.async_step_add() if user_input is None else self._ask_address("user", user_input))
 
     async def async_step_add(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Choose between a provider and the gateway, which exists at most once."""
-        return self.async_show_menu(step_id="add", menu_options=["provider", "gateway"])
+        """Choose between a provider, a cloud, and the gateway, which exists at most once."""
+        gateway = ["gateway"] if gateway_entry(self.hass) is None else []
+        return self.async_show_menu(step_id="add", menu_options=["provider", *CLOUDS, *gateway])
 
     async def async_step_provider(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Add a discovered provider, or one by its address."""

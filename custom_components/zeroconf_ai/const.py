@@ -27,6 +27,9 @@ CONF_EPHEMERAL: Final = "ephemeral"
 CONF_ADVERTISED: Final = "advertised"
 """True where an advertisement, and not the owner, named a host on the internet: no address of this home is then connected to."""
 
+CONF_SERVER_KIND: Final = "server_kind"
+"""What the server was recognized as (`core/presence/server_kinds.py`), such as `ollama`; absent: a server of no known kind."""
+
 # Config entry data of the gateway.
 CONF_KIND: Final = "kind"
 """Tells the gateway's entry from a provider's, which has none."""
@@ -86,12 +89,15 @@ CONF_HEALTH_INTERVAL: Final = "health_interval"
 CONF_FIRST_TOKEN_TIMEOUT: Final = "first_token_timeout"
 CONF_WAKE_ACTION: Final = "wake_action"
 CONF_WAKE_WAIT: Final = "wake_wait"
+CONF_NUM_CTX: Final = "num_ctx"
+"""Context window of an Ollama server's models in tokens; absent: as large as the prompts require."""
+CONF_KEEP_ALIVE: Final = "keep_alive"
+"""How long an Ollama server keeps a model loaded, such as `10m`; absent: the server's default."""
 CONF_PRIORITY: Final = "priority"
 """The owner's priority (0 to 65535, lower is preferred); absent: the provider's own."""
 CONF_ROUTING: Final = "use_for_routing"
 
 DEFAULT_HEALTH_INTERVAL: Final = 30
-DEFAULT_FIRST_TOKEN_TIMEOUT: Final = 30
 DEFAULT_WAKE_WAIT: Final = 60
 
 # Subentry data: an agent or an AI task.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import CONF_API_KEY, CONF_VERIFY_SSL
+from homeassistant.const import CONF_API_KEY, CONF_TYPE, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant
 from homeassistant.util.hass_dict import HassKey
 
@@ -14,14 +14,18 @@ from .const import (
     CONF_BASE_URL,
     CONF_EPHEMERAL,
     CONF_FINGERPRINT,
+    CONF_KEEP_ALIVE,
     CONF_KIND,
+    CONF_NUM_CTX,
     CONF_PROVIDER_ID,
     DOMAIN,
     KIND_GATEWAY,
 )
 from .core.backends.base import Endpoint, Ssl
 from .core.backends.identity_probe import confirmed_key
+from .core.backends.ollama.backend import OllamaOptions
 from .core.backends.zeroconfai import fingerprint_ssl
+from .core.config.backend_types import BACKEND_TYPES, BackendType
 from .core.engine import Engine
 from .core.lan.discovery import DiscoveryManager
 from .core.lan.identity import Confirmed
@@ -64,6 +68,16 @@ def endpoint_of(data: Mapping[str, Any], *, key: str | None = None) -> Endpoint:
     advertised = data.get(CONF_ADVERTISED) or data.get(CONF_EPHEMERAL)
     public_only = bool(advertised) and names_public_host(url)
     return Endpoint(url, key or data.get(CONF_API_KEY), ssl, public_only=public_only)
+
+
+def model_options(options: Mapping[str, Any]) -> OllamaOptions:
+    """How the server holds its models by the options of a provider's entry."""
+    return OllamaOptions(num_ctx=options.get(CONF_NUM_CTX), keep_alive=options.get(CONF_KEEP_ALIVE))
+
+
+def chosen_type(data: Mapping[str, Any]) -> BackendType | None:
+    """The backend type that the owner has chosen for an entry's provider; None: the server is recognized."""
+    return BACKEND_TYPES.get(data.get(CONF_TYPE, ""))
 
 
 def confirmed_of(data: Mapping[str, Any]) -> Confirmed:

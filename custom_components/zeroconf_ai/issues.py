@@ -1,6 +1,7 @@
 """Creation and deletion of repair issues."""
 
 from collections.abc import Collection
+from urllib.parse import urlsplit
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.const import CONF_MODEL
@@ -8,14 +9,14 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
-from .const import CONF_BASE_URL, CONF_FINGERPRINT, CONF_PROVIDER_ID, CONF_SERVICE_NAME, DOMAIN
+from .const import CONF_BASE_URL, CONF_FINGERPRINT, CONF_PROVIDER_ID, CONF_SERVICE_NAME, DOMAIN, SUBENTRY_BACKEND
 from .core.accounting.budget import format_amount
 from .core.accounting.budgets.budget_store import BudgetState
 from .core.accounting.storage.loss import Loss
 from .core.accounting.store import AccountingStore
 from .core.protocol.models import AUTO
 from .core.protocol.record import ServiceRecord
-from .data import is_gateway
+from .data import gateway_entry, is_gateway, provider_entries
 from .markdown import code, escaped
 from .pool_coordinator import MemberCoordinator
 
@@ -29,6 +30,8 @@ BUDGET_EXCEEDED = "budget_exceeded"
 EXCHANGE_RATES_MISSING = "exchange_rates_missing"
 DATABASE_LOST = "database_lost"
 """The issue for a damaged or lost database; it stays until the owner confirms the loss."""
+SAME_SERVER = "same_server"
+"""The issue for a server that is set up as a provider and as a backend of the gateway: it counts twice for routing."""
 DATABASE_UNAVAILABLE = "database_unavailable"
 """The issue for a database that cannot be opened."""
 
@@ -71,6 +74,38 @@ def check_models(coordinator: MemberCoordinator) -> None:
             translation_key=MODEL_VANISHED,
             translation_placeholders=escaped({"agent": subentry.title, "provider": entry.title, "model": model}),
             data={"entry_id": entry.entry_id, "subentry_id": subentry.subentry_id},
+        )
+
+
+def server_of(base_url: str) -> str:
+    """Host and port of a base URL, by which two of them are the same server."""
+    parts = urlsplit(base_url)
+    return f"{(parts.hostname or '').casefold()}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+
+
+@callback
+def check_same_servers(hass: HomeAssistant) -> None:
+    """Create or delete the issue of each provider whose server is a backend of the gateway too."""
+    gateway = gateway_entry(hass)
+    backends = () if gateway is None else gateway.get_subentries_of_type(SUBENTRY_BACKEND)
+    titles = {server_of(backend.data[CONF_BASE_URL]): backend.title for backend in backends}
+    for entry in provider_entries(hass, include_ignore=False):
+        issue_id = f"{SAME_SERVER}_{entry.entry_id}"
+        title = titles.get(server_of(entry.data[CONF_BASE_URL]))
+        if title is None or entry.disabled_by is not None:
+            ir.async_delete_issue(hass, DOMAIN, issue_id)
+            continue
+        ir.async_create_issue(
+            hass,
+            DOMAIN,
+            issue_id,
+            is_fixable=False,
+            learn_more_url=MORE_URL,
+            severity=ir.IssueSeverity.WARNING,
+            translation_key=SAME_SERVER,
+            translation_placeholders=escaped(
+                {"provider": entry.title, "backend": title, "address": code(server_of(entry.data[CONF_BASE_URL]))}
+            ),
         )
 
 
@@ -296,5 +331,5 @@ def clear(hass: HomeAssistant, entry: ConfigEntry) -> None:
         keep_budgets(hass, ())
         ir.async_delete_issue(hass, DOMAIN, DATABASE_LOST)
     for key in (entry.entry_id, *entry.subentries):
-        for kind in (MODEL_VANISHED, IDENTITY_CHANGED, CONTEXT_TOO_SMALL):
+        for kind in (MODEL_VANISHED, IDENTITY_CHANGED, CONTEXT_TOO_SMALL, SAME_SERVER):
             ir.async_delete_issue(hass, DOMAIN, f"{kind}_{key}")

@@ -8,7 +8,12 @@ from custom_components.zeroconf_ai.flows.probe import KnownProvider, Problem, ba
 @pytest.mark.parametrize(
     ("address", "port", "tls", "urls"),
     [
-        ("gpu", None, False, ["http://gpu:8000/v1", "http://gpu:8000", "http://gpu/v1", "http://gpu"]),
+        (
+            "gpu",
+            None,
+            False,
+            [f"http://gpu{port}{path}" for port in (":8000", ":11434", ":1234", ":8080", ":4000", "") for path in ("/v1", "")],
+        ),
         ("GPU.local", 9000, False, ["http://gpu.local:9000/v1", "http://gpu.local:9000"]),
         ("gpu:8080", None, True, ["https://gpu:8080/v1", "https://gpu:8080"]),
         ("gpu:8080", 9000, False, ["http://gpu:9000/v1", "http://gpu:9000"]),

@@ -65,14 +65,14 @@ async def test_address_entered_creates_an_entry_with_agent_and_task(hass: HomeAs
     assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "user")
     result = await submit(hass, result, address(f"127.0.0.1:{provider.port}"))
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert result["title"] == "custom (127.0.0.1)"
+    assert result["title"] == "127.0.0.1"
     entry = result["result"]
     assert entry.data == {CONF_BASE_URL: provider.base_url, CONF_PROVIDER_ID: provider.id}
     assert entry.unique_id == provider.id
     made = {subentry.subentry_type: subentry for subentry in entry.subentries.values()}
-    assert made[SUBENTRY_CONVERSATION].title == "custom (127.0.0.1) Agent"
+    assert made[SUBENTRY_CONVERSATION].title == "127.0.0.1 Agent"
     assert made[SUBENTRY_CONVERSATION].data == {CONF_MODEL: "test-model", CONF_LLM_HASS_API: ["assist"]}
-    assert made[SUBENTRY_AI_TASK].title == "custom (127.0.0.1) AI Task"
+    assert made[SUBENTRY_AI_TASK].title == "127.0.0.1 AI Task"
     assert made[SUBENTRY_AI_TASK].data == {CONF_MODEL: "test-model"}
 
 

@@ -6,7 +6,7 @@ from custom_components.zeroconf_ai.const import THINKING_MODES
 from custom_components.zeroconf_ai.core.config.backend_types import BACKEND_TYPES
 from custom_components.zeroconf_ai.core.protocol.record import Auth, Capability, Cost, Placement
 from custom_components.zeroconf_ai.core.routing.policy import Strategy
-from custom_components.zeroconf_ai.flows import backend, backend_lines, backend_probe, gateway, networks, probe
+from custom_components.zeroconf_ai.flows import backend, backend_lines, backend_probe, gateway, model_options, networks, probe
 
 from ..support.home_assistant.flow_texts import TEXTS, texts_in
 
@@ -26,19 +26,21 @@ OF_A_BACKEND = {
     probe.NEEDS_KEY,
     probe.NOT_ALLOWED,
     probe.NOT_A_PROVIDER,
-    backend.ADDRESS_IN_USE,
+    backend_probe.ADDRESS_IN_USE,
     backend_probe.KEY_FOR_NEW_HOST,
     backend_probe.NO_TLS,
     backend_lines.ALIAS_INVALID,
     backend_lines.PRICES_INVALID,
     backend_lines.HEADER_INVALID,
+    model_options.KEEP_ALIVE_INVALID,
 }
 
 
 def test_flow_error_of_each_problem_has_a_text() -> None:
     assert len(PROBLEMS) > 10
     texts = TEXTS["config"]
-    assert set(texts["error"]) == PROBLEMS | OF_THE_GATEWAY | {"gone"}
+    of_an_address = {"gone", backend_probe.ADDRESS_IN_USE, model_options.KEEP_ALIVE_INVALID}
+    assert set(texts["error"]) == PROBLEMS | OF_THE_GATEWAY | of_an_address
     before_any_form = PROBLEMS - {probe.INVALID_URL, probe.MOVED, probe.NEEDS_KEY, probe.UNIQUE_ID_MISMATCH}
     others = {"already_configured", "follows_advertisement", "own_advertisement", "foreign_loopback", "gone", "too_many_cards"}
     others |= {"backend_gone", "backend_reauthenticated", "gateway_exists"}

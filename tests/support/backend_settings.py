@@ -39,6 +39,8 @@ EXAMPLES: dict[str, tuple[Any, ...]] = {
         {"vision": True, "functionCalling": True, "jsonMode": False},
         ["completion", "streaming", "tools", "vision", "audio", "embeddings", "json"],
     ),
+    "numCtx": (512, 10_000_000),
+    "keepAlive": ("10m", -1, 300),
     "timeouts.connect": (0.1,),
     "timeouts.firstToken": (90.5, 3600),
     "timeouts.answer": (0.5,),

@@ -1,25 +1,48 @@
 """The form for the address of a provider, which adds it or changes its connection."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from yarl import URL
+import voluptuous as vol
 
 from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigEntry, ConfigFlowResult
 from homeassistant.const import CONF_API_KEY, CONF_HOST, CONF_PORT, CONF_SSL, CONF_VERIFY_SSL
 from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
-from ..const import CONF_ADVERTISED, CONF_BASE_URL, CONF_FINGERPRINT, CONF_PROVIDER_ID
-from ..data import endpoint_of
+from ..const import (
+    CONF_ADVERTISED,
+    CONF_BASE_URL,
+    CONF_FINGERPRINT,
+    CONF_KEEP_ALIVE,
+    CONF_NUM_CTX,
+    CONF_PROVIDER_ID,
+    CONF_SERVER_KIND,
+    SUBENTRY_BACKEND,
+)
+from ..core.backends.ollama.context import suggested_size
+from ..core.config.backend_types import BACKEND_TYPES
+from ..data import chosen_type, endpoint_of, gateway_entry
+from ..issues import server_of
+from .backend_probe import ADDRESS_IN_USE
 from .known import is_own, unconfigured
+from .model_options import KEEP_ALIVE_INVALID, model_option_fields, prompt_tokens, read_model_options
 from .new_entry import NewEntryFlow
-from .probe import KnownProvider, Problem, base_urls, probe_urls
+from .probe import KnownProvider, ProbedProvider, Problem, base_urls, probe_urls
 from .provider_schemas import ADDRESS, flatten, suggest
+from .titles import server_title
 
 
 class AddressFlow(NewEntryFlow):
     """The form for an address within the integration's flow."""
+
+    _added: ProbedProvider
+    """The server that is being added."""
+    _create_added: Callable[..., ConfigFlowResult]
+    """Creates its entry with `options`."""
+    _warned_of: str | None = None
+    """The address of which people were told that the gateway has a backend there."""
 
     async def _ask_address(self, step_id: str, user_input: dict[str, Any] | None) -> ConfigFlowResult:
         errors: dict[str, str] = {}
@@ -63,20 +86,61 @@ class AddressFlow(NewEntryFlow):
             if advertised is not None and url in advertised.record.base_urls():
                 record = advertised.record
         self._async_abort_entries_match({CONF_BASE_URL: url})
-        host = URL(url).host or url
-        title = f"{found.health.provider} ({host})" if found.health.provider else host
+        self._warn_of_address(url)
+        title = record.name if record else server_title(found, url)
         verify = None if values[CONF_VERIFY_SSL] else False
-        return self._create(record.name if record else title, found, record, values.get(CONF_API_KEY), verify=verify)
+        create = partial(self._create, title, found, record, values.get(CONF_API_KEY), verify=verify)
+        if found.kind is None or not BACKEND_TYPES[found.kind.type].has_options:
+            return create()
+        self._added = found
+        self._create_added = create
+        return await self.async_step_model_options()
+
+    def _warn_of_address(self, url: str) -> None:
+        """Raise Problem once for the address of a backend of the gateway. Submitting the form again goes on."""
+        if self._warned_of == url or (gateway := gateway_entry(self.hass)) is None:
+            return
+        for backend in gateway.get_subentries_of_type(SUBENTRY_BACKEND):
+            if server_of(backend.data[CONF_BASE_URL]) == server_of(url):
+                self._warned_of = url
+                raise Problem(ADDRESS_IN_USE, backend.title)
+
+    async def async_step_model_options(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask how the server that was found holds its models."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            try:
+                return self._create_added(options=read_model_options(user_input))
+            except ValueError:
+                errors = {CONF_KEEP_ALIVE: KEEP_ALIVE_INVALID}
+        tokens = await prompt_tokens(self.hass)
+        size = suggested_size(tokens, self._added.best.context_window)
+        kind = self._added.kind
+        return self.async_show_form(
+            step_id="model_options",
+            data_schema=self.add_suggested_values_to_schema(
+                vol.Schema(model_option_fields()), user_input or {CONF_NUM_CTX: size}
+            ),
+            errors=errors,
+            description_placeholders={
+                "server": "" if kind is None else kind.title,
+                "count": str(len(self._added.models)),
+                "tokens": str(tokens),
+                "size": str(size),
+            },
+        )
 
     async def _move(self, entry: ConfigEntry, values: Mapping[str, Any]) -> ConfigFlowResult:
         """Change the address or API key of a provider, which must be the same one. Raises Problem."""
         verify: bool = values[CONF_VERIFY_SSL]
-        known = KnownProvider(entry.unique_id, entry.data[CONF_BASE_URL], entry.data.get(CONF_API_KEY))
+        chosen = chosen_type(entry.data)
+        known = KnownProvider(entry.unique_id, entry.data[CONF_BASE_URL], entry.data.get(CONF_API_KEY), chosen)
+        urls = base_urls(values[CONF_HOST], values.get(CONF_PORT), tls=values[CONF_SSL])
         # A pinned certificate stays pinned until its verification is turned off.
         pinned = endpoint_of(entry.data).ssl if verify and entry.data.get(CONF_FINGERPRINT) else verify
         found = await probe_urls(
             async_get_clientsession(self.hass),
-            base_urls(values[CONF_HOST], values.get(CONF_PORT), tls=values[CONF_SSL]),
+            urls if chosen is None else urls[-1:],
             key=values.get(CONF_API_KEY),
             ssl=pinned,
             known=known,
@@ -86,6 +150,9 @@ class AddressFlow(NewEntryFlow):
             await self.async_set_unique_id(identity, raise_on_progress=False)
             self._abort_if_unique_id_configured()
         data = {**entry.data, CONF_BASE_URL: found.endpoint.base_url, CONF_VERIFY_SSL: verify}
+        data.pop(CONF_SERVER_KIND, None)
+        if found.kind is not None:
+            data[CONF_SERVER_KIND] = found.kind.id
         data.pop(CONF_ADVERTISED, None)
         if not verify:
             data.pop(CONF_FINGERPRINT, None)

@@ -16,15 +16,15 @@ from ..core.protocol.prices import DEFAULT_CURRENCY
 from ..data import provider_entries
 from ..gateway.backend_storage import load_config
 from ..gateway.exchange import budget_currency, stored_rates
+from ..issues import server_of
 from ..markdown import MarkdownFlow, escaped
 from .backend_lines import HEADER_INVALID, MASKED, read_headers, read_lines, show_headers, show_lines
-from .backend_probe import KEY_FOR_NEW_HOST, backend_url, probe_backend
+from .backend_probe import ADDRESS_IN_USE, KEY_FOR_NEW_HOST, backend_url, probe_backend
 from .backend_schemas import connection_schema, details_schema, form_keys, same_server
+from .model_options import KEEP_ALIVE_INVALID, read_model_options, shown_model_options, without_model_options
 from .probe import Problem
 from .provider_schemas import flatten, suggest
 from .titles import free_title
-
-ADDRESS_IN_USE = "address_in_use"
 
 TYPES = tuple(name for name, declared in BACKEND_TYPES.items() if declared.in_forms)
 """The types in the menu; each has its own step."""
@@ -70,7 +70,7 @@ class BackendSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
         shown = user_input
         if user_input is not None:
             try:
-                self._connection = _read_connection(backend_type, flatten(user_input), stored)
+                self._connection = read_connection(backend_type, flatten(user_input), stored)
                 self._abort_if_configured()
                 self._warn_of_address()
                 config = load_config("", backend_type.title, {**stored, **self._connection})
@@ -108,13 +108,12 @@ class BackendSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
         url = self._connection[CONF_BASE_URL]
         if self._warned_of == url or self._former is not None:
             return
-        server = urlsplit(url).netloc.casefold()
         others = [
             *((other.title, other.data[CONF_BASE_URL]) for other in self._get_entry().get_subentries_of_type(SUBENTRY_BACKEND)),
             *((entry.title, entry.data[CONF_BASE_URL]) for entry in provider_entries(self.hass, include_ignore=False)),
         ]
         for title, other_url in others:
-            if urlsplit(other_url).netloc.casefold() == server:
+            if server_of(other_url) == server_of(url):
                 self._warned_of = url
                 raise Problem(ADDRESS_IN_USE, title)
 
@@ -134,14 +133,18 @@ class BackendSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
         if user_input is not None:
             values = {key: value for key, value in flatten(user_input).items() if value not in (None, "", [])}
             try:
-                return self._save(read_lines(values))
+                return self._save(read_lines({**without_model_options(values), **read_model_options(values)}))
+            except ValueError:
+                errors = {"base": KEEP_ALIVE_INVALID}
             except Problem as problem:  # not at the field itself: its section may be folded
                 errors, placeholders = {"base": problem.key}, placeholders | problem.placeholders
         models = dict.fromkeys([*(model.id for model in self._models), *stored.get(CONF_MODELS, ())])
         schema = details_schema(self._type, self._free_name() if former is None else former.title, models, currency)
         return self.async_show_form(
             step_id="details",
-            data_schema=self.add_suggested_values_to_schema(schema, user_input or suggest(show_lines(stored))),
+            data_schema=self.add_suggested_values_to_schema(
+                schema, user_input or suggest(show_lines(shown_model_options(stored)))
+            ),
             errors=errors,
             description_placeholders=placeholders,
         )
@@ -180,7 +183,7 @@ for _name in TYPES:  # Home Assistant finds steps by the names of methods
     setattr(BackendSubentryFlow, f"async_step_{_name}", _step_of(BACKEND_TYPES[_name]))
 
 
-def _read_connection(backend_type: BackendType, values: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+def read_connection(backend_type: BackendType, values: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
     """What is stored of a filled-in form. Stored secrets are kept for the same server only. Raises Problem."""
     url = backend_url(values[CONF_BASE_URL], backend_type)
     is_known = bool(stored) and same_server(url, stored[CONF_BASE_URL])

@@ -12,6 +12,7 @@ from ..core.protocol.errors import ApiError, MethodNotAllowedError, NotFoundErro
 from ..core.protocol.models import ModelInfo
 from .probe import NOT_A_PROVIDER, Problem, base_urls, problem_of, reason_of
 
+ADDRESS_IN_USE = "address_in_use"
 NO_TLS = "no_tls"
 KEY_FOR_NEW_HOST = "key_for_new_host"
 

@@ -26,12 +26,13 @@ from homeassistant.helpers.selector import (
 from ..const import CONF_HEADERS
 from ..core.config.backend_fields import FIELDS
 from ..core.config.backend_types import BackendType
-from ..core.config.connection_fields import Address, Headers, Secret
+from ..core.config.connection_fields import Address, ContextSize, Headers, KeepAlive, Secret
 from ..core.config.fields import BackendField, Choice, Flag, Money, Seconds, Section, StoredKind, Whole
 from ..core.config.model_fields import CURRENCY, RATE, Aliases, AllowedModels, ModelPrices, stored_rate
 from ..core.protocol.prices import DEFAULT_CURRENCY
 from ..core.protocol.record import Placement
 from ..provider.power_meter import energy_fields
+from .model_options import model_option_fields
 from .provider_schemas import ADVANCED, COSTS, ENERGY, LIMITS, ROUTING, SECRET, whole
 
 _RATES = ("input", "output", "cached", "reasoning")
@@ -132,6 +133,11 @@ def _headers(setting: BackendField, form: _Form) -> dict[vol.Marker, Any]:
     return {vol.Optional(setting.stored): _LINES} if form.type.headers_in_form or CONF_HEADERS in form.stored else {}
 
 
+def _model_option(setting: BackendField, form: _Form) -> dict[vol.Marker, Any]:
+    """How the server holds its models, for those that let others decide it."""
+    return {key: field for key, field in model_option_fields().items() if form.type.has_options and key == setting.stored}
+
+
 def _models(setting: BackendField, form: _Form) -> dict[vol.Marker, Any]:
     options = SelectSelectorConfig(options=list(form.models), multiple=True, custom_value=True, mode=SelectSelectorMode.DROPDOWN)
     return {vol.Optional(setting.stored): SelectSelector(options)}
@@ -162,6 +168,8 @@ def _choice(kind: Choice[StrEnum]) -> SelectSelector:
 
 _MAKERS: Mapping[type[StoredKind[Any]], Callable[[BackendField, _Form], dict[vol.Marker, Any]]] = {
     Address: _address,
+    ContextSize: _model_option,
+    KeepAlive: _model_option,
     Aliases: _plain(lambda _: _LINES),
     AllowedModels: _models,
     Choice: _plain(_choice),

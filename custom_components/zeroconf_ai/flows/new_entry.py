@@ -1,11 +1,20 @@
 """`NewEntryFlow`: creates the config entry of a provider that was probed."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from homeassistant.config_entries import ConfigFlow, ConfigFlowResult
 from homeassistant.const import CONF_API_KEY, CONF_VERIFY_SSL
 
-from ..const import CONF_ADVERTISED, CONF_BASE_URL, CONF_EPHEMERAL, CONF_FINGERPRINT, CONF_PROVIDER_ID, CONF_SERVICE_NAME
+from ..const import (
+    CONF_ADVERTISED,
+    CONF_BASE_URL,
+    CONF_EPHEMERAL,
+    CONF_FINGERPRINT,
+    CONF_PROVIDER_ID,
+    CONF_SERVER_KIND,
+    CONF_SERVICE_NAME,
+)
 from ..core.protocol.record import ServiceRecord
 from ..markdown import MarkdownFlow
 from ..provider.first_check import keep_check
@@ -25,6 +34,7 @@ class NewEntryFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
         *,
         verify: bool | None = None,
         names_host: bool = False,
+        options: Mapping[str, Any] | None = None,
     ) -> ConfigFlowResult:
         """Create the entry with its first conversation agent and AI task. An API key in an advertisement is never stored.
 
@@ -39,10 +49,12 @@ class NewEntryFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
             CONF_EPHEMERAL: bool(record and record.ephemeral_key) or None,
             CONF_API_KEY: key,
             CONF_VERIFY_SSL: verify,
+            CONF_SERVER_KIND: None if found.kind is None else found.kind.id,
         }
         keep_check(self.hass, found.endpoint, found.check)
         return self.async_create_entry(
             title=title,
             data={name: value for name, value in data.items() if value is not None},
+            options=options,
             subentries=first_subentries(title, found.best),
         )

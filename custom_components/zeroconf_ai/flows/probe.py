@@ -1,6 +1,7 @@
 """Probes the addresses of a provider, and maps failures to flow errors."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 import re
@@ -11,8 +12,11 @@ import aiohttp
 
 from ..core.backends.base import BackendInfo, Endpoint, Ssl
 from ..core.backends.locate import locate
-from ..core.backends.zeroconfai import NotAProviderError, ZeroconfAIBackend, endpoint_of_record, probe
+from ..core.backends.zeroconfai import NotAProviderError, endpoint_of_record, probe
+from ..core.config.backend_types import BackendType
 from ..core.config.base_paths import base_path
+from ..core.presence.provider_backend import ProviderBackend
+from ..core.presence.server_kinds import ServerKind
 from ..core.protocol.errors import (
     ApiError,
     AuthenticationError,
@@ -29,8 +33,11 @@ from ..core.protocol.record import PROTOCOL_MAJOR, ServiceRecord
 from ..core.protocol.status import Health, ProviderStatus
 from ..core.routing.pool.health import CheckResult
 
-DEFAULT_PORT = 8000
-"""The first port of the range that the protocol recommends, tried for addresses without a port."""
+USUAL_PORTS = (8000, 11434, 1234, 8080, 4000, None)
+"""The ports tried for a bare host: the first that the protocol recommends, which is vLLM's too, then those of Ollama, LM Studio,
+llama.cpp and LocalAI, LiteLLM, and the standard web port."""
+_CONNECT_SECONDS = 2.0
+"""Maximum time for a connection to a usual port: a reachable host of the same network accepts it at once."""
 
 _HOST = re.compile(r"[\w.:%-]+")
 _ENDINGS = ("/models", "/health", "/status")
@@ -79,6 +86,8 @@ class ProbedProvider:
     status: ProviderStatus | None
     latency: float
     """Duration of the health check in seconds."""
+    kind: ServerKind | None = None
+    """What the server was recognized as; None for this project's protocol, and for servers of no known kind."""
 
     @property
     def check(self) -> CheckResult:
@@ -93,6 +102,8 @@ class KnownProvider:
     id: str | None
     base_url: str
     key: str | None = field(default=None, repr=False)
+    chosen: BackendType | None = None
+    """The backend type that its owner has chosen; None: the server is recognized."""
 
 
 def base_urls(address: str, port: int | None = None, *, tls: bool = False) -> tuple[str, ...]:
@@ -120,7 +131,7 @@ def base_urls(address: str, port: int | None = None, *, tls: bool = False) -> tu
         raise Problem(INVALID_URL, "it must not hold a user name, a question mark or a hash sign")
     ports: tuple[int | None, ...] = (port or in_address,)
     if ports == (None,) and not named:
-        ports = (DEFAULT_PORT, None)
+        ports = USUAL_PORTS
     path = base_path(parts.path)
     for ending in _ENDINGS:
         path = path.removesuffix(ending)
@@ -144,13 +155,14 @@ async def probe_endpoint(
     With `known`, a server with another id is rejected before an API key is sent. Without a new key, the stored one is sent to
     the known address, and to the known id.
     """
+    chosen = None if known is None else known.chosen
     if known is not None:
-        reported = await _reported_id(session, endpoint, name)
+        reported = None if chosen is not None else await _reported_id(session, endpoint, name)
         _compare(reported, known.id)
         same = endpoint.base_url == known.base_url or (reported is not None and reported == known.id)
         if endpoint.key is None and same:
             endpoint = replace(endpoint, key=known.key)
-    backend = ZeroconfAIBackend(session, BackendInfo(name, name, advertised_models=advertised), endpoint)
+    backend = ProviderBackend(session, BackendInfo(name, name, advertised_models=advertised), endpoint, chosen=chosen)
     started = time.perf_counter()
     try:
         health = await backend.health()
@@ -170,7 +182,7 @@ async def probe_endpoint(
     best = best_model(models)
     if best is None:
         raise Problem(NO_MODELS)
-    return ProbedProvider(endpoint, health, models, best, identity, status, latency)
+    return ProbedProvider(endpoint, health, models, best, identity, status, latency, backend.kind)
 
 
 async def probe_urls(
@@ -185,7 +197,8 @@ async def probe_urls(
 ) -> ProbedProvider:
     """The provider at the first of `urls` that answers. Raises the most informative Problem if none does."""
     problems: list[Problem] = []
-    dead: set[str] = set()
+    urls = tuple(urls)
+    dead = await _closed(urls)
     for url in urls:
         parts = urlsplit(url)
         if parts.netloc in dead:
@@ -200,6 +213,29 @@ async def probe_urls(
             if problem.key == CANNOT_CONNECT:
                 dead.add(parts.netloc)
     raise min(problems, key=lambda problem: _TRY_NEXT_ADDRESS.index(problem.key))
+
+
+async def _closed(urls: Sequence[str]) -> set[str]:
+    """Those of several servers (host and port) that accept no connection; not the first if all do not: its probe says why."""
+    servers = list(dict.fromkeys(urlsplit(url).netloc for url in urls))
+    if len(servers) == 1:
+        return set()
+    accepts = await asyncio.gather(*map(_accepts, {urlsplit(url).netloc: url for url in urls}.values()))
+    if not any(accepts):
+        return set(servers[1:])
+    return {server for server, is_open in zip(servers, accepts, strict=True) if not is_open}
+
+
+async def _accepts(url: str) -> bool:
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            _, writer = await asyncio.open_connection(parts.hostname, port)
+    except OSError:  # TimeoutError is one
+        return False
+    writer.close()
+    return True
 
 
 async def probe_record(session: aiohttp.ClientSession, record: ServiceRecord, key: str | None = None) -> ProbedProvider:

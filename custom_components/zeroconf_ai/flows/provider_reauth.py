@@ -7,7 +7,7 @@ from homeassistant.const import CONF_API_KEY
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from ..const import CONF_BASE_URL
-from ..data import endpoint_of
+from ..data import chosen_type, endpoint_of
 from ..markdown import MarkdownFlow
 from .probe import KnownProvider, Problem, probe_endpoint
 from .provider_schemas import KEY
@@ -23,7 +23,7 @@ class ProviderReauthFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
         placeholders = {"reason": "", "name": entry.title}  # not left to Home Assistant, which would not escape it
         if user_input is not None:
             key = user_input[CONF_API_KEY]
-            known = KnownProvider(entry.unique_id, entry.data[CONF_BASE_URL])
+            known = KnownProvider(entry.unique_id, entry.data[CONF_BASE_URL], chosen=chosen_type(entry.data))
             session = async_get_clientsession(self.hass)
             try:
                 await probe_endpoint(session, endpoint_of(entry.data, key=key), entry.title, known=known)

@@ -47,7 +47,6 @@ from ..const import (
     CONF_TOP_P,
     CONF_WAKE_ACTION,
     CONF_WAKE_WAIT,
-    DEFAULT_FIRST_TOKEN_TIMEOUT,
     DEFAULT_HEALTH_INTERVAL,
     DEFAULT_MAX_HISTORY,
     DEFAULT_WAKE_WAIT,
@@ -114,12 +113,13 @@ def identity_schema(*, has_key: bool) -> vol.Schema:
     return vol.Schema(fields)
 
 
-def options_schema() -> vol.Schema:
-    """The form for a provider's options."""
+def options_schema(first_token: float, more: Mapping[vol.Marker, Any]) -> vol.Schema:
+    """The form for a provider's options. `first_token`: its usual time limit in seconds; `more`: fields of its kind of server."""
     return vol.Schema(
         {
             vol.Required(CONF_HEALTH_INTERVAL, default=DEFAULT_HEALTH_INTERVAL): seconds(5, 3600),
-            vol.Required(CONF_FIRST_TOKEN_TIMEOUT, default=DEFAULT_FIRST_TOKEN_TIMEOUT): seconds(1, 900),
+            vol.Required(CONF_FIRST_TOKEN_TIMEOUT, default=round(first_token)): seconds(1, 900),
+            **more,
             vol.Optional(CONF_WAKE_ACTION): ActionSelector(),
             vol.Required(CONF_WAKE_WAIT, default=DEFAULT_WAKE_WAIT): seconds(1, 900),
             **energy_fields(),

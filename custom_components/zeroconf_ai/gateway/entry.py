@@ -72,6 +72,7 @@ async def async_setup_gateway(hass: HomeAssistant, entry: GatewayConfigEntry) ->
             translation_domain=DOMAIN, translation_key="database_failed", translation_placeholders={"error": str(err)}
         ) from err
     issues.keep_agents(hass)
+    issues.check_same_servers(hass)
     entry.async_on_unload(follow_renames(hass, entry))
     entry.async_on_unload(entry.add_update_listener(_Updater(entry)))
     _listen(hass, entry, runtime)
@@ -161,6 +162,7 @@ class _Updater:
         await _take(entry, runtime.trackers.steps())
         if entry.state is ConfigEntryState.LOADED:
             await runtime.backends.apply()
+        issues.check_same_servers(hass)
         async_dispatcher_send(hass, SIGNAL_PROVIDERS_CHANGED)
 
 

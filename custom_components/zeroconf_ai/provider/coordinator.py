@@ -23,26 +23,26 @@ from ..const import (
     CONF_PROVIDER_ID,
     CONF_REFUSED,
     CONF_ROUTING,
+    CONF_SERVER_KIND,
     CONF_WAKE_ACTION,
     CONF_WAKE_WAIT,
-    DEFAULT_FIRST_TOKEN_TIMEOUT,
     DEFAULT_HEALTH_INTERVAL,
     DEFAULT_WAKE_WAIT,
     DOMAIN,
 )
-from ..core.backends.base import Timeouts
 from ..core.backends.identity_probe import IdentityProbe
-from ..core.backends.zeroconfai import ZeroconfAIBackend, endpoint_of_record
+from ..core.backends.zeroconfai import endpoint_of_record
 from ..core.config.backend_types import provider_title
 from ..core.lan.identity import Identification, Verdict, identify_any
 from ..core.lan.providers import Change, ChangeKind, Provider
 from ..core.lan.reprobe import Reprober
+from ..core.presence.provider_backend import ProviderBackend
 from ..core.protocol.record import ServiceRecord
 from ..core.protocol.status import ProviderState
 from ..core.routing.pool.events import RoutingEvent
 from ..core.routing.pool.health import CheckResult
 from ..core.routing.pool.member import Member, Wake
-from ..data import DATA, confirmed_of, endpoint_of
+from ..data import DATA, confirmed_of, endpoint_of, model_options
 from ..pool_coordinator import MemberCoordinator
 from .power_meter import EnergyFeeds, EnergyOptions
 
@@ -54,7 +54,7 @@ class ProviderCoordinator(MemberCoordinator):
 
     config_entry: ConfigEntry
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, backend: ZeroconfAIBackend, member: Member) -> None:
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, backend: ProviderBackend, member: Member) -> None:
         """`backend` and `member` must be in the engine's pool."""
         super().__init__(hass, entry, entry.title, member.id)
         self.backend = backend
@@ -133,7 +133,8 @@ class ProviderCoordinator(MemberCoordinator):
         """Apply the entry's options without interrupting requests."""
         options = self.config_entry.options
         self.update_interval = timedelta(seconds=options.get(CONF_HEALTH_INTERVAL, DEFAULT_HEALTH_INTERVAL))
-        self.backend.timeouts = Timeouts(first_token=options.get(CONF_FIRST_TOKEN_TIMEOUT, DEFAULT_FIRST_TOKEN_TIMEOUT))
+        self.backend.first_token = options.get(CONF_FIRST_TOKEN_TIMEOUT)
+        self.backend.settings = model_options(options)
         self.member.enabled = options.get(CONF_ROUTING, True)
         self.member.priority_override = options.get(CONF_PRIORITY)
         actions = options.get(CONF_WAKE_ACTION) or None
@@ -177,6 +178,7 @@ class ProviderCoordinator(MemberCoordinator):
         """Update the device, and start reauthentication or create issues if needed."""
         if self.config_entry.state not in (ConfigEntryState.SETUP_IN_PROGRESS, ConfigEntryState.LOADED):
             return  # the entry was unloaded during the check
+        self._keep_kind()
         health = self.member.health
         if health is not None and (shown := (health.provider, health.version, self.backend.base_url)) != self._shown:
             self._shown = shown
@@ -196,6 +198,15 @@ class ProviderCoordinator(MemberCoordinator):
                 issues.identity_proven(self)
         elif self.backend.identity is not None and self.backend.answered_as not in (None, self.backend.identity):
             issues.another_answers(self, self.backend.answered_as)
+
+    def _keep_kind(self) -> None:
+        """Store what the server is, so that it is used by its own API from the first request on after a restart."""
+        data = self.config_entry.data
+        found = None if self.backend.kind is None else self.backend.kind.id
+        if self.member.online and data.get(CONF_SERVER_KIND) != found:
+            kept = {key: value for key, value in data.items() if key != CONF_SERVER_KIND}
+            stored = kept if found is None else {**kept, CONF_SERVER_KIND: found}
+            self.hass.config_entries.async_update_entry(self.config_entry, data=stored)
 
     @override
     def _on_reachable(self, member: Member | None, event: RoutingEvent | None) -> None:

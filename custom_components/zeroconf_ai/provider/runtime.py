@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import callback
 
-from ..core.backends.zeroconfai import ZeroconfAIBackend
+from ..core.presence.provider_backend import ProviderBackend
 from ..core.routing.pool.member import Member
 from ..pool_coordinator import MemberCoordinator
 from .coordinator import ProviderCoordinator
@@ -16,7 +16,7 @@ from .coordinator import ProviderCoordinator
 class ProviderRuntime:
     """The runtime data of a provider's entry."""
 
-    backend: ZeroconfAIBackend
+    backend: ProviderBackend
     member: Member
     coordinator: ProviderCoordinator
     device_id: str

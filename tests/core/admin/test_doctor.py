@@ -14,7 +14,7 @@ from zeroconf_ai.lan.host_network import HostNetwork, InterfaceFacts
 from zeroconf_ai.lan.multicast_check import InterfaceCheck, MulticastCheck
 from zeroconf_ai.lan.providers import Provider
 from zeroconf_ai.lan.trust import Trust
-from zeroconf_ai.presence.local_engines import ENGINES
+from zeroconf_ai.presence.server_kinds import SERVER_KINDS
 from zeroconf_ai.protocol.record import Auth, ServiceRecord
 from zeroconf_ai.protocol.status import ProviderState
 
@@ -147,8 +147,8 @@ def test_doctor_running_serve_must_be_seen_and_heard() -> None:
 
 
 def test_doctor_engine_on_loopback_is_a_hint_until_serve_shares_it() -> None:
-    ollama = SeenEngine(ENGINES[0], None)
-    alone = seen(heard(), engines=[ollama, SeenEngine(ENGINES[1], "192.0.2.2")])
+    ollama = SeenEngine(SERVER_KINDS[0], None)
+    alone = seen(heard(), engines=[ollama, SeenEngine(SERVER_KINDS[1], "192.0.2.2")])
     shared = seen(heard(advertised=True), engines=[ollama], serve=Serve("gpu-id", running=True), providers=[HEALTHY])
     assert codes(alone, "machine") == [("no_serve", "hint"), ("loopback", "hint"), ("open_engine", "ok")]
     assert codes(shared, "machine") == [("serve_seen", "ok"), ("loopback", "ok")]

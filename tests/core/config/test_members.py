@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.support.clouds.ollama import PLAIN, FakeOllama
 from tests.support.clouds.openai import FakeOpenAI
 from tests.support.clouds.server import Reply
 from tests.support.engine import CALLER, complete
@@ -208,6 +209,16 @@ async def test_configured_health_path_is_used(engine: Engine, upstreams: Configu
         member = engine.pool.get("cloud")
         assert member is not None
         assert not member.online
+
+
+async def test_configured_context_and_keep_alive_are_sent_to_ollama(engine: Engine, upstreams: ConfiguredMembers) -> None:
+    async with FakeOllama() as fake:
+        usual = BackendConfig("attic", "Attic", BACKEND_TYPES["ollama"], fake.root)
+        for changed in (replace(usual, num_ctx=9000, keep_alive="1h"), replace(usual, num_ctx=7000, keep_alive="-1")):
+            await upstreams.apply([changed])
+            await complete(engine, chat(model=PLAIN))
+        sent = [(body["options"]["num_ctx"], body["keep_alive"]) for body in fake.bodies("/api/chat")]
+        assert sent == [(9000, "1h"), (7000, -1)]
 
 
 async def test_configured_model_list_is_enforced(engine: Engine, upstreams: ConfiguredMembers) -> None:

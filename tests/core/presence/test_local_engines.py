@@ -14,7 +14,8 @@ from tests.support.clouds.openai import FakeOpenAI
 from tests.support.clouds.server import FakeCloud, engine
 from zeroconf_ai.config.document import ConfigError
 from zeroconf_ai.presence import local_engines
-from zeroconf_ai.presence.local_engines import ENGINES, LocalEngines, backend_of
+from zeroconf_ai.presence.local_engines import LocalEngines, backend_of
+from zeroconf_ai.presence.server_kinds import SERVER_KINDS, ServerKind
 from zeroconf_ai.protocol.record import Cost, Placement
 
 JSON = "application/json"
@@ -52,9 +53,9 @@ SIGNATURES: dict[str, list[dict[str, tuple[int, str, Any]]]] = {
 CASES = [(engine_id, paths) for engine_id, several in SIGNATURES.items() for paths in several]
 
 
-def at(port: int, *ids: str) -> tuple[local_engines.LocalEngine, ...]:
+def at(port: int, *ids: str) -> tuple[ServerKind, ...]:
     """The engines with these ids (all without one), as if they used this port."""
-    return tuple(replace(one, port=port) for one in ENGINES if not ids or one.id in ids)
+    return tuple(replace(one, port=port) for one in SERVER_KINDS if not ids or one.id in ids)
 
 
 @pytest.fixture
@@ -196,7 +197,7 @@ async def test_local_engine_port_of_this_server_itself_is_not_looked_at(session:
 
 
 def test_local_engines_are_free_backends_of_this_machine_except_proxies() -> None:
-    for one in ENGINES:
+    for one in SERVER_KINDS:
         config = backend_of(one, one.id, {})
         assert config is not None
         usual = config.type.info(config.id, config.name)
@@ -208,7 +209,7 @@ def test_local_engines_are_free_backends_of_this_machine_except_proxies() -> Non
 
 
 def test_local_engine_settings_of_the_environment_apply() -> None:
-    ollama = ENGINES[0]
+    ollama = SERVER_KINDS[0]
     changed = backend_of(ollama, "ollama", {"PROVIDER_OLLAMA_PRIORITY": "7", "PROVIDER_OLLAMA_MAX_CONCURRENT": "2"})
     assert changed is not None
     assert (changed.priority, changed.max_concurrent) == (7, 2)

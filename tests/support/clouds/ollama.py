@@ -40,6 +40,8 @@ class FakeOllama(FakeCloud):
     @override
     def routes(self) -> dict[tuple[str, str], Handler]:
         return {
+            ("GET", "/"): self.root_page,
+            ("GET", "/v1/models"): self.openai_models,
             ("GET", "/api/version"): self.version,
             ("GET", "/api/tags"): self.tags,
             ("GET", "/api/ps"): self.ps,
@@ -60,6 +62,15 @@ class FakeOllama(FakeCloud):
     @override
     def answer_headers(self) -> dict[str, str]:
         return {}
+
+    async def root_page(self, _: web.Request) -> web.Response:
+        """What a browser sees."""
+        return web.Response(text="Ollama is running")
+
+    async def openai_models(self, _: web.Request) -> web.Response:
+        """OpenAI's list of the installed models."""
+        listed = [{"id": model, "object": "model", "created": 1, "owned_by": "library"} for model in _CAPABILITIES]
+        return web.json_response({"object": "list", "data": listed})
 
     async def version(self, _: web.Request) -> web.Response:
         """The version."""

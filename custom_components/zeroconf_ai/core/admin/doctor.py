@@ -16,7 +16,8 @@ from ..lan.interfaces import interface_addresses, reachable_addresses
 from ..lan.multicast_check import InterfaceCheck, MulticastCheck
 from ..lan.providers import Provider
 from ..lan.trust import Trust
-from ..presence.local_engines import ENGINES, LocalEngine, LocalEngines
+from ..presence.local_engines import LocalEngines, url_of
+from ..presence.server_kinds import SERVER_KINDS, ServerKind
 from ..protocol.record import Auth
 from ..protocol.status import ProviderState
 from ..protocol.values import clean, printable
@@ -54,7 +55,7 @@ class SeenProvider:
 class SeenEngine:
     """A server for models on this machine."""
 
-    engine: LocalEngine
+    engine: ServerKind
     address: str | None
     """The address of this machine at which the network reaches it; None: it listens on the loopback interface only."""
 
@@ -70,7 +71,7 @@ class Examination:
     firewalls: Firewalls
     providers: list[SeenProvider]
     engines: list[SeenEngine]
-    strangers: list[LocalEngine]
+    strangers: list[ServerKind]
     """Servers on whose port another program listens."""
     serve: Serve
     findings: list[tuple[str, Finding]] = field(default_factory=list)
@@ -122,19 +123,19 @@ async def _reach(provider: Provider) -> tuple[Provider, tuple[str, ...]]:
     return provider, tuple(str(address) for address, accepted in zip(addresses, opened, strict=True) if not accepted)
 
 
-async def _local_engines(session: aiohttp.ClientSession) -> tuple[list[SeenEngine], list[LocalEngine]]:
+async def _local_engines(session: aiohttp.ClientSession) -> tuple[list[SeenEngine], list[ServerKind]]:
     """The servers of this machine, and those on whose port another program listens."""
     engines = LocalEngines(session)
     await engines.look()
     own = [address for address in reachable_addresses(interface_addresses()) if not address.is_loopback]
     address = next((str(address) for address in own if isinstance(address, IPv4Address)), None)
 
-    async def seen(engine: LocalEngine) -> SeenEngine:
+    async def seen(engine: ServerKind) -> SeenEngine:
         return SeenEngine(engine, address if address is not None and await is_open(address, engine.port) else None)
 
     found = await asyncio.gather(*map(seen, engines.present))
     ports = {engine.port for engine in engines.present} | set(_SHARED_PORTS)
-    others = [engine for engine in ENGINES if engine.port not in ports]
+    others = [engine for engine in SERVER_KINDS if engine.port not in ports]
     taken = await asyncio.gather(*(is_open("127.0.0.1", engine.port) for engine in others))
     return found, [engine for engine, is_taken in zip(others, taken, strict=True) if is_taken]
 
@@ -268,7 +269,7 @@ def _machine(seen: Examination) -> Iterator[Finding]:
         yield finding("serve_seen", "ok", name=clean(own.provider.record.name), url=printable(own.provider.base_url))
     for found in seen.engines:
         engine = found.engine
-        values = {"title": engine.title, "url": engine.url, "engine": engine.id}
+        values = {"title": engine.title, "url": url_of(engine), "engine": engine.id}
         if found.address is None:
             yield finding("loopback", "ok" if seen.serve.running else "hint", **values)
         else:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from ssl import SSLContext
 from types import MappingProxyType
-from typing import ClassVar, override
+from typing import override
 
 import aiohttp
 
@@ -177,8 +177,10 @@ class Backend(ABC):
     def info(self) -> BackendInfo:
         """Its description. May change at any time, for example with a new advertisement, except for the id."""
 
-    passes_google_tools: ClassVar[bool] = False
-    """Whether it passes on tools that only Google runs, instead of leaving them out."""
+    @property
+    def passes_google_tools(self) -> bool:
+        """Whether it passes on tools that only Google runs, instead of leaving them out."""
+        return False
 
     @property
     def max_concurrent(self) -> int | None:

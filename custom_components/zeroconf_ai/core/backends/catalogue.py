@@ -92,6 +92,11 @@ class Catalogue(Backend):
 
     @property
     @override
+    def passes_google_tools(self) -> bool:
+        return self._backend.passes_google_tools
+
+    @property
+    @override
     def address(self) -> str | None:
         return self._backend.address
 

@@ -55,8 +55,6 @@ class NotAProviderError(ApiError):
 class ZeroconfAIBackend(Backend):
     """A LAN provider."""
 
-    passes_google_tools = True  # a gateway may have Gemini models
-
     def __init__(
         self,
         session: aiohttp.ClientSession,
@@ -91,6 +89,11 @@ class ZeroconfAIBackend(Backend):
     @override
     def info(self) -> BackendInfo:
         return self._info
+
+    @property
+    @override
+    def passes_google_tools(self) -> bool:
+        return True  # a gateway may have Gemini models
 
     @property
     def base_url(self) -> str:

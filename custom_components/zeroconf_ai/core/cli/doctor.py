@@ -15,6 +15,7 @@ from ..engine import ask_health
 from ..lan.discovery import DiscoveryManager
 from ..lan.providers import Provider
 from ..lan.trust import TrustStore
+from ..presence.local_engines import url_of
 from . import state
 from .discover import provider_json
 from .doctor_texts import HEADINGS, sentence
@@ -111,7 +112,7 @@ def _as_json(examined: Examination) -> dict[str, Any]:
             for seen in examined.providers
         ],
         "engines": [
-            {"id": seen.engine.id, "title": seen.engine.title, "url": seen.engine.url, "network_address": seen.address}
+            {"id": seen.engine.id, "title": seen.engine.title, "url": url_of(seen.engine), "network_address": seen.address}
             for seen in examined.engines
         ],
         "serve": {"id": examined.serve.id or None, "running": examined.serve.running},

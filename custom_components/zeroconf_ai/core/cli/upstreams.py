@@ -25,7 +25,8 @@ from ..lan.provider_cache import ProviderCache
 from ..lan.trust import TrustStore
 from ..presence import local_engines
 from ..presence.discovered_members import DiscoveredMembers
-from ..presence.local_engines import HOST, LocalEngines, backend_of
+from ..presence.local_engines import HOST, LocalEngines, backend_of, url_of
+from ..presence.server_kinds import SERVER_KINDS
 from ..protocol.record import Cost
 from ..routing.pool.health_loop import HealthLoop
 from .network import open_zeroconf
@@ -148,7 +149,7 @@ class Supply:
         self._apply_rules()
         self._stack.push_async_callback(self._engine.close)
         if self._sources.auto:
-            shared = [engine for engine in local_engines.ENGINES if self._sources.share_clouds or not engine.is_proxy]
+            shared = [engine for engine in SERVER_KINDS if self._sources.share_clouds or not engine.is_proxy]
             self._engines = LocalEngines(self._session, shared)
             await self._engines.look(self._own_ports)
             self._report_found()
@@ -224,16 +225,16 @@ class Supply:
                 continue
             for engine in engines.present:
                 if engine not in before:
-                    notice(f"Found {engine.title} at {engine.url}")
+                    notice(f"Found {engine.title} at {url_of(engine)}")
             for engine in before - set(engines.present):
-                notice(f"{engine.title} at {engine.url} has stopped and is not served any more")
+                notice(f"{engine.title} at {url_of(engine)} has stopped and is not served any more")
             await self._upstreams.apply(self._all)
 
     def _report_found(self) -> None:
         """Print what `auto` found, or what to do if it found nothing."""
         engines = () if self._engines is None else self._engines.present
         for engine in engines:
-            notice(f"Found {engine.title} at {engine.url}")
+            notice(f"Found {engine.title} at {url_of(engine)}")
         variables = self._sources.cloud_variables(self._environment)
         for name in variables:
             if self._sources.share_clouds:
@@ -307,7 +308,7 @@ class Supply:
 
 def _nothing_found() -> str:
     """What was looked for, and what to do."""
-    engines = ", ".join(f"{engine.title} (port {engine.port})" for engine in local_engines.ENGINES)
+    engines = ", ".join(f"{engine.title} (port {engine.port})" for engine in SERVER_KINDS)
     variables = ", ".join(BACKEND_TYPES[name].key_variable for name in CLOUDS)
     return (
         f"No AI was found on this machine. Looked for {engines}, and for {variables} in the environment.\n"

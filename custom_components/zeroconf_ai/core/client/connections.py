@@ -15,7 +15,7 @@ from zeroconf.asyncio import AsyncZeroconf
 from ..backends.base import BackendInfo, Endpoint
 from ..backends.identity_probe import IdentityProbe, confirmed_key
 from ..backends.locate import locate
-from ..backends.zeroconfai import ZeroconfAIBackend, endpoint_of_record, fingerprint_ssl
+from ..backends.zeroconfai import endpoint_of_record, fingerprint_ssl
 from ..config.base_paths import base_path
 from ..engine import Engine
 from ..lan.discovery import DiscoveryManager
@@ -23,6 +23,7 @@ from ..lan.identity import Confirmed, Reply, Target, Verdict, identify_any
 from ..lan.interfaces import interface_addresses
 from ..lan.providers import Provider
 from ..lan.trust import Trust, TrustStore
+from ..presence.provider_backend import ProviderBackend
 from ..protocol.errors import ApiError, UnavailableError
 from ..protocol.record import Auth, ServiceRecord, names_public_host
 from ..protocol.status import ProviderState
@@ -97,7 +98,7 @@ class Connections:
             stack.push_async_callback(engine.close)
             made = cls(engine, stack, TrustStore(trust_file), wanted, hints or Hints())
             if wanted.provider is not None and (url := base_url_of(wanted.provider)) is not None:
-                engine.add(ZeroconfAIBackend(session, BackendInfo(url, url), Endpoint(url, wanted.key)))
+                engine.add(ProviderBackend(session, BackendInfo(url, url), Endpoint(url, wanted.key)))
             else:
                 await made._discover(session)
             await asyncio.gather(*(engine.checker.check(member) for member in engine.pool))
@@ -128,7 +129,7 @@ class Connections:
     async def usage(self, query: Mapping[str, str]) -> Mapping[str, Any]:
         """The usage that the first provider recorded. Raises ApiError."""
         backend = self.members[0].backend
-        assert isinstance(backend, ZeroconfAIBackend)
+        assert isinstance(backend, ProviderBackend)
         return await backend.usage(query)
 
     async def _discover(self, session: aiohttp.ClientSession) -> None:
@@ -144,7 +145,7 @@ class Connections:
                 errors.append(found)
                 continue
             record = found.record
-            backend = ZeroconfAIBackend(session, BackendInfo(record.id, record.name), found.endpoint)
+            backend = ProviderBackend(session, BackendInfo(record.id, record.name), found.endpoint)
             backend.update_record(record)
             backend.identity = None if record.id_derived else record.id
             self.engine.add(backend)

@@ -67,6 +67,10 @@ class BackendConfig:
     overrides: Mapping[str, ModelOverride] = field(default_factory=dict)
     """Overrides for single models, by model or alias."""
     tags: frozenset[str] = frozenset()
+    num_ctx: int | None = None
+    """The context window in tokens with which an Ollama server loads its models; None: as large as the prompts require."""
+    keep_alive: str | None = None
+    """How long an Ollama server keeps a model loaded; None: the server's default."""
     health_path: str | None = None
     """Replaces the type's health path: relative to the endpoint, or to the server root if it begins with `//`."""
     health_interval: float | None = None

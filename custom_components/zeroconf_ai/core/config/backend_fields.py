@@ -3,7 +3,19 @@
 from collections.abc import Mapping
 
 from ..protocol.record import Capability, Cost
-from .connection_fields import Address, Hardware, Headers, HealthCheckPath, HealthPath, Identifier, KeyHeader, Secret, TypeName
+from .connection_fields import (
+    Address,
+    ContextSize,
+    Hardware,
+    Headers,
+    HealthCheckPath,
+    HealthPath,
+    Identifier,
+    KeepAlive,
+    KeyHeader,
+    Secret,
+    TypeName,
+)
 from .fields import BackendField, Choice, Duration, Flag, Money, Seconds, Section, Text, Texts, Whole
 from .model_fields import Aliases, AllowedModels, Capabilities, ModelOverrides, ModelPrices, PricePer1k
 
@@ -229,6 +241,25 @@ _MODELS = (
     ),
     BackendField("overrides", None, ModelOverrides(_PER_MODEL), stored="overrides"),
     *_PER_MODEL,
+    BackendField(
+        "num_ctx",
+        "numCtx",
+        ContextSize(512, 10_000_000),
+        "context window in tokens with which Ollama loads its models; longer prompts go to another provider",
+        stored="num_ctx",
+        section=Section.DETAILS,
+        default="as large as the prompts require",
+        also=("contextSize",),
+    ),
+    BackendField(
+        "keep_alive",
+        "keepAlive",
+        KeepAlive(),
+        "how long Ollama keeps a model loaded after a request, such as `10m`; `-1`: always",
+        stored="keep_alive",
+        section=Section.DETAILS,
+        default="the server's",
+    ),
 )
 _TIMES = (
     BackendField(

@@ -11,7 +11,7 @@ from ..accounting.prices.price_book import PriceList
 from ..backends.anthropic.backend import BASE_URL as ANTHROPIC_URL, CLOUD_TIMEOUTS, AnthropicBackend, anthropic_info
 from ..backends.base import Backend, BackendInfo, Endpoint, Timeouts
 from ..backends.gemini.backend import BASE_URL as GEMINI_URL, CLOUD_TIMEOUTS as GEMINI_TIMEOUTS, GeminiBackend, gemini_info
-from ..backends.ollama.backend import BASE_URL as OLLAMA_URL, LOCAL_TIMEOUTS, OllamaBackend, ollama_info
+from ..backends.ollama.backend import BASE_URL as OLLAMA_URL, LOCAL_TIMEOUTS, OllamaBackend, OllamaOptions, ollama_info
 from ..backends.openai.backend import OpenAIBackend
 from ..backends.openai.flavors import COMPATIBLE, LITELLM, LLAMACPP, LMSTUDIO, OPENAI, OPENROUTER, VLLM, Flavor
 from ..backends.zeroconfai import ZeroconfAIBackend
@@ -58,6 +58,8 @@ class BackendType:
     """Whether the form asks for extra headers."""
     flavor: Flavor | None = None
     """The flavor of an OpenAI-compatible server; None for other dialects."""
+    has_options: bool = False
+    """Whether context size and keep-alive of its models can be set (`OllamaOptions`)."""
 
     @property
     def key_variable(self) -> str:
@@ -68,6 +70,10 @@ class BackendType:
     def has_health_path(self) -> bool:
         """Whether the path of the health probe can be set: for OpenAI-compatible servers."""
         return self.flavor is not None
+
+    def with_options(self, options: OllamaOptions) -> "BackendType":
+        """The same type with other options of its models; the type itself if it has none."""
+        return replace(self, make=partial(OllamaBackend, options=options)) if self.has_options else self
 
     def with_health_path(self, path: str) -> "BackendType":
         """The same type with another path of the health probe. Raises ValueError if the type has none."""
@@ -103,6 +109,7 @@ _OLLAMA = BackendType(
     path="",
     foreign_paths=("/v1", "/api"),
     timeouts=LOCAL_TIMEOUTS,
+    has_options=True,
 )
 _ANTHROPIC = BackendType(
     "anthropic",

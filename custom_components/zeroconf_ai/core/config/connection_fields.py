@@ -7,10 +7,11 @@ from typing import Any, override
 from urllib.parse import urlsplit
 
 from ..backends.headers import MAX_HEADERS, refused_header
+from ..dialects.ollama.keep_alive import keep_alive_seconds
 from .backend_types import BACKEND_TYPES, BackendType
 from .document import Value, suggestion
 from .draft import Draft, base_url
-from .fields import FieldKind, Text
+from .fields import FieldKind, Text, Whole
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _HEALTH_PATH = re.compile(r"//?[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*")
@@ -165,6 +166,39 @@ class Headers(FieldKind[Mapping[str, str]]):
     @override
     def decode(self, stored: Any) -> dict[str, str]:
         return dict(stored)
+
+
+@dataclass(frozen=True, slots=True)
+class ContextSize(Whole):
+    """The context window with which an Ollama server loads its models."""
+
+    @override
+    def read(self, value: Value, draft: Draft) -> int:
+        _check_options(value, draft)
+        return super().read(value, draft)
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAlive(FieldKind[str]):
+    """How long an Ollama server keeps a model loaded: a duration, or a number of seconds."""
+
+    @override
+    def read(self, value: Value, draft: Draft) -> str:
+        _check_options(value, draft)
+        text = f"{value.number(-1e9, 1e9):g}" if value.kind in ("int", "float") else value.text()
+        if keep_alive_seconds(text) is None:
+            raise value.error("keepAlive must be a time such as 10m, a number of seconds, or -1 for always.")
+        return text
+
+    @override
+    def schema(self) -> dict[str, Any]:
+        return {"type": ["number", "string"]}
+
+
+def _check_options(value: Value, draft: Draft) -> None:
+    """Warn if the provider's server does not let others decide how it holds its models."""
+    if not draft.type.has_options:
+        value.warn(f"a provider of type {draft.type.name} decides this itself; the setting is not used.")
 
 
 class HealthPath(Text):

@@ -9,6 +9,7 @@ import aiohttp
 from ..accounting.prices.price_book import PriceBook
 from ..backends.base import Endpoint
 from ..backends.catalogue import Catalogue
+from ..backends.ollama.backend import OllamaOptions
 from ..engine import Engine
 from ..routing.policy import Terms
 from ..routing.pool.member import Member
@@ -21,6 +22,7 @@ _AT_ONCE = 64
 def make_backend(config: BackendConfig, session: aiohttp.ClientSession) -> Catalogue:
     """Create a backend from its configuration, without network requests. `session` is shared and stays open."""
     backend_type = config.type if config.health_path is None else config.type.with_health_path(config.health_path)
+    backend_type = backend_type.with_options(OllamaOptions(num_ctx=config.num_ctx, keep_alive=config.keep_alive))
     key, headers = config.key, dict(config.headers)
     if config.key_header is not None and key is not None:
         scheme = "Bearer " if config.key_header.lower() == "authorization" else ""
@@ -120,4 +122,6 @@ def _connection_settings(config: BackendConfig) -> BackendConfig:
         key_header=config.key_header,
         verify_ssl=config.verify_ssl,
         health_path=config.health_path,
+        num_ctx=config.num_ctx,
+        keep_alive=config.keep_alive,
     )

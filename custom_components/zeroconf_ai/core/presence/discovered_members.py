@@ -11,7 +11,7 @@ import aiohttp
 
 from ..backends.base import BackendInfo, Endpoint
 from ..backends.identity_probe import IdentityProbe
-from ..backends.zeroconfai import ZeroconfAIBackend, endpoint_of_record
+from ..backends.zeroconfai import endpoint_of_record
 from ..engine import Engine
 from ..lan.discovery import DiscoveryManager
 from ..lan.identity import Confirmed, Identification, identify_any
@@ -22,6 +22,7 @@ from ..lan.trust import Trust
 from ..protocol.errors import ApiError
 from ..protocol.record import Auth, ServiceRecord, names_public_host
 from ..routing.pool.member import Member
+from .provider_backend import ProviderBackend
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class DiscoveredMembers:
         self._discovery = discovery
         self._session = session
         self._provider_cache = remembered
-        self._backends: dict[str, ZeroconfAIBackend] = {}
+        self._backends: dict[str, ProviderBackend] = {}
         self._confirmed: dict[str, Confirmed] = {}
         """The properties with which each provider was added, by id."""
         self._reprober = Reprober(self._answers, lambda record: self._reprober.discard(record.id))  # the health loop goes on
@@ -109,7 +110,7 @@ class DiscoveredMembers:
             return
         self._update(backend, record, heard=heard)
 
-    async def _follow(self, backend: ZeroconfAIBackend, provider: Provider) -> None:
+    async def _follow(self, backend: ProviderBackend, provider: Provider) -> None:
         """Switch the backend to another advertised address if `identity` allows it."""
         found = await self._identify(backend, provider)
         if found is not None and backend.base_url in found.record.base_urls():
@@ -118,7 +119,7 @@ class DiscoveredMembers:
             await self._engine.checker.check(member)
 
     async def _identify(
-        self, backend: ZeroconfAIBackend, provider: Provider, *, beyond_confirmed: bool = False
+        self, backend: ProviderBackend, provider: Provider, *, beyond_confirmed: bool = False
     ) -> Identification | None:
         """Identify a provider and switch its backend if allowed; None if the backend was removed in the meantime."""
         known = self._confirmed.get(provider.id)
@@ -133,7 +134,7 @@ class DiscoveredMembers:
             backend.move(replace(backend.endpoint, base_url=found.base_url, public_only=False))
         return found
 
-    def _update(self, backend: ZeroconfAIBackend, record: ServiceRecord, *, heard: bool = False) -> None:
+    def _update(self, backend: ProviderBackend, record: ServiceRecord, *, heard: bool = False) -> None:
         """Update the backend and its member from the provider's advertisement."""
         if self._provider_cache is not None and not record.id_derived:  # a derived id cannot be verified later
             self._provider_cache.put(CachedProvider.of(record, backend.base_url))
@@ -175,10 +176,10 @@ class DiscoveredMembers:
         member.priority_override = cached.priority + DISCOVERED_PRIORITY_OFFSET
         await self._engine.checker.check(member, models=True)
 
-    def _backend(self, provider_id: str, name: str, endpoint: Endpoint) -> ZeroconfAIBackend:
-        return ZeroconfAIBackend(self._session, BackendInfo(_member_id(provider_id), name), endpoint)
+    def _backend(self, provider_id: str, name: str, endpoint: Endpoint) -> ProviderBackend:
+        return ProviderBackend(self._session, BackendInfo(_member_id(provider_id), name), endpoint)
 
-    def _offer(self, provider_id: str, backend: ZeroconfAIBackend, fingerprint: str | None) -> Member:
+    def _offer(self, provider_id: str, backend: ProviderBackend, fingerprint: str | None) -> Member:
         self._backends[provider_id] = backend
         self._confirmed[provider_id] = Confirmed(
             provider_id, backend.base_url, fingerprint, public_only=backend.endpoint.public_only
@@ -187,7 +188,7 @@ class DiscoveredMembers:
         _LOGGER.info("Added the discovered provider %s at %s", backend.info.name, backend.base_url)
         return self._engine.add(backend)
 
-    async def _relocate(self, provider_id: str, backend: ZeroconfAIBackend) -> bool:
+    async def _relocate(self, provider_id: str, backend: ProviderBackend) -> bool:
         """Switch the backend to another advertised address that answers; returns whether it did."""
         provider = self._discovery.get(provider_id)
         if provider is None:

@@ -84,8 +84,6 @@ class _GeminiUpstream(DialectUpstream):
 class GeminiBackend(DialectBackend[_GeminiUpstream]):
     """Gemini and Gemma models."""
 
-    passes_google_tools = True
-
     def __init__(
         self,
         session: aiohttp.ClientSession,
@@ -101,6 +99,11 @@ class GeminiBackend(DialectBackend[_GeminiUpstream]):
         self._signatures = SignatureMemory()
         self._traits: dict[str, Traits] = {}
         self._rejected = RejectedParams()
+
+    @property
+    @override
+    def passes_google_tools(self) -> bool:
+        return True
 
     @override
     async def health(self) -> Health:

@@ -100,7 +100,14 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
         keys = {f"{name}@{digest}" for name, digest in self._digests.items()}
         self._shown = {key: shown for key, shown in self._shown.items() if key in keys}
         loaded, _ = await asyncio.gather(self._loaded(), self._show_all())
-        return tuple(_info(name, self._known(name), warm=name in loaded) for name in listed)
+        return tuple(self._model(name, warm=name in loaded) for name in listed)
+
+    def _model(self, name: str, *, warm: bool) -> ModelInfo:
+        """A model; its context window is the configured one: Ollama cuts a longer prompt off without an error."""
+        shown = self._known(name)
+        if (fixed := self._options.num_ctx) is not None:
+            shown = replace(shown, context_window=min(fixed, shown.context_window or fixed))
+        return _info(name, shown, warm=warm)
 
     @override
     async def status(self) -> ProviderStatus:

@@ -15,9 +15,23 @@ ASSUMED = 4096
 LARGEST = 32_768
 """Maximum tokens of an automatic choice: memory use grows with the context window."""
 _ANSWER_TOKENS = 1024
+_TURNS_TOKENS = 1024
+"""Room for the earlier turns of a conversation."""
 _MARGIN = 1.25
 """Factor, because the tokens of a prompt are an estimate."""
 _MAX_KNOWN = 1000
+
+
+def suggested_size(prompt_tokens: int, largest: int | None) -> int:
+    """The context window in tokens for prompts of a size, with room for some turns and an answer.
+
+    `largest`: the model's limit, if known.
+    """
+    needed = round(prompt_tokens * _MARGIN) + _TURNS_TOKENS + _ANSWER_TOKENS
+    size = ASSUMED
+    while size < needed:
+        size *= 2
+    return min(size, LARGEST, largest or LARGEST)
 
 
 class ContextSizes:
