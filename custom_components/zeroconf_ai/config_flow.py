@@ -22,7 +22,6 @@ from .const import (
 )
 from .core.protocol.record import Auth, RecordError, ServiceRecord, VersionError
 from .data import gateway_entry, is_gateway
-from .flows.address import AddressFlow
 from .flows.agents import AgentSubentryFlow
 from .flows.backend import BackendSubentryFlow
 from .flows.cloud import CLOUDS, CloudFlow
@@ -37,9 +36,10 @@ from .flows.probe import INVALID_RECORD, UNSUPPORTED_VERSION, Problem
 from .flows.provider_options import ProviderOptionsFlow
 from .flows.provider_reauth import ProviderReauthFlow
 from .flows.provider_schemas import CONF_PROVIDER, ENTER_ADDRESS, found_schema
+from .flows.scan import ScanFlow
 
 
-class ZeroconfAIConfigFlow(DiscoveredFlow, AddressFlow, CloudFlow, ProviderReauthFlow, GatewayFlow, domain=DOMAIN):
+class ZeroconfAIConfigFlow(ScanFlow, DiscoveredFlow, CloudFlow, ProviderReauthFlow, GatewayFlow, domain=DOMAIN):
     """The flow of a provider, or of the gateway."""
 
     VERSION = 1
@@ -125,7 +125,7 @@ class ZeroconfAIConfigFlow(DiscoveredFlow, AddressFlow, CloudFlow, ProviderReaut
     async def async_step_add(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Choose between a provider, a cloud, and the gateway, which exists at most once."""
         gateway = ["gateway"] if gateway_entry(self.hass) is None else []
-        return self.async_show_menu(step_id="add", menu_options=["provider", *CLOUDS, *gateway])
+        return self.async_show_menu(step_id="add", menu_options=["provider", "scan", *CLOUDS, *gateway])
 
     async def async_step_provider(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Add a discovered provider, or one by its address."""

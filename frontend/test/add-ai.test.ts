@@ -1,6 +1,6 @@
 import { expect, it, vi } from "vitest";
 import "../src/page.js";
-import type { Discovered } from "../src/api/finding.js";
+import type { Discovered, Scanned } from "../src/api/finding.js";
 import { Flows, firstValues, type FlowStep } from "../src/api/flows.js";
 import type { AddAi } from "../src/views/add-ai.js";
 import { PageError } from "../src/api/errors.js";
@@ -165,4 +165,64 @@ it("the button above the list opens what can be added", async () => {
   await vi.waitFor(() => expect(adds?.querySelector("#discovered")).not.toBeNull());
   press(providers, "add.title");
   await vi.waitFor(() => expect(adds?.querySelector("#choose")).not.toBeNull());
+});
+
+const gpu: Scanned["servers"][number] = {
+  title: `Ollama on ${hostile}`,
+  kind: "ollama",
+  type: "ollama",
+  base_url: "http://192.0.2.9:11434/v1",
+  host: hostile,
+  port: 11434,
+  state: "new",
+  models: ["qwen3:8b"],
+};
+
+async function scanned(flows: Flows | null, result: Scanned): Promise<Element & { renderRoot: ParentNode }> {
+  const discovered = vi.fn((onFound: (state: Discovered) => void) => {
+    onFound(found());
+    return Promise.resolve(() => undefined);
+  });
+  const scan = vi.fn((onProgress: (share: number) => void) => {
+    onProgress(0.4);
+    return Promise.resolve(result);
+  });
+  const element = await show("zai-add-ai", { api: fakeApi({ flows, finding: finding({ discovered, scan }) }) });
+  const search = element.renderRoot.querySelector("zai-network-scan") as Element & { renderRoot: ParentNode };
+  expect(scan).not.toHaveBeenCalled(); // only when somebody asks for it
+  press(search, "add.scan");
+  await vi.waitFor(() => expect(search.renderRoot.querySelector("[role=status] p")).not.toBeNull());
+  return element;
+}
+
+it("a server that is found by a search is added by its address, and its name stays text", async () => {
+  const { calls, flows } = home(
+    { type: "menu", step_id: "add", menu_options: ["provider", "scan"] },
+    { step_id: "found" },
+    { step_id: "user" },
+    { step_id: "model_options" },
+  );
+  const result = {
+    networks: ["192.0.2.0/24"],
+    servers: [gpu, { ...gpu, base_url: "x", state: "set_up" as const }],
+    silent: [hostile],
+  };
+  const element = await scanned(flows, result);
+  const search = element.renderRoot.querySelector("zai-network-scan") as Element & { renderRoot: ParentNode };
+  expect(search.renderRoot.textContent).toContain(hostile);
+  expect(search.renderRoot.querySelector("img")).toBeNull();
+  expect(search.renderRoot.querySelectorAll("[aria-label^='add.add_name']")).toHaveLength(1);
+  press(search, `add.add_name ${gpu.title}`);
+  await vi.waitFor(() => expect(element.renderRoot.querySelector("zai-flow")).not.toBeNull());
+  expect(calls.map(([, , body]) => body).slice(1)).toEqual([
+    { next_step_id: "provider" },
+    { provider: "enter_address" },
+    { host: gpu.base_url, advanced: { ssl: false, verify_ssl: true } },
+  ]);
+});
+
+it("a server without flows says how a server that was found is used", async () => {
+  const element = await scanned(null, { networks: [], servers: [gpu], silent: [] });
+  const search = element.renderRoot.querySelector("zai-network-scan") as Element & { renderRoot: ParentNode };
+  expect(search.renderRoot.querySelector("pre")?.textContent).toBe("--upstream ollama=http://192.0.2.9:11434/v1");
 });

@@ -10,6 +10,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator,
 from custom_components.zeroconf_ai.core.admin.live import INTERVAL
 from custom_components.zeroconf_ai.core.protocol.exchange import Exchange
 from custom_components.zeroconf_ai.data import DATA
+from custom_components.zeroconf_ai.provider import network_scan
 from custom_components.zeroconf_ai.usage.database import CONF_KEEP_BODIES
 from homeassistant.core import HomeAssistant
 
@@ -52,6 +53,7 @@ FOR_ADMINISTRATORS: list[dict[str, Any]] = [
     {"type": "zeroconf_ai/models/strategy", "strategy": "cost"},
     {"type": "zeroconf_ai/discovered"},
     {"type": "zeroconf_ai/discovery/check"},
+    {"type": "zeroconf_ai/discovery/scan"},
 ]
 FOR_USERS: list[dict[str, Any]] = [
     {"type": "zeroconf_ai/usage"},
@@ -317,3 +319,14 @@ async def test_keys_without_a_gateway_is_an_error_that_says_what_to_do(
     await hass.config_entries.async_unload(entry.entry_id)
     client = await hass_ws_client(hass)
     assert await error_of(client, {"type": "zeroconf_ai/keys"}) == "no_gateway"
+
+
+async def test_network_scan_shows_its_progress_and_ends_with_its_subscription(
+    hass: HomeAssistant, entry: MockConfigEntry, hass_ws_client: WebSocketGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network_scan, "home_networks", lambda _: ())
+    client = await hass_ws_client(hass)
+    await client.send_json_auto_id({"type": "zeroconf_ai/discovery/scan"})
+    assert (await client.receive_json())["success"]
+    events = [(await client.receive_json())["event"] for _ in range(2)]
+    assert events == [{"progress": 1.0}, {"found": {"networks": [], "servers": [], "silent": []}}]

@@ -68,8 +68,8 @@ class AddressFlow(NewEntryFlow):
             description_placeholders=placeholders,
         )
 
-    async def _add(self, values: Mapping[str, Any]) -> ConfigFlowResult:
-        """Add the provider at an entered address. Raises Problem."""
+    async def _add(self, values: Mapping[str, Any], found_as: str | None = None) -> ConfigFlowResult:
+        """Add the provider at an entered address, with the title `found_as` if it has one. Raises Problem."""
         found = await probe_urls(
             async_get_clientsession(self.hass),
             base_urls(values[CONF_HOST], values.get(CONF_PORT), tls=values[CONF_SSL]),
@@ -87,7 +87,7 @@ class AddressFlow(NewEntryFlow):
                 record = advertised.record
         self._async_abort_entries_match({CONF_BASE_URL: url})
         self._warn_of_address(url)
-        title = record.name if record else server_title(found, url)
+        title = record.name if record else found_as or server_title(found, url)
         verify = None if values[CONF_VERIFY_SSL] else False
         create = partial(self._create, title, found, record, values.get(CONF_API_KEY), verify=verify)
         if found.kind is None or not BACKEND_TYPES[found.kind.type].has_options:

@@ -37,6 +37,11 @@ async def provider_placeholders(
     }
 
 
+async def models_in_title(hass: HomeAssistant, models: Sequence[str]) -> str:
+    """The first models and the number of the others, for the title of a server in lists."""
+    return (await _Words.load(hass)).models(models, _IN_TITLE)
+
+
 class _Words:
     """Translations of the protocol's values."""
 

@@ -13,13 +13,15 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 
-from ..const import SIGNAL_PROVIDERS_CHANGED
+from ..const import DOMAIN, SIGNAL_PROVIDERS_CHANGED
 from ..core.admin.discovered import Discovered
 from ..core.admin.discovery_check import check_discovery
+from ..core.admin.network_scan import describe_scan
 from ..data import DATA
 from ..flows.discovered_list import discovered
 from ..gateway.home_only import async_set_home_only
 from ..gateway.runtime import gateway_runtime
+from ..provider.network_scan import async_scan_network, used_urls
 from .access import Connection, answered
 
 _LOGGER = logging.getLogger(__name__)
@@ -28,7 +30,7 @@ _LOGGER = logging.getLogger(__name__)
 @callback
 def async_setup(hass: HomeAssistant) -> None:
     """Register the commands."""
-    for command in (set_home_only, subscribe_discovered, check):
+    for command in (set_home_only, subscribe_discovered, subscribe_scan, check):
         async_register_command(hass, command)
 
 
@@ -76,6 +78,35 @@ async def subscribe_discovered(hass: HomeAssistant, connection: Connection, mess
     connection.subscriptions[message["id"]] = end
     connection.send_result(message["id"])
     await send()
+
+
+@websocket_command({vol.Required("type"): "zeroconf_ai/discovery/scan"})
+@require_admin
+@callback
+def subscribe_scan(hass: HomeAssistant, connection: Connection, message: dict[str, Any]) -> None:
+    """Scan the home's networks for servers that advertise nothing: `{"progress": 0.4}`, …, `{"found": …}` or `{"failed": …}`.
+
+    The end of the subscription ends the scan.
+    """
+    shown = -1
+
+    @callback
+    def progress(share: float) -> None:
+        nonlocal shown
+        if (percent := int(share * 100)) != shown:
+            shown = percent
+            connection.send_message(event_message(message["id"], {"progress": percent / 100}))
+
+    async def scan() -> None:
+        try:
+            event: dict[str, Any] = {"found": describe_scan(await async_scan_network(hass, progress), used_urls(hass))}
+        except OSError as err:
+            event = {"failed": f"The network cannot be searched: {err.strerror or err}."}
+        connection.send_message(event_message(message["id"], event))
+
+    task = hass.async_create_background_task(scan(), name=f"{DOMAIN} network scan")
+    connection.subscriptions[message["id"]] = task.cancel
+    connection.send_result(message["id"])
 
 
 @websocket_command({vol.Required("type"): "zeroconf_ai/discovery/check"})

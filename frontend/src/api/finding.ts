@@ -55,19 +55,44 @@ export interface Discovered {
   gateway: string | null;
 }
 
+/** A server that does not announce itself. `type` is the backend type that uses it. */
+export interface ScannedServer {
+  title: string;
+  kind: string;
+  type: string;
+  base_url: string;
+  host: string;
+  port: number;
+  state: "new" | "set_up";
+  models: string[];
+}
+
+/** What a search of the network has found. `silent`: machines that are there, and on which no server answers. */
+export interface Scanned {
+  networks: string[];
+  servers: ScannedServer[];
+  silent: string[];
+}
+
+/** What Home Assistant tells of a search: how far it is, then what it has found, or why it has failed. */
+export type ScanEvent = { progress: number } | { found: Scanned } | { failed: string };
+
 /** What `PageApi` offers for the switch that keeps requests at home, and for finding and adding providers. */
 export interface FindingApi {
   /** Set whether no request leaves the home. */
   setHomeOnly(enabled: boolean): Promise<void>;
   /** Calls `onFound` now and, where the home tells of changes, after each; the promise resolves to what ends it. */
   discovered(onFound: (found: Discovered) => void): Promise<() => void>;
+  /** Search the home's networks for servers that do not announce themselves; `onProgress` gets 0 to 1. `signal` ends it. */
+  scan(onProgress: (share: number) => void, signal: AbortSignal): Promise<Scanned>;
   /** Listen to multicast DNS for some seconds, and say why no provider is found. */
   checkDiscovery(): Promise<DiscoveryCheck>;
 }
 
 /** What both homes answer by commands of the same names. */
-export const findingApi = (ask: Ask, discovered: FindingApi["discovered"]): FindingApi => ({
+export const findingApi = (ask: Ask, discovered: FindingApi["discovered"], scan: FindingApi["scan"]): FindingApi => ({
   discovered,
+  scan,
   setHomeOnly: async (enabled) => {
     await ask("home_only", { enabled });
   },

@@ -1,6 +1,6 @@
 import { subscribeLasting, type OnConnected } from "./live-connection.js";
 import { HomeAssistantChat } from "./chat-home-assistant.js";
-import { findingApi, type Discovered } from "./finding.js";
+import { findingApi, type Discovered, type ScanEvent, type Scanned } from "./finding.js";
 import { Flows } from "./flows.js";
 import type { HomeAssistant } from "./hass.js";
 import { PageError } from "./errors.js";
@@ -102,6 +102,24 @@ export class HomeAssistantApi implements PageApi {
     async (onFound) => {
       const end = await this.hass.connection.subscribeMessage<Discovered>(onFound, { type: "zeroconf_ai/discovered" });
       return () => void end();
+    },
+    async (onProgress, signal) => {
+      let end: (() => Promise<void>) | undefined;
+      try {
+        return await new Promise<Scanned>((resolve, reject) => {
+          const told = (event: ScanEvent): void => {
+            if ("found" in event) resolve(event.found);
+            else if ("failed" in event) reject(new PageError("scan_failed", event.failed));
+            else onProgress(event.progress);
+          };
+          signal.addEventListener("abort", () => reject(new PageError("ended", "The search was ended.")));
+          this.hass.connection
+            .subscribeMessage<ScanEvent>(told, { type: "zeroconf_ai/discovery/scan" })
+            .then((stop) => (end = stop), reject);
+        });
+      } finally {
+        void end?.();
+      }
     },
   );
 

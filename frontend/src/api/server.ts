@@ -1,6 +1,6 @@
 import { streamLasting, type OnConnected } from "./live-connection.js";
 import { ServerChat } from "./chat-server.js";
-import { findingApi, type Discovered } from "./finding.js";
+import { findingApi, type Discovered, type Scanned } from "./finding.js";
 import { PageError } from "./errors.js";
 import type { BudgetName, NewBudget, PageApi } from "./page-api.js";
 import { recordsApi } from "./records.js";
@@ -148,6 +148,7 @@ export class ServerApi implements PageApi {
       onFound(await this.ask<Discovered>("discovered"));
       return () => undefined;
     },
+    () => this.ask<Scanned>("discovery/scan"),
   );
 
   link(tab: string): string {

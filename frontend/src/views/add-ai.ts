@@ -7,6 +7,8 @@ import { sentence } from "../api/errors.js";
 import { button } from "../elements.js";
 import type { FlowEnd } from "./flow.js";
 import "./flow.js";
+import type { ServerChosen } from "./network-scan.js";
+import "./network-scan.js";
 import { View } from "./view.js";
 
 interface Running {
@@ -116,7 +118,12 @@ export class AddAi extends View {
           })}
         </div>
         ${this.discovered()}
-      </section>`;
+      </section>
+      <zai-network-scan
+        .api=${api}
+        .texts=${texts}
+        @server-chosen=${(event: CustomEvent<ServerChosen>) => this.addServer(event.detail)}
+      ></zai-network-scan>`;
   }
 
   private choices(): TemplateResult {
@@ -204,6 +211,17 @@ export class AddAi extends View {
       if (running.step.step_id === "found")
         running.step = await this.flows.answer(running.kind, running.step.flow_id, { provider: provider.id });
       return running;
+    });
+  }
+
+  /** Add a server that was found by its address. */
+  private addServer({ base_url }: ServerChosen): Promise<void> {
+    return this.begin(async () => {
+      const { kind, step: first } = await this.ofEntry("provider");
+      const asksWhich = first.step_id === "found";
+      const step = asksWhich ? await this.flows.answer(kind, first.flow_id, { provider: "enter_address" }) : first;
+      const advanced = { ssl: false, verify_ssl: true };
+      return { kind, step: await this.flows.answer(kind, step.flow_id, { host: base_url, advanced }) };
     });
   }
 

@@ -19,6 +19,7 @@ from .network import interface_option, open_zeroconf
 from .output import json_option, print_json, print_json_line
 from .progress import progress
 from .remembered import remember
+from .scan import print_scan, scan_networks
 from .state import trust_file
 from .tables import Column, Styled, print_table
 
@@ -55,18 +56,25 @@ CAPABILITY_NAMES = {
 @click.command("discover")
 @click.option("--timeout", type=click.FloatRange(0.1, 60.0), default=2.0, show_default=True, help="Maximum seconds to search.")
 @click.option("--watch", is_flag=True, help="Keep running, and print each change as a line (with --json: as a JSON object).")
+@click.option(
+    "--scan",
+    is_flag=True,
+    help="Also ask this machine's own networks for Ollama, LM Studio, llama.cpp and other servers that announce nothing.",
+)
 @interface_option
 @json_option
-def command(as_json: bool, timeout: float, watch: bool, interfaces: tuple[str, ...]) -> None:
+def command(as_json: bool, timeout: float, watch: bool, scan: bool, interfaces: tuple[str, ...]) -> None:
     """List the providers on the network, with their models and state."""
+    if scan and watch:
+        raise click.UsageError("--scan asks once: leave out --watch.")
     try:
-        asyncio.run(_discover(as_json=as_json, timeout=timeout, watch=watch, interfaces=interfaces))
+        asyncio.run(_discover(as_json=as_json, timeout=timeout, watch=watch, scans=scan, interfaces=interfaces))
     except KeyboardInterrupt:
         if not watch:
             raise
 
 
-async def _discover(*, as_json: bool, timeout: float, watch: bool, interfaces: tuple[str, ...]) -> None:
+async def _discover(*, as_json: bool, timeout: float, watch: bool, scans: bool, interfaces: tuple[str, ...]) -> None:
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
         zeroconf = await stack.enter_async_context(open_zeroconf(interfaces))
@@ -79,12 +87,18 @@ async def _discover(*, as_json: bool, timeout: float, watch: bool, interfaces: t
             providers = await manager.scan_network(timeout)
         records = [provider.record for provider in providers]
         remember(providers=[record.name for record in records], models=[model for record in records for model in record.models])
+        listed = [provider_json(provider) for provider in providers]
+        scanned = await scan_networks(interfaces) if scans else None
         if as_json:
-            print_json([provider_json(provider) for provider in providers])
-        elif providers:
+            print_json(listed if scanned is None else {"providers": listed, **scanned})
+            return
+        if providers:
             print_table(_COLUMNS, map(_row, providers))
         else:
             click.echo(_NO_PROVIDER, err=True)
+        if scanned is not None:
+            click.echo()
+            print_scan(scanned)
 
 
 async def scan(own_id: str) -> list[Provider]:

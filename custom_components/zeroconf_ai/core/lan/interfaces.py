@@ -1,7 +1,7 @@
 """Selects the addresses of this machine to advertise."""
 
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, ip_address
 import re
 from typing import NamedTuple
 
@@ -23,6 +23,17 @@ class InterfaceAddress(NamedTuple):
 def interface_addresses() -> list[InterfaceAddress]:
     """All addresses of this machine."""
     return list(_read(ifaddr.get_adapters()))
+
+
+def home_interfaces() -> list[IPv4Interface]:
+    """The IPv4 addresses of this machine with their networks, without those of its containers and virtual machines."""
+    return [
+        IPv4Interface((ip.ip, ip.network_prefix))
+        for adapter in ifaddr.get_adapters()
+        if not is_virtual_bridge(adapter.nice_name)
+        for ip in adapter.ips
+        if isinstance(ip.ip, str)
+    ]
 
 
 def reachable_addresses(found: Iterable[InterfaceAddress]) -> tuple[Address, ...]:

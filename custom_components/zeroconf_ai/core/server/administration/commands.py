@@ -176,6 +176,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "providers/check": _check_provider,
     "home_only": finding.home_only,
     "discovered": finding.discovered,
+    "discovery/scan": finding.scan,
     "discovery/check": finding.check,
     "why": _why,
     "callers": _callers,

@@ -1,0 +1,110 @@
+"""The search of the network for servers that advertise nothing, in the flow."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from functools import partial
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import Any
+
+import pytest
+
+from custom_components.zeroconf_ai.const import CONF_BASE_URL, DOMAIN
+from custom_components.zeroconf_ai.core.presence.network_scan import Known, NetworkScan
+from custom_components.zeroconf_ai.core.presence.server_kinds import SERVER_KINDS
+from custom_components.zeroconf_ai.provider import network_scan
+from homeassistant.components import network
+from homeassistant.config_entries import SOURCE_USER
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+
+from ..support.clouds.ollama import FakeOllama
+
+pytestmark = pytest.mark.usefixtures("checked_texts", "ready")
+
+HERE = IPv4Network("127.0.0.1/32")
+
+
+@pytest.fixture
+async def ollama(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeOllama]:
+    """An Ollama server on the only machine of the only network."""
+
+    async def known(_: HomeAssistant) -> list[Known]:
+        return [Known(IPv4Address("127.0.0.1"), "gpu *box*")]
+
+    async with FakeOllama() as fake:
+        kinds = tuple(replace(kind, port=fake.port) for kind in SERVER_KINDS if kind.id == "ollama")
+        monkeypatch.setattr(network_scan, "home_networks", lambda _: (HERE,))
+        monkeypatch.setattr(network_scan, "_known", known)
+        monkeypatch.setattr(network_scan, "NetworkScan", partial(NetworkScan, kinds=kinds, table=lambda: None))
+        yield fake
+
+
+async def begin(hass: HomeAssistant) -> Mapping[str, Any]:
+    """Start the search."""
+    result: Mapping[str, Any] = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    return await submit(hass, result, {"next_step_id": "scan"})
+
+
+async def submit(hass: HomeAssistant, result: Mapping[str, Any], fields: dict[str, Any] | None = None) -> Mapping[str, Any]:
+    """Fill in the form that is shown, or go on after a search."""
+    return await hass.config_entries.flow.async_configure(result["flow_id"], fields)
+
+
+async def after(hass: HomeAssistant, result: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The step after the search."""
+    assert (result["type"], result["progress_action"]) == (FlowResultType.SHOW_PROGRESS, "scan")
+    await hass.async_block_till_done()
+    return await submit(hass, result)
+
+
+async def test_scan_offers_what_it_finds_and_adds_it_by_its_name(hass: HomeAssistant, ollama: FakeOllama) -> None:
+    assert ollama.received == []
+    result = await after(hass, await begin(hass))
+    assert result["step_id"] == "scanned"
+    assert (result["description_placeholders"]["count"], result["description_placeholders"]["networks"]) == ("1", str(HERE))
+    (field,) = result["data_schema"].schema.values()
+    (server, by_hand) = field.config["options"]
+    assert server["label"].startswith("Ollama on gpu *box* (qwen3:8b, ")
+    assert by_hand["value"] == "enter_address"
+    await ollama.stop()
+    result = await submit(hass, result, {"provider": server["value"]})
+    assert result["errors"] == {"base": "cannot_connect"}
+    await ollama.start()
+    result = await submit(hass, result, {"provider": server["value"]})
+    result = await submit(hass, result, {})
+    assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, "Ollama on gpu *box*")
+    assert result["data"][CONF_BASE_URL] == f"{ollama.root}/v1"
+    await hass.async_block_till_done()
+    again = await after(hass, await begin(hass))
+    assert again["description_placeholders"]["count"] == "0"  # it is set up
+    result = await submit(hass, again, {"provider": "enter_address"})
+    assert result["step_id"] == "user"
+
+
+async def test_scan_ends_with_its_flow(hass: HomeAssistant, ollama: FakeOllama, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = asyncio.Event()
+
+    async def endless(_: NetworkScan) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(NetworkScan, "run", endless)
+    result = await begin(hass)
+    await asyncio.sleep(0)
+    hass.config_entries.flow.async_abort(result["flow_id"])
+    async with asyncio.timeout(10):
+        await ended.wait()
+
+
+async def test_scan_asks_the_networks_of_enabled_adapters(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> None:
+    def adapter(address: str, *, enabled: bool) -> dict[str, Any]:
+        return {"enabled": enabled, "ipv4": [{"address": address, "network_prefix": 24}], "ipv6": []}
+
+    async def adapters(_: HomeAssistant) -> list[dict[str, Any]]:
+        return [adapter("192.168.1.2", enabled=True), adapter("192.168.7.2", enabled=False)]
+
+    monkeypatch.setattr(network, "async_get_adapters", adapters)
+    assert await network_scan._interfaces(hass) == [IPv4Interface("192.168.1.2/24")]
