@@ -37,6 +37,14 @@ def test_chat_prompt_that_is_not_utf8_is_sent_with_question_marks(provider: Serv
     assert (done.returncode, done.stdout, done.stderr) == (0, "caf?\n", "")
 
 
+def test_chat_with_a_session_remembers_its_questions(provider: Server, tmp_path: Path) -> None:
+    ask = ("chat", "--provider", provider.url, "--session", "trip")
+    assert run(tmp_path, *ask, "say my cat is Mia").returncode == 0
+    assert "say my cat is Mia" in run(tmp_path, *ask, "what did I say?").stdout
+    wrong = run(tmp_path, *ask[:-1], "my trip", "hello")
+    assert (wrong.returncode, "Enter 1 to 64 letters" in wrong.stderr) == (2, True)
+
+
 @pytest.mark.parametrize("arguments", [(), ("-",)])
 def test_chat_prompt_from_stdin_is_answered(provider: Server, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     done = run(tmp_path, "chat", "--provider", provider.url, *arguments, said="say one\ntwo\n")

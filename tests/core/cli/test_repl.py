@@ -14,6 +14,7 @@ import pytest
 from zeroconf_ai.cli.connecting import HINTS
 from zeroconf_ai.cli.line_input import LineInput
 from zeroconf_ai.cli.repl import COMMANDS, Repl
+from zeroconf_ai.cli.state import chat_sessions_file
 from zeroconf_ai.cli.talk import Talk
 from zeroconf_ai.client.connections import Connections, Wanted
 from zeroconf_ai.engine import Engine
@@ -30,8 +31,8 @@ terminal_test = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork
 
 
 @contextmanager
-def repl_with(*backends: StubBackend) -> Iterator[Repl]:
-    """A chat with these providers, the first one preferred."""
+def repl_with(*backends: StubBackend, session: str | None = None) -> Iterator[Repl]:
+    """A chat with these providers, the first one preferred. `session`: its name."""
     with asyncio.Runner() as runner:
 
         async def begin() -> Talk:
@@ -40,7 +41,10 @@ def repl_with(*backends: StubBackend) -> Iterator[Repl]:
             stack.push_async_callback(engine.close)
             for backend in backends:
                 await engine.checker.check(engine.add(backend))
-            return Talk(Connections(engine, stack, TrustStore(None), Wanted(), HINTS), Wanted(), "auto")
+            talk = Talk(Connections(engine, stack, TrustStore(None), Wanted(), HINTS), Wanted(), "auto")
+            if session is not None:
+                await talk._resume(session)
+            return talk
 
         talk = runner.run(begin())
         yield Repl(runner, talk)
@@ -232,6 +236,24 @@ def test_repl_answer_styles_markdown_on_a_terminal_only(
         monkeypatch.delenv("NO_COLOR", raising=False)
         repl.handle("one")
         assert "\x1b[1m**42**" in capsys.readouterr().out
+
+
+def test_repl_session_goes_on_the_next_time_as_it_was_left() -> None:
+    with repl_with(StubBackend("gpu", says("first"), says("second"), says("third")), session="trip") as repl:
+        for line in ("one", "two", "/retry"):
+            repl.handle(line)
+    with repl_with(gpu := StubBackend("gpu", says("fourth")), session="trip") as repl:
+        repl.handle("three")
+        assert sent(gpu) == [("user", "one"), ("assistant", "first"), ("user", "two"), ("assistant", "third"), ("user", "three")]
+        repl.handle("/clear")
+        repl.handle("four")
+    with repl_with(gpu := StubBackend("gpu"), session="trip") as repl:
+        repl.handle("five")
+        assert sent(gpu) == [("user", "four"), ("assistant", "fourth"), ("user", "five")]
+    with repl_with(gpu := StubBackend("gpu"), session="other") as repl:
+        repl.handle("six")
+        assert sent(gpu) == [("user", "six")]
+    assert stat.S_IMODE(chat_sessions_file().stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,9 @@ async def test_client_session_sends_what_was_said_before(provider: Server, tmp_p
         alone = (await ai.chat("And again")).usage.prompt_tokens
         assert (await ai.chat("And again", session="work")).usage.prompt_tokens > alone
         said = await ai._history.load("work")
+        await ai.chat("Once", session="other")
+        await ai.forget("other")
+        assert (await ai.chat("And again", session="other")).usage.prompt_tokens == alone
     assert [message["role"] for message in said] == ["user", "assistant"] * 3
     if sessions is not None:
         async with Client(provider.url, sessions=sessions) as later:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+import re
 import sys
 
 import click
@@ -13,12 +14,26 @@ from .repl import ask_key, converse
 from .talk import Talk
 
 
+def _name(_context: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """The name of a chat. Raises click.BadParameter."""
+    if value is not None and not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value):
+        raise click.BadParameter("Enter 1 to 64 letters, digits, - or _, such as holiday-plans.")
+    return value
+
+
 @click.command("chat")
 @click.argument("prompt", required=False)
 @connection_options
 @model_option
+@click.option("--session", metavar="NAME", callback=_name, help="Continue the chat with this name, and keep it.")
 def command(
-    prompt: str | None, provider: str | None, model: str, key: str | None, trust: bool, interfaces: tuple[str, ...]
+    prompt: str | None,
+    provider: str | None,
+    model: str,
+    key: str | None,
+    trust: bool,
+    interfaces: tuple[str, ...],
+    session: str | None,
 ) -> None:
     """Send PROMPT and print the answer as it streams.
 
@@ -28,7 +43,7 @@ def command(
     wanted = wanted_of(provider, key, trust, interfaces)
     question = _question(prompt)
     with asyncio.Runner() as runner:
-        talk = _begin(runner, wanted, encodable(model), interactive=question is None)
+        talk = _begin(runner, wanted, encodable(model), session, interactive=question is None)
         try:
             if question is not None:
                 runner.run(talk.ask(question))
@@ -38,14 +53,14 @@ def command(
             runner.run(talk.close())
 
 
-def _begin(runner: asyncio.Runner, wanted: Wanted, model: str, *, interactive: bool) -> Talk:
-    """Find the providers; on a terminal, ask for a missing API key. Raises NoProviderError."""
+def _begin(runner: asyncio.Runner, wanted: Wanted, model: str, session: str | None, *, interactive: bool) -> Talk:
+    """Find the providers; on a terminal, ask for a missing API key. Raises ApiError, NoProviderError among them."""
     try:
-        return runner.run(Talk.begin(wanted, model))
+        return runner.run(Talk.begin(wanted, model, session))
     except KeyRequiredError:
         if not interactive or wanted.provider is None or wanted.key is not None:
             raise
-        return runner.run(Talk.begin(replace(wanted, key=ask_key(wanted.provider)), model))
+        return runner.run(Talk.begin(replace(wanted, key=ask_key(wanted.provider)), model, session))
 
 
 def _question(prompt: str | None) -> str | None:

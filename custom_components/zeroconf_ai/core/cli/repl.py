@@ -38,6 +38,9 @@ class Repl:
     def run(self) -> None:
         """Read and answer until /exit or the end of input."""
         _say(f"Chatting with {self._talk.names}. /help lists the commands. Press Ctrl-D to exit.")
+        if self._talk.turns:
+            count = len(self._talk.turns)
+            _say(f"{count} earlier question{'s' if count > 1 else ''} with answers. /clear forgets them.")
         with LineInput(chat_history_file(), self.complete) as lines:
             while not self._exit:
                 try:
@@ -137,6 +140,7 @@ class Repl:
     def clear(self, _: str) -> None:
         """`/clear`."""
         self._talk.clear()
+        self._runner.run(self._talk.keep())
         _say("The conversation begins again.")
 
     def retry(self, _: str) -> None:

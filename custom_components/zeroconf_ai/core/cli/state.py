@@ -59,6 +59,11 @@ def chat_history_file() -> Path:
     return state_folder() / "chat-history"
 
 
+def chat_sessions_file() -> Path:
+    """The database of the chats that have a name."""
+    return state_folder() / "chats.db"
+
+
 def database_file() -> Path:
     """The default database of API keys and usage."""
     return state_folder() / "gateway.db"

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, replace
 import os
 import sys
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
@@ -23,6 +23,9 @@ from .connecting import HINTS
 from .markdown_style import MarkdownStyle
 from .state import trust_file
 from .transcript import Attachment, Turn
+
+if TYPE_CHECKING:
+    from .chat_session import ChatSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +50,33 @@ class Talk:
         self.turns: list[Turn] = []
         self._pin: str | None = None
         self._last: Answering | None = None
+        self._session: ChatSession | None = None
 
     @classmethod
-    async def begin(cls, wanted: Wanted, model: str) -> Self:
-        """Find the providers. Raises NoProviderError if none can be used."""
-        return cls(await _connect(wanted), wanted, model)
+    async def begin(cls, wanted: Wanted, model: str, session: str | None = None) -> Self:
+        """Find the providers, and continue the chat with the name `session`. Raises ApiError, NoProviderError among them."""
+        talk = cls(await _connect(wanted), wanted, model)
+        try:
+            if session is not None:
+                await talk._resume(session)
+        except BaseException:
+            await talk.close()
+            raise
+        return talk
 
     async def close(self) -> None:
-        """Close all connections."""
-        await self._connections.close()
+        """Close all connections, and keep what was said. Raises ApiError if that fails."""
+        try:
+            await self.keep()
+        finally:
+            if self._session is not None:
+                await self._session.close()
+            await self._connections.close()
+
+    async def keep(self) -> None:
+        """Keep what was said, if the chat has a name. Raises ApiError."""
+        if self._session is not None:
+            await self._session.keep(self.turns)
 
     @property
     def found(self) -> list[Member]:
@@ -110,6 +131,7 @@ class Talk:
 
         A question without an answer is forgotten: it would be sent again with the next one.
         """
+        await self.keep()
         await self._look()
         turn = Turn(question, tuple(self.attachments))
         body = {"model": self.model, "messages": self._messages(turn), "stream": True}
@@ -130,6 +152,7 @@ class Talk:
             if turn.answer:
                 self.turns.append(turn)
                 self.attachments.clear()
+        await self.keep()
 
     async def repeat(self) -> None:
         """Ask the last question again; without a new answer, the former one is kept. Raises ApiError as `ask` does."""
@@ -149,6 +172,12 @@ class Talk:
         """Forget all questions and answers."""
         self.turns.clear()
         self.attachments.clear()
+
+    async def _resume(self, session: str) -> None:
+        from .chat_session import ChatSession  # noqa: PLC0415 - the database is slow to load
+
+        self._session = await ChatSession.open(session)
+        self.turns = await self._session.load()
 
     def _messages(self, turn: Turn) -> list[dict[str, Any]]:
         system = [{"role": "system", "content": self.system}] if self.system else []

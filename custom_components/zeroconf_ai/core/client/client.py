@@ -165,6 +165,10 @@ class Client:
         if stream.complete:
             await self._keep(session, question, stream.answer)
 
+    async def forget(self, session: str) -> None:
+        """Forget the questions and answers of a session."""
+        await self._history.clear(session)
+
     async def embed(self, texts: str | Sequence[str], *, model: str | None = None, **parameters: Any) -> list[list[float]]:
         """The embeddings of texts, in their order."""
         wanted = [texts] if isinstance(texts, str) else [*texts]

@@ -1,6 +1,7 @@
 """The conversations of a client in an SQLite file. Loads the database's library, which takes a second."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, override
 
@@ -47,6 +48,11 @@ class FileHistory(History):
             await conversations.create(_OWNER, conversation_id=session, source=_SOURCE)
         await conversations.append(_OWNER, session, Role.USER, question)
         await conversations.append(_OWNER, session, Role.ASSISTANT, answer, details=details)
+
+    @override
+    async def clear(self, session: str) -> None:
+        with suppress(NotFoundError):
+            await self._store.conversations.delete(_OWNER, session)
 
     @override
     async def close(self) -> None:

@@ -13,6 +13,9 @@ class History(Protocol):
     async def add(self, session: str, question: str, answer: str, details: Mapping[str, Any]) -> None:
         """Add a question and its answer."""
 
+    async def clear(self, session: str) -> None:
+        """Forget a session."""
+
     async def close(self) -> None:
         """Close what keeps them."""
 
@@ -31,6 +34,10 @@ class MemoryHistory(History):
     async def add(self, session: str, question: str, answer: str, details: Mapping[str, Any]) -> None:
         said = self._sessions.setdefault(session, [])
         said += ({"role": "user", "content": question}, {"role": "assistant", "content": answer})
+
+    @override
+    async def clear(self, session: str) -> None:
+        self._sessions.pop(session, None)
 
     @override
     async def close(self) -> None:

@@ -77,6 +77,10 @@ class SyncClient:
         finally:
             reading.cancel()
 
+    def forget(self, session: str) -> None:
+        """Forget the questions and answers of a session."""
+        self._wait(self._client.forget(session))
+
     def embed(self, texts: str | Sequence[str], **options: Any) -> list[list[float]]:
         """The embeddings of texts, in their order."""
         return self._wait(self._client.embed(texts, **options))
