@@ -109,13 +109,22 @@ CONF_MAX_HISTORY: Final = "max_history"
 """How many of the user's turns are sent along; 0 sends all."""
 CONF_LOCAL_FALLBACK: Final = "local_fallback"
 """Whether Home Assistant's own agent gets a sentence that no model answers; absent: yes."""
+CONF_PLAIN_SPEECH: Final = "plain_speech"
+"""Whether Markdown and emoji are left out where the answer is spoken; absent: yes."""
+CONF_ADD_SITUATION: Final = "add_situation"
+"""Whether date, time, area and the speaker's name follow a sentence; absent: yes."""
+CONF_TELL_CHANGE: Final = "tell_change"
+"""Whether an answer begins with the provider's change, once in a conversation; absent: no."""
 CONF_EXTRA_BODY: Final = "extra_body"
 """A JSON object merged into each request."""
 
 THINKING_DEFAULT: Final = "default"
 THINKING_ON: Final = "on"
 THINKING_OFF: Final = "off"
-THINKING_MODES: Final = (THINKING_DEFAULT, THINKING_ON, THINKING_OFF)
+THINKING_LOW: Final = "low"
+THINKING_HIGH: Final = "high"
+THINKING_MODES: Final = (THINKING_DEFAULT, THINKING_OFF, THINKING_LOW, THINKING_ON, THINKING_HIGH)
+"""THINKING_ON is the middle one; agents of older versions have it."""
 
 DEFAULT_MAX_HISTORY: Final = 20
 MAX_TOOL_ITERATIONS: Final = 10

@@ -11,10 +11,12 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import intent
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .assist.chat_loop import AnswerProgress
+from .assist.answer_text import AnswerProgress
 from .assist.local_fallback import async_ask_default_agent
+from .assist.pipelines import is_spoken
+from .assist.situation import situation
 from .assist.spoken import async_done, async_sentence
-from .const import CONF_LOCAL_FALLBACK, DOMAIN, SUBENTRY_CONVERSATION
+from .const import CONF_ADD_SITUATION, CONF_LOCAL_FALLBACK, CONF_PLAIN_SPEECH, DOMAIN, SUBENTRY_CONVERSATION
 from .core.engine import Source
 from .core.protocol.errors import ApiError
 from .entity import AgentEntity
@@ -68,9 +70,15 @@ class ProviderAgent(AgentEntity, conversation.ConversationEntity):
             return err.as_conversation_result()
         user_id = user_input.context.user_id
         user = await self.hass.auth.async_get_user(user_id) if user_id is not None else None
+        loop = self.chat_loop(Source.ASSIST, user).for_answer(
+            language=user_input.language,
+            spoken=is_spoken(self.hass, chat_log.conversation_id),
+            plain=options.get(CONF_PLAIN_SPEECH, True),
+        )
+        moment = situation(self.hass, user_input, user) if options.get(CONF_ADD_SITUATION, True) else ""
         begin, progress = len(chat_log.content), AnswerProgress()
         try:
-            answer = await self.chat_loop(Source.ASSIST, user).answer(chat_log, progress=progress)
+            answer = await loop.answer(chat_log, progress=progress, situation=moment)
         except (ApiError, HomeAssistantError) as err:
             chat_log.async_trace({"error": log_failure(self.entity_id, err)})
             if not progress.begun:

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 import logging
 from pathlib import Path
 import re
@@ -59,12 +60,21 @@ def trim_history(content: Sequence[conversation.Content], turns: int) -> list[co
     return [*content[:1], *content[starts[dropped] :]]
 
 
-def messages_to_json(content: Iterable[conversation.Content], files: Mapping[Path, Message]) -> list[Message]:
-    """OpenAI's `messages`. `files` contains the part for each attachment (see `read_attachments`)."""
-    return [message for item in content if (message := _message(item, files)) is not None]
+def messages_to_json(
+    content: Iterable[conversation.Content],
+    files: Mapping[Path, Message],
+    addition: Callable[[conversation.UserContent], str] = lambda _: "",
+) -> list[Message]:
+    """OpenAI's `messages`. `files` contains the part for each attachment (see `read_attachments`).
+
+    `addition` returns what follows a sentence of the user.
+    """
+    return [message for item in content if (message := _message(item, files, addition)) is not None]
 
 
-def _message(item: conversation.Content, files: Mapping[Path, Message]) -> Message | None:
+def _message(
+    item: conversation.Content, files: Mapping[Path, Message], addition: Callable[[conversation.UserContent], str]
+) -> Message | None:
     if isinstance(item, conversation.ToolResultContent):
         result = _dumps({"data": item.result.data, "error": item.result.error})
         return {"role": "tool", "tool_call_id": item.tool_call_id, "content": result}
@@ -79,7 +89,8 @@ def _message(item: conversation.Content, files: Mapping[Path, Message]) -> Messa
         return message
     if isinstance(item, conversation.UserContent):
         parts = [files[attachment.path] for attachment in item.attachments or () if attachment.path in files]
-        return {"role": "user", "content": [{"type": "text", "text": item.content}, *parts] if parts else item.content}
+        text = f"{item.content}\n\n{added}" if (added := addition(item)) else item.content
+        return {"role": "user", "content": [{"type": "text", "text": text}, *parts] if parts else text}
     return {"role": "system", "content": item.content} if item.content else None
 
 
@@ -208,3 +219,28 @@ def _without_nulls(data: Any) -> Any:
     if isinstance(data, dict):
         return {key: _without_nulls(value) for key, value in data.items() if value is not None}
     return [_without_nulls(item) for item in data] if isinstance(data, list) else data
+
+
+def cut_reasoning(chat_log: conversation.ChatLog, known: int, text: str) -> None:
+    """Move what was streamed as content, and is reasoning as its end has shown, to the reasoning of the new content."""
+    for index, content in enumerate(chat_log.content[known:], known):
+        if isinstance(content, conversation.AssistantContent) and content.content and content.content != text:
+            reasoning = content.content.removesuffix(text)
+            thinking = (content.thinking_content or "") + reasoning
+            chat_log.content[index] = replace(content, content=text or None, thinking_content=thinking or None)
+
+
+def has_acted(chat_log: conversation.ChatLog, begin: int) -> bool:
+    """Whether tools changed something since `begin` and none of the last called tools failed.
+
+    After a read-only tool, an empty answer is no answer.
+    """
+    read_only = {tool.name for tool in chat_log.llm_api.tools if tool.annotations.read_only} if chat_log.llm_api else set()
+    acted = failed = False
+    for content in chat_log.content[begin:]:
+        if isinstance(content, conversation.ToolResultContent):
+            failed = failed or content.result.error
+            acted = acted or not (content.result.error or content.tool_name in read_only)
+        elif isinstance(content, conversation.AssistantContent) and content.tool_calls:
+            failed = False
+    return acted and not failed

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 import logging
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from ..const import (
     CONF_EXTRA_BODY,
     CONF_MAX_HISTORY,
     CONF_MAX_TOKENS,
+    CONF_TELL_CHANGE,
     CONF_TEMPERATURE,
     CONF_THINKING,
     CONF_TOP_P,
@@ -26,6 +28,9 @@ from ..const import (
     DOMAIN,
     MAX_TOOL_ITERATIONS,
     THINKING_DEFAULT,
+    THINKING_HIGH,
+    THINKING_LOW,
+    THINKING_OFF,
     THINKING_ON,
 )
 from ..core.engine import Caller, Engine
@@ -33,11 +38,16 @@ from ..core.protocol import json
 from ..core.protocol.chunks import Delta, Message
 from ..core.protocol.errors import InvalidRequestError
 from ..core.protocol.request import Kind, Request
-from ..core.protocol.thinking import ThinkSplitter, pieces_of
+from ..core.protocol.speech.plain import plain as plain_text
+from ..core.protocol.thinking import Piece, pieces_of
 from ..core.routing.execution.reply import Reply
 from ..core.routing.execution.sessions import session_key
 from ..errors import EMPTY_RESPONSE, STREAM_BROKEN, structure_failed
+from ..markdown import escape
+from .answer_text import AnswerProgress, AnswerText, Hold, hold_for
 from .chat_log import (
+    cut_reasoning,
+    has_acted,
     has_attachments,
     match_tool_name,
     messages_to_json,
@@ -48,6 +58,8 @@ from .chat_log import (
     tools_to_json,
     trim_history,
 )
+from .situation import Conversations, without_time
+from .spoken import async_provider_changed
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -59,19 +71,16 @@ _HINTS = {
 }
 """Names in server errors that identify a parameter, if they differ from its name."""
 
+_EFFORTS = {THINKING_OFF: "none", THINKING_LOW: "low", THINKING_ON: "medium", THINKING_HIGH: "high"}
+"""`reasoning_effort` of OpenAI, which each dialect translates."""
+
 _ANSWER_NOW = "Answer the user now with what you know. Do not call any more tools."
 _JSON_ONLY = "Answer with nothing but a JSON object that fits this JSON schema:\n{schema}"
 _CORRECT = "That answer cannot be used: {error}. Answer again with nothing but a JSON object that fits the schema."
 
+type ModelKey = tuple[str, str]
+"""A backend's id and a model."""
 type Deltas = AsyncGenerator[conversation.AssistantContentDeltaDict | conversation.ToolResultContentDeltaDict]
-
-
-@dataclass(slots=True)
-class AnswerProgress:
-    """How far an answer came."""
-
-    begun: bool = False
-    """Whether content was streamed or a tool was called; no other agent can answer instead from then on."""
 
 
 @dataclass(slots=True)
@@ -91,14 +100,27 @@ class ChatLoop:
     """Called when a backend answers, with each request of a turn."""
     new_request_id: Callable[[], str] | None = None
     """Returns the id of each request; None: its record gets a random one."""
+    spoken: bool = False
+    """Whether the answer is spoken, so that nothing can be taken back."""
+    plain: bool = False
+    """Whether the answer has no Markdown and no emoji."""
+    language: str | None = None
+    """The language of the conversation; None: that of Home Assistant."""
+    _conversations: Conversations = field(default_factory=Conversations)
     _refused: set[str] = field(default_factory=set)
     """Parameters that servers rejected."""
-    _unopened: set[str] = field(default_factory=set)
+    _unopened: set[ModelKey] = field(default_factory=set)
     """Models whose text begins with reasoning, without an opening tag."""
+    _separate: set[ModelKey] = field(default_factory=set)
+    """Models that gave an answer in which reasoning, if there was any, was apart from the text."""
 
     def on_behalf_of(self, user_id: str, username: str | None) -> ChatLoop:
         """The same chat loop on behalf of a Home Assistant user; rejected parameters are shared."""
         return replace(self, caller=replace(self.caller, user_id=user_id, username=username))
+
+    def for_answer(self, *, language: str, spoken: bool, plain: bool) -> ChatLoop:
+        """The same chat loop for one answer; what was learned of models and conversations is shared."""
+        return replace(self, language=language, spoken=spoken, plain=spoken and plain)
 
     async def answer(
         self,
@@ -107,17 +129,22 @@ class ChatLoop:
         progress: AnswerProgress | None = None,
         structure: vol.Schema | None = None,
         task: str = "",
+        situation: str = "",
         rounds: int = MAX_TOOL_ITERATIONS,
     ) -> Any:
         """Answer the last message of the chat log and add the answer to it. Returns its text, or with a `structure` its data.
 
-        The text is empty if the model only called tools successfully. Raises an ApiError, or a HomeAssistantError with a
-        translation key, if there is no answer; `progress` then tells whether a part was streamed.
+        `situation` follows that message, and takes the place of the time in the instructions.
+
+        The text is empty if the model only called tools successfully, or answered with pictures that are not spoken. Raises an
+        ApiError, or a HomeAssistantError with a translation key, if there is no answer; `progress` then tells whether a part was
+        streamed.
         """
         files: dict[Path, dict[str, Any]] = {}
         if has_attachments(chat_log.content):
             files = await self.hass.async_add_executor_job(read_attachments, chat_log.content)
         body = self._body(chat_log)
+        self._conversations.put(chat_log, situation)
         progress = progress or AnswerProgress()
         schema: dict[str, Any] | None = None
         if structure is not None:
@@ -129,7 +156,9 @@ class ChatLoop:
         for round_number in range(rounds):
             last = round_number == rounds - 1
             history = trim_history(chat_log.content, self.options.get(CONF_MAX_HISTORY, DEFAULT_MAX_HISTORY))
-            messages = messages_to_json(history, files) + extra
+            messages = messages_to_json(history, files, partial(self._conversations.get, chat_log.conversation_id)) + extra
+            if situation and messages[0]["role"] == "system":
+                messages[0] = {**messages[0], "content": without_time(messages[0]["content"])}
             if last and body.get("tools"):
                 messages.append({"role": "user", "content": _ANSWER_NOW})
             known = len(chat_log.content)
@@ -142,7 +171,9 @@ class ChatLoop:
             if silent and message.finish_reason == "length":
                 raise HomeAssistantError(translation_domain=DOMAIN, translation_key=STREAM_BROKEN)
             if structure is None:
-                if silent and (message.tool_calls or not _has_acted(chat_log, begin)):
+                if progress.wordless:
+                    return ""
+                if silent and (message.tool_calls or not has_acted(chat_log, begin)):
                     break
                 return "" if silent else message.content
             try:
@@ -164,8 +195,8 @@ class ChatLoop:
         thinking = options.get(CONF_THINKING, THINKING_DEFAULT)
         if thinking != THINKING_DEFAULT:
             # The two parameters of servers of open models; if a server refuses them, the request is repeated without.
-            body["reasoning_effort"] = "medium" if thinking == THINKING_ON else "none"
-            body["chat_template_kwargs"] = {"enable_thinking": thinking == THINKING_ON}
+            body["reasoning_effort"] = _EFFORTS[thinking]
+            body["chat_template_kwargs"] = {"enable_thinking": thinking != THINKING_OFF}
         if chat_log.llm_api and chat_log.llm_api.tools:
             body["tools"] = tools_to_json(chat_log.llm_api.tools, chat_log.llm_api.custom_serializer)
         if extra := options.get(CONF_EXTRA_BODY):
@@ -203,11 +234,12 @@ class ChatLoop:
                 async with self.engine.run(request, self.caller) as reply:
                     if self.on_reply is not None:
                         self.on_reply(reply)
+                    await self._note_change(chat_log, reply, progress)
                     stream = self._deltas(chat_log, reply, message, progress, force_answer=force_answer)
                     async for _ in chat_log.async_add_delta_content_stream(self.entity_id, stream):
                         pass
                     self._trace(chat_log, reply)
-                _cut_reasoning(chat_log, known, message.content)
+                cut_reasoning(chat_log, known, message.content)
             except InvalidRequestError as err:
                 refused = _refused_parameter(err, sent)
                 if refused is None:
@@ -229,36 +261,8 @@ class ChatLoop:
     ) -> Deltas:
         """Yield the chat log's deltas: first the role, reasoning separately, tool calls when complete."""
         yield {"role": "assistant"}
-        splitter = ThinkSplitter(begun=reply.model in self._unopened)
-        content: list[str] = []
-        spoken: list[str] = []
-        async for chunk in reply.chunks():
-            delta = Delta.parse(chunk.data)
-            message.add(delta)
-            if delta.reasoning:
-                yield {"thinking_content": delta.reasoning}
-            spoken.append(delta.content)
-            for piece in splitter.feed(delta.content) if delta.content else ():
-                if piece.is_reasoning:
-                    yield {"thinking_content": piece.text}
-                else:
-                    content.append(piece.text)
-                    progress.begun = progress.begun or not piece.text.isspace()
-                    yield {"content": piece.text}
-        for piece in splitter.flush():
-            if not piece.is_reasoning:
-                content.append(piece.text)
-                progress.begun = True
-            yield {"thinking_content": piece.text} if piece.is_reasoning else {"content": piece.text}
-        message.content = "".join(content)
-        if splitter.unopened:
-            self._unopened.add(reply.model)
-            message.content = "".join(piece.text for piece in pieces_of("".join(spoken)) if not piece.is_reasoning)
-        elif reply.model in self._unopened and not splitter.found_tag and (text := "".join(spoken)):
-            self._unopened.discard(reply.model)  # this time it did not reason, or its server has learned to separate it
-            message.content = text
-            progress.begun = True
-            yield {"content": text}
+        async for text in self._text(reply, message, progress):
+            yield text
         if force_answer:
             return
         offered = [tool.name for tool in chat_log.llm_api.tools] if chat_log.llm_api else []
@@ -281,6 +285,66 @@ class ChatLoop:
             result = llm.ToolResult(data={"error": "InvalidArguments", "error_text": f"{error}. Call it again."}, error=True)
             yield {"role": "tool_result", "tool_call_id": tool.id, "tool_name": tool.tool_name, "result": result}
 
+    async def _text(
+        self, reply: Reply, message: Message, progress: AnswerProgress
+    ) -> AsyncGenerator[conversation.AssistantContentDeltaDict]:
+        """Yield the text and the reasoning of an answer. `message` gets all that arrives."""
+        model = (reply.backend_id, reply.model)
+        hold = Hold.NEVER
+        if self.spoken and model not in self._separate:
+            hold = Hold.SENTENCE if self.options.get(CONF_THINKING) == THINKING_OFF else hold_for(reply.model)
+        answer = AnswerText(begun=model in self._unopened, hold=hold, plain=self.plain)
+        content: list[str] = []
+        received: list[str] = []
+        async for chunk in reply.chunks():
+            delta = Delta.parse(chunk.data)
+            message.add(delta)
+            pieces: list[Piece] = []
+            if delta.reasoning:
+                yield {"thinking_content": delta.reasoning}
+                pieces = answer.release()
+            if delta.content:
+                received.append(delta.content)
+                pieces += answer.feed(delta.content)
+                progress.begun = progress.begun or answer.had_text
+            for piece in pieces:
+                if piece.is_reasoning:
+                    yield {"thinking_content": piece.text}
+                else:
+                    content.append(progress.preceded(piece.text))
+                    yield {"content": content[-1]}
+        for piece in answer.flush():
+            if piece.is_reasoning:
+                yield {"thinking_content": piece.text}
+            else:
+                content.append(progress.preceded(piece.text))
+                progress.begun = True
+                yield {"content": content[-1]}
+        message.content = "".join(content)
+        progress.wordless = answer.had_text and not message.content.strip()
+        if answer.unopened:
+            self._unopened.add(model)
+            self._separate.discard(model)
+            if answer.spoke_reasoning:
+                message.content = "".join(piece.text for piece in pieces_of("".join(received)) if not piece.is_reasoning)
+        elif model in self._unopened and not answer.found_tag and (text := "".join(received)):
+            self._unopened.discard(model)  # this time it did not reason, or its server has learned to separate it
+            message.content = progress.preceded(plain_text(text) if self.plain else text)
+            progress.begun = True
+            yield {"content": message.content}
+        elif received and model not in self._unopened:
+            self._separate.add(model)
+
+    async def _note_change(self, chat_log: conversation.ChatLog, reply: Reply, progress: AnswerProgress) -> None:
+        """Add a change of the conversation's provider to the trace and, once and if the owner wants it, to the answer."""
+        handover = reply.handover
+        if handover is None or handover.origin == handover.target:
+            return
+        chat_log.async_trace({"provider_change": {"from": handover.origin, "to": handover.target, "reason": handover.reason}})
+        if self.options.get(CONF_TELL_CHANGE) and self._conversations.tell(chat_log.conversation_id):
+            names = (name if self.spoken else escape(name) for name in (handover.origin, handover.target))
+            progress.notice = await async_provider_changed(self.hass, self.language, *names)
+
     def _trace(self, chat_log: conversation.ChatLog, reply: Reply) -> None:
         """Add the usage to the trace with Home Assistant's key names."""
         stats: dict[str, Any] = {"provider": reply.backend_name, "model": reply.model}
@@ -291,31 +355,6 @@ class ChatLoop:
                 "output_tokens": usage.completion_tokens,
             }
         chat_log.async_trace({"stats": stats})
-
-
-def _cut_reasoning(chat_log: conversation.ChatLog, known: int, text: str) -> None:
-    """Move what was streamed as content, and is reasoning as its end has shown, to the reasoning of the new content."""
-    for index, content in enumerate(chat_log.content[known:], known):
-        if isinstance(content, conversation.AssistantContent) and content.content and content.content != text:
-            reasoning = content.content.removesuffix(text)
-            thinking = (content.thinking_content or "") + reasoning
-            chat_log.content[index] = replace(content, content=text or None, thinking_content=thinking or None)
-
-
-def _has_acted(chat_log: conversation.ChatLog, begin: int) -> bool:
-    """Whether tools changed something since `begin` and none of the last called tools failed.
-
-    After a read-only tool, an empty answer is no answer.
-    """
-    read_only = {tool.name for tool in chat_log.llm_api.tools if tool.annotations.read_only} if chat_log.llm_api else set()
-    acted = failed = False
-    for content in chat_log.content[begin:]:
-        if isinstance(content, conversation.ToolResultContent):
-            failed = failed or content.result.error
-            acted = acted or not (content.result.error or content.tool_name in read_only)
-        elif isinstance(content, conversation.AssistantContent) and content.tool_calls:
-            failed = False
-    return acted and not failed
 
 
 def _refused_parameter(err: InvalidRequestError, sent: Mapping[str, Any]) -> str | None:

@@ -1,5 +1,7 @@
 """Creates an assistant in Assist for a new provider's first conversation agent, so that it can be used without set-up.
 
+Also tells whether the answer in a conversation is spoken.
+
 The assistant prefers handling commands locally, the default of Home Assistant's dialog for new assistants. The preferred
 assistant is not changed, and a deleted assistant is not created again.
 """
@@ -8,7 +10,7 @@ import logging
 
 from homeassistant.components import conversation
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 
 from ..const import CONF_ASSISTANT, DOMAIN, SUBENTRY_CONVERSATION
@@ -56,3 +58,20 @@ async def async_remove_assistant(hass: HomeAssistant, entry: ConfigEntry) -> Non
         await store.async_delete_item(pipeline_id)
     except PipelinePreferred:
         await async_update_pipeline(hass, pipeline, conversation_engine=conversation.HOME_ASSISTANT_AGENT)
+
+
+@callback
+def is_spoken(hass: HomeAssistant, conversation_id: str) -> bool:
+    """Whether the pipeline that answers in a conversation at the moment speaks its answer."""
+    if ASSIST not in hass.config.components:
+        return False
+    from homeassistant.components.assist_pipeline import PipelineEventType  # noqa: PLC0415
+    from homeassistant.components.assist_pipeline.pipeline import KEY_ASSIST_PIPELINE  # noqa: PLC0415
+
+    for runs in hass.data[KEY_ASSIST_PIPELINE].pipeline_debug.values():
+        for run in runs.values():
+            started = next((event.data or {} for event in run.events if event.type is PipelineEventType.RUN_START), {})
+            if started.get("conversation_id") == conversation_id and "tts_output" in started:
+                if all(event.type is not PipelineEventType.RUN_END for event in run.events):
+                    return True
+    return False

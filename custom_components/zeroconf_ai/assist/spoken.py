@@ -50,6 +50,12 @@ async def async_done(hass: HomeAssistant, language: str | None) -> str:
     return await _async_text(hass, "conversation", "agent.done", language)
 
 
+async def async_provider_changed(hass: HomeAssistant, language: str | None, origin: str, target: str) -> str:
+    """The sentence for a conversation that continues with another provider."""
+    text = await _async_text(hass, "conversation", "agent.provider_changed", language)
+    return text.replace("{origin}", origin).replace("{target}", target)
+
+
 def nearest_language(language: str | None, country: str | None) -> str:
     """The best match in `LANGUAGES` for a language tag (`de-CH`, `zh_TW`); English without a match."""
     if not language:

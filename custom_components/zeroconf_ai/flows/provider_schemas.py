@@ -36,12 +36,15 @@ from homeassistant.helpers.selector import (
 )
 
 from ..const import (
+    CONF_ADD_SITUATION,
     CONF_EXTRA_BODY,
     CONF_FIRST_TOKEN_TIMEOUT,
     CONF_HEALTH_INTERVAL,
     CONF_LOCAL_FALLBACK,
     CONF_MAX_HISTORY,
     CONF_MAX_TOKENS,
+    CONF_PLAIN_SPEECH,
+    CONF_TELL_CHANGE,
     CONF_TEMPERATURE,
     CONF_THINKING,
     CONF_TOP_P,
@@ -59,11 +62,12 @@ from ..core.protocol.models import AUTO, ModelInfo
 from ..provider.power_meter import energy_fields
 
 ADVANCED = "advanced"
+VOICE = "voice"
 ROUTING = "routing"
 LIMITS = "limits"
 COSTS = "costs"
 ENERGY = "energy"
-SECTIONS = frozenset({ADVANCED, ROUTING, LIMITS, COSTS, ENERGY})
+SECTIONS = frozenset({ADVANCED, VOICE, ROUTING, LIMITS, COSTS, ENERGY})
 """The folded sections of all forms. No field has the name of one."""
 """The folded section of a form; its values are stored on the same level as the others."""
 CONF_PROVIDER = "provider"
@@ -146,6 +150,12 @@ def agent_schema(hass: HomeAssistant, subentry_type: str, models: Iterable[str],
         fields[vol.Optional(CONF_PROMPT)] = TemplateSelector()
         fields[vol.Optional(CONF_LLM_HASS_API)] = SelectSelector(SelectSelectorConfig(options=apis, multiple=True))
         fields[vol.Required(CONF_LOCAL_FALLBACK, default=True)] = BooleanSelector()
+        voice: dict[vol.Marker, Any] = {
+            vol.Required(CONF_PLAIN_SPEECH, default=True): BooleanSelector(),
+            vol.Required(CONF_ADD_SITUATION, default=True): BooleanSelector(),
+            vol.Required(CONF_TELL_CHANGE, default=False): BooleanSelector(),
+        }
+        fields[vol.Optional(VOICE)] = section(vol.Schema(voice), {"collapsed": True})
         advanced[vol.Required(CONF_MAX_HISTORY, default=DEFAULT_MAX_HISTORY)] = whole(0, 1000)
     advanced[vol.Optional(CONF_EXTRA_BODY)] = TextSelector(TextSelectorConfig(multiline=True))
     fields[vol.Required(ADVANCED)] = section(vol.Schema(advanced), {"collapsed": True})

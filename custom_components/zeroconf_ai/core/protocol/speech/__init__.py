@@ -1,0 +1,1 @@
+"""Text for the ear: what a model writes, as it is spoken."""
