@@ -146,6 +146,14 @@ def test_doctor_running_serve_must_be_seen_and_heard() -> None:
     assert found == [[("serve_unseen", "problem")], [("serve_unheard", "problem")], [("serve_seen", "ok")]]
 
 
+def test_doctor_provider_of_another_user_on_this_machine_is_no_missing_serve() -> None:
+    here = replace(GPU, addresses=(ip_address("192.0.2.2"),))
+    examined = seen(
+        heard(), engines=[SeenEngine(SERVER_KINDS[0], None)], providers=[provider(ProviderState.HEALTHY, record=here)]
+    )
+    assert codes(examined, "machine") == [("serve_other", "ok"), ("loopback", "ok")]
+
+
 def test_doctor_engine_on_loopback_is_a_hint_until_serve_shares_it() -> None:
     ollama = SeenEngine(SERVER_KINDS[0], None)
     alone = seen(heard(), engines=[ollama, SeenEngine(SERVER_KINDS[1], "192.0.2.2")])

@@ -256,6 +256,15 @@ def test_repl_session_goes_on_the_next_time_as_it_was_left() -> None:
     assert stat.S_IMODE(chat_sessions_file().stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("form", ["{}", "'{}'", '"{}" ', "{} ", "escaped"])
+def test_repl_image_is_found_as_terminals_write_dropped_files(form: str, tmp_path: Path) -> None:
+    image = tmp_path / "my cat.png"
+    image.write_bytes(encoded("PNG"))
+    with repl_with(StubBackend("gpu")) as repl:
+        repl.handle("/image " + (str(image).replace(" ", "\\ ") if form == "escaped" else form.format(image)))
+        assert [attachment.name for attachment in repl._talk.attachments] == ["my cat.png"]
+
+
 @pytest.mark.parametrize(
     ("typed", "prompt"),
     [(("one",), "one"), (("one\\", "two"), "one\ntwo"), (('"""', "one", "", 'two"""'), "one\n\ntwo"), (('"""one"""',), "one")],

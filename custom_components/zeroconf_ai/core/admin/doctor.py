@@ -258,20 +258,27 @@ def _providers(seen: Examination) -> Iterator[Finding]:
 def _machine(seen: Examination) -> Iterator[Finding]:
     """The servers of this machine: what runs, and whether the network reaches it."""
     codes = {found["code"] for found in seen.check["findings"]}
-    own = next((found for found in seen.providers if found.provider.id == seen.serve.id), None)
-    if not seen.serve.running:
+    here = {address for interface in seen.checked.interfaces for address in interface.addresses}
+    own: Provider | None = None
+    is_shared = seen.serve.running
+    for provider in (found.provider for found in seen.providers):
+        if seen.serve.running and provider.id == seen.serve.id:
+            own = provider
+        elif here.intersection(provider.record.addresses):
+            is_shared = True
+            yield finding("serve_other", "ok", name=clean(provider.record.name), url=printable(provider.base_url))
+    if not is_shared:
         yield finding("no_serve", "hint" if seen.engines else "ok")
-    elif own is None:
+    elif seen.serve.running and own is None:
         yield finding("serve_unseen", "problem")
-    elif "own_missing" in codes:
-        yield finding("serve_unheard", "problem", name=clean(own.provider.record.name))
-    else:
-        yield finding("serve_seen", "ok", name=clean(own.provider.record.name), url=printable(own.provider.base_url))
+    elif own is not None:
+        values = {"name": clean(own.record.name), "url": printable(own.base_url)}
+        yield finding(*(("serve_unheard", "problem") if "own_missing" in codes else ("serve_seen", "ok")), **values)
     for found in seen.engines:
         engine = found.engine
         values = {"title": engine.title, "url": url_of(engine), "engine": engine.id}
         if found.address is None:
-            yield finding("loopback", "ok" if seen.serve.running else "hint", **values)
+            yield finding("loopback", "ok" if is_shared else "hint", **values)
         else:
             yield finding("open_engine", "ok", address=found.address, port=engine.port, **values)
     for stranger in seen.strangers:

@@ -25,7 +25,7 @@ from .tables import Column, Styled, print_table
 
 _NO_PROVIDER = """\
 No provider was found. Either this network has no provider, or multicast DNS is blocked: by guest Wi-Fi, client isolation, a VLAN,
-a firewall that drops UDP port 5353, or a container without host networking."""
+a firewall that drops UDP port 5353, or a container without host networking. Find out which: zeroconf-ai doctor"""
 
 
 _COLUMNS = (

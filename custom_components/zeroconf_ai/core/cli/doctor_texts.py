@@ -108,7 +108,9 @@ SENTENCES: Final[Mapping[str, Mapping[str, Sentence]]] = {
         "no_block": Sentence("No rule drops multicast DNS."),
     },
     "providers": {
-        "none": Sentence("No provider was found.", "See what is said above."),
+        "none": Sentence(
+            "No provider was found.", "Servers that advertise nothing, such as Ollama, are found by: zeroconf-ai discover --scan"
+        ),
         "healthy": Sentence("{name} at {url} answers within {milliseconds} ms; heard on {where}."),
         "degraded": Sentence(
             "{name} at {url} answers within {milliseconds} ms, and says that it is degraded; heard on {where}.",
@@ -145,6 +147,7 @@ SENTENCES: Final[Mapping[str, Mapping[str, Sentence]]] = {
             "`zeroconf-ai serve` does not run here for this user.",
             "Start it to share the models of this machine: zeroconf-ai serve",
         ),
+        "serve_other": Sentence("{name} at {url} runs on this machine, for another user or as a service, and is seen."),
         "serve_seen": Sentence("`zeroconf-ai serve` is advertised as {name} at {url}, and its advertisement is seen."),
         "serve_unseen": Sentence(
             "`zeroconf-ai serve` runs, but its advertisement is not seen here.",

@@ -121,7 +121,7 @@ class Repl:
         """`/image`."""
         if not path:
             raise InvalidRequestError("Name the file: /image FILE")
-        attachment = read_image(path.strip("'\""))
+        attachment = read_image(path)
         self._talk.attachments.append(attachment)
         _say(f"{clean(attachment.name)} is sent with the next question.")
 
@@ -134,7 +134,7 @@ class Repl:
         """`/save`."""
         if not self._talk.turns:
             raise InvalidRequestError("There is nothing to save yet.")
-        name = path.strip("'\"") or f"chat-{datetime.now().astimezone():%Y-%m-%d-%H%M%S}.md"
+        name = path or f"chat-{datetime.now().astimezone():%Y-%m-%d-%H%M%S}.md"
         _say(f"Saved as {save(name, self._talk.turns, self._talk.system, self._written)}")
 
     def clear(self, _: str) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass, replace
-import os
 import sys
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,6 +20,7 @@ from ..routing.execution.reply import Reply
 from ..routing.pool.member import Member
 from .connecting import HINTS
 from .markdown_style import MarkdownStyle
+from .output import colour_choice
 from .state import trust_file
 from .transcript import Attachment, Turn
 
@@ -212,8 +212,7 @@ class Printer:
     def __init__(self) -> None:
         self.answer = ""
         self._terminal = sys.stdout.isatty()
-        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-        self._style = MarkdownStyle() if self._terminal and not plain else None
+        self._style = MarkdownStyle() if self._terminal and colour_choice() is not False else None
         self._reasoning = False
         self._open = False
         """Whether the line is not ended yet."""

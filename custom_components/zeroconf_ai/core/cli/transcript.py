@@ -1,9 +1,11 @@
 """The questions and answers of a chat, and the files in which they are saved."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 import os
 from pathlib import Path
+import shlex
 from typing import Any
 
 import orjson
@@ -41,6 +43,17 @@ class Turn:
         return [*said, {"role": "assistant", "content": self.answer}] if self.answer else said
 
 
+def file_of(text: str) -> Path:
+    """The file that a person has typed or dropped on the terminal, which puts quotes around it or backslashes before spaces."""
+    file = Path(text.strip()).expanduser()
+    if not file.exists():
+        with suppress(ValueError):
+            words = shlex.split(text, posix=True)
+            if len(words) == 1:
+                return Path(words[0]).expanduser()
+    return file
+
+
 def read_image(path: str) -> Attachment:
     """An image file as models accept it. Blocking.
 
@@ -48,7 +61,7 @@ def read_image(path: str) -> Attachment:
     """
     from ..accounting.conversations.image_files import MAX_BYTES, data_url, encode_anew  # noqa: PLC0415 - Pillow is slow to load
 
-    file = Path(path).expanduser()
+    file = file_of(path)
     try:
         if not file.is_file():
             raise InvalidRequestError(f"{file} is not a file.")
@@ -64,7 +77,7 @@ def save(path: str, turns: Sequence[Turn], system: str | None, written: set[Path
 
     Only its owner can read it. `written`: files that this chat has written and may replace. Raises InvalidRequestError.
     """
-    file = Path(path).expanduser()
+    file = file_of(path)
     if file.suffix.lower() not in (".json", ".md", ".markdown"):
         raise InvalidRequestError(f"The name {file.name} must end with .md or .json.")
     file = file.absolute()
