@@ -52,7 +52,10 @@ export function isPublic(address: string): boolean {
 
 /** The networks of this machine's interfaces. */
 function onLink(): BlockList {
-  const found = Object.values(networkInterfaces()).flatMap((listed) => listed ?? []);
+  // Not loopback: `::/56` would contain all of IPv4.
+  const found = Object.values(networkInterfaces()).flatMap(
+    (listed) => listed?.filter(({ internal }) => !internal) ?? [],
+  );
   return blocks(
     found.map(({ address, cidr, family }) => {
       const prefix = Number(cidr?.split("/")[1] ?? (family === "IPv4" ? 32 : 128));

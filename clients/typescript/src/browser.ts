@@ -40,6 +40,11 @@ export interface Listener {
   known: (key: string) => boolean;
 }
 
+type OpenedSocket = Pick<MulticastSocket, "query" | "close">;
+
+/** Opens multicast DNS on one interface. */
+export type OpenSocket = (...given: Parameters<typeof MulticastSocket.open>) => Promise<OpenedSocket>;
+
 interface Instance {
   readonly name: string;
   readonly type: string;
@@ -59,7 +64,8 @@ interface Instance {
 export class Browser {
   readonly #listener: Listener;
   readonly #wanted: readonly string[];
-  readonly #sockets = new Map<string, MulticastSocket>();
+  readonly #open: OpenSocket;
+  readonly #sockets = new Map<string, OpenedSocket>();
   readonly #instances = new Map<string, Instance>();
   /** When each address of a host was heard, by host name. */
   readonly #hosts = new Map<string, Map<string, number>>();
@@ -67,10 +73,15 @@ export class Browser {
   #checks = 0;
   #closed = false;
 
-  /** `interfaces`: the addresses of those to search on; none: all. */
-  constructor(listener: Listener, interfaces: readonly string[] = []) {
+  /** `interfaces`: the addresses of those to search on; none: all. `open` opens a socket. */
+  constructor(
+    listener: Listener,
+    interfaces: readonly string[] = [],
+    open: OpenSocket = (on, received) => MulticastSocket.open(on, received),
+  ) {
     this.#listener = listener;
     this.#wanted = interfaces;
+    this.#open = open;
   }
 
   /** Begins to browse. Throws NoProviderError if no interface can be used. */
@@ -106,7 +117,7 @@ export class Browser {
     const failures: unknown[] = [];
     for (const on of present.filter(({ address }) => !this.#sockets.has(address))) {
       try {
-        const socket = await MulticastSocket.open(on, (packet, sender) => this.#receive(packet, sender));
+        const socket = await this.#open(on, (packet, sender) => this.#receive(packet, sender));
         if (this.#closed) socket.close();
         else this.#sockets.set(on.address, socket);
       } catch (error) {

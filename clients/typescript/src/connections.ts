@@ -1,7 +1,7 @@
 // The providers of the network, each at an address that its identity is known to have.
 
 import { Advertisements, type Advertisement } from "./advertisements.ts";
-import { Browser } from "./browser.ts";
+import { Browser, type OpenSocket } from "./browser.ts";
 import { ApiError, NoProviderError } from "./errors.ts";
 import { Endpoint } from "./http.ts";
 import { type Confirmed, identifyAny } from "./identity.ts";
@@ -68,7 +68,7 @@ export class Connections {
   #news: (() => void) | undefined;
   #closed = false;
 
-  private constructor(wanted: Wanted, trust: TrustStore) {
+  private constructor(wanted: Wanted, trust: TrustStore, openSocket?: OpenSocket) {
     this.#wanted = wanted;
     this.#trust = trust;
     this.#browser = new Browser(
@@ -78,12 +78,13 @@ export class Connections {
         known: (key) => this.#isKnown(this.#advertisements.get(key)),
       },
       wanted.interfaces,
+      openSocket,
     );
   }
 
-  /** Finds the providers. Throws NoProviderError if none can be used. */
-  static async open(wanted: Wanted): Promise<Connections> {
-    const made = new Connections(wanted, await TrustStore.open(wanted.trustFile));
+  /** Finds the providers. Throws NoProviderError if none can be used. `openSocket` opens multicast DNS on an interface. */
+  static async open(wanted: Wanted, openSocket?: OpenSocket): Promise<Connections> {
+    const made = new Connections(wanted, await TrustStore.open(wanted.trustFile), openSocket);
     try {
       const url = wanted.provider === undefined ? undefined : baseURLOf(wanted.provider);
       if (url === undefined) await made.#discover();
@@ -149,9 +150,9 @@ export class Connections {
     if (this.#providers.size === 0) throw this.#whyNone();
   }
 
-  /** Whether any provider is advertised that may be used. */
+  /** Whether any provider is advertised that may be used, or that is wanted. */
   #isWantedHeard(): boolean {
-    return this.#advertisements.all().some(({ record }) => this.#whyNotChosen(record) === undefined);
+    return this.#advertisements.all().some(({ record }) => this.#whyNotChosen(record) !== IRRELEVANT);
   }
 
   /** Whether an advertisement arrives within so many milliseconds. */

@@ -180,9 +180,12 @@ export class Upstream {
         response.on("error", () => undefined);
         resolve(response);
       });
-      made.once("error", (error) => {
+      made.on("error", (error: NodeJS.ErrnoException) => {
         done();
-        reject(sending.signal?.aborted ? reasonOf(sending.signal) : connectionError(this.name, error));
+        // The server closed a connection that was kept, before it had the request.
+        const stale = made.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE");
+        if (stale && !sending.signal?.aborted) resolve(this.#send(path, sending));
+        else reject(sending.signal?.aborted ? reasonOf(sending.signal) : connectionError(this.name, error));
       });
       made.end(sending.body);
     });

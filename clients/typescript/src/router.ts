@@ -19,19 +19,22 @@ interface Options {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** The providers in the order of preference, and what keeps the identity of one that answered. */
+type Pool = Pick<Connections, "providers" | "confirm">;
+
 interface Failure {
   readonly candidate: Candidate;
   readonly error: ApiError;
 }
 
 export class Router {
-  readonly #connections: Connections;
+  readonly #connections: Pool;
   readonly #timeouts: Timeouts;
   /** The provider and the model of each session. */
   readonly #sessions = new Map<string, Candidate>();
   #uses = 0;
 
-  constructor(connections: Connections, timeouts: Timeouts) {
+  constructor(connections: Pool, timeouts: Timeouts) {
     this.#connections = connections;
     this.#timeouts = timeouts;
   }
