@@ -5,15 +5,16 @@ import json
 import logging
 import socket
 import struct
-from typing import Any
 
 import aiohttp
+from aiohttp import web
 import pytest
 
 from tests.support.fakes.provider import FakeProvider
 from tests.support.server import CHAT, Endless, served, upstream
 from tests.support.waiting import AT_ONCE, run_pending_tasks, until
-from zeroconf_ai.server import dispatch
+from zeroconf_ai.server import connections, dispatch
+from zeroconf_ai.server.app import create_app
 from zeroconf_ai.server.vanished_clients import VANISHED_SECONDS, watch_client
 
 PATHS = ("/v1/chat/completions", "/v1/messages", "/v1/responses", "/api/chat")
@@ -27,24 +28,48 @@ def head(path: str, length: int, *headers: str) -> bytes:
     return "\r\n".join((*lines, "", "")).encode()
 
 
-async def test_connection_of_a_request_is_watched_by_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[Any] = []
+def assert_watched(transport: asyncio.BaseTransport) -> None:
+    connection = transport.get_extra_info("socket")
+    options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+    idle, interval, probes = (connection.getsockopt(socket.IPPROTO_TCP, option) for option in options)
+    assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    assert idle + interval * probes <= VANISHED_SECONDS
+    assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == VANISHED_SECONDS * 1000
 
-    def watch(transport: asyncio.Transport) -> None:
+
+async def test_connection_is_watched_by_the_system_from_its_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[asyncio.BaseTransport] = []
+
+    def watch(transport: asyncio.BaseTransport) -> None:
         watch_client(transport)
-        seen.append(transport.get_extra_info("socket"))
-        options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
-        idle, interval, probes = (seen[-1].getsockopt(socket.IPPROTO_TCP, option) for option in options)
-        assert seen[-1].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-        assert idle + interval * probes <= VANISHED_SECONDS
-        assert seen[-1].getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == VANISHED_SECONDS * 1000
+        assert_watched(transport)
+        seen.append(transport)
 
-    monkeypatch.setattr(dispatch, "watch_client", watch)
+    monkeypatch.setattr(connections, "watch_client", watch)
     async with served() as gateway:
         for _ in range(2):
             status, _, _ = await gateway.ask("POST", "chat/completions", json={**CHAT, "model": "auto"})
             assert status == 200
-    assert len(seen) == 2
+    assert len(seen) == 1
+
+
+async def test_connection_of_another_server_is_watched_from_its_first_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[asyncio.BaseTransport] = []
+
+    def watch(transport: asyncio.BaseTransport) -> None:
+        watch_client(transport)
+        assert_watched(transport)
+        seen.append(transport)
+
+    monkeypatch.setattr(dispatch, "watch_client", watch)
+    async with served() as gateway:
+        runner = web.AppRunner(create_app(gateway.gateway, drain_seconds=None))  # as Home Assistant's
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        async with gateway.session.get(f"http://127.0.0.1:{runner.addresses[0][1]}/v1/models") as response:
+            assert response.status == 200
+        await runner.cleanup()
+    assert len(seen) == 1
 
 
 @pytest.mark.parametrize("leaves", ["resets", "closes"])

@@ -1,13 +1,15 @@
 """Writes the lines of a log in a thread of its own: who reads them slowly, or not at all, does not hold the server up."""
 
-from queue import SimpleQueue
+from collections import deque
 import sys
-from threading import Thread
+from threading import Event, Thread
 from typing import TextIO
 
 MAX_WAITING = 10_000
 """Lines that wait to be written; further ones are dropped and counted."""
 CLOSE_SECONDS = 2.0
+_PAUSE_SECONDS = 0.05
+"""Between two writes: under load, a write has many lines, and the thread does not take turns with the requests for each."""
 
 
 class LineWriter:
@@ -16,7 +18,9 @@ class LineWriter:
     def __init__(self, stream: TextIO | None = None) -> None:
         """`stream` None: stderr."""
         self._stream = stream or sys.stderr
-        self._lines: SimpleQueue[str | None] = SimpleQueue()
+        self._lines: deque[str] = deque()
+        self._some = Event()
+        self._closing = Event()
         self._thread = Thread(target=self._run, name="zeroconf_ai log", daemon=True)
         self._dropped = 0
         self._closed = False
@@ -29,27 +33,34 @@ class LineWriter:
         """Write a line, which has no line break at its end. Never waits."""
         if self._closed:
             self._put(f"{line}\n")
-        elif self._lines.qsize() < MAX_WAITING:
-            if self._dropped:
-                line, self._dropped = f"{line}\n({self._dropped} lines of the log before it were lost: nobody read them)", 0
-            self._lines.put(line)
-        else:
+            return
+        if len(self._lines) >= MAX_WAITING:
             self._dropped += 1
+            return
+        if self._dropped:
+            self._lines.append(f"({self._dropped} lines of the log were lost here: nobody read them)")
+            self._dropped = 0
+        self._lines.append(line)
+        if not self._some.is_set():
+            self._some.set()
 
     def close(self) -> None:
         """Write what waits, for CLOSE_SECONDS at most. Later lines are written at once."""
-        self._lines.put(None)
+        self._closing.set()
+        self._some.set()
         self._thread.join(CLOSE_SECONDS)
         self._closed = not self._thread.is_alive()
 
     def _run(self) -> None:
-        ended = False
-        while not ended:
-            batch = [self._lines.get()]
-            while not self._lines.empty():
-                batch.append(self._lines.get())
-            ended = None in batch
-            self._put("".join(f"{line}\n" for line in batch if line is not None))
+        while True:
+            self._some.wait()
+            self._some.clear()
+            closing = self._closing.is_set()
+            if batch := [self._lines.popleft() for _ in range(len(self._lines))]:
+                self._put("".join(f"{line}\n" for line in batch))
+            if closing:
+                return
+            self._closing.wait(_PAUSE_SECONDS)
 
     def _put(self, text: str) -> None:
         try:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 import json
 import logging
+import re
 from typing import Any, override
 
 from structlog.processors import TimeStamper, format_exc_info
@@ -27,6 +28,9 @@ ACCESS = "access"
 """The `logger` of the line of a request."""
 _IN_TEXT = frozenset({"event", "timestamp", "level", "logger", "exception", "method", "path", "status"})
 """Fields that the text of a line has in front or in its event."""
+_PLAIN = re.compile(r"[!#-<>-~]+")
+"""A value that needs no quotes: ASCII without spaces, quotes and equals signs."""
+_encode = json.JSONEncoder(default=str).encode
 _stamp = TimeStamper(fmt="iso", utc=True)
 
 
@@ -113,12 +117,12 @@ def _clean(_logger: Any, _method: str, event: Event) -> Event:
 
 def _as_json(_logger: Any, _method: str, event: Event) -> str:
     """One object of ASCII characters in one line."""
-    return json.dumps(event, default=str)
+    return _encode(event)
 
 
 def _as_text(_logger: Any, _method: str, event: Event) -> str:
     """`TIME LEVEL LOGGER: EVENT key=value …`, and a traceback indented below, so that no line in it looks like one of the log."""
-    more = "".join(f" {name}={_value(value)}" for name, value in event.items() if name not in _IN_TEXT)
+    more = "".join([f" {name}={_value(value)}" for name, value in event.items() if name not in _IN_TEXT])
     line = f"{event['timestamp']} {event['level'].upper()} {event['logger']}: {event['event']}{more}"
     if (trace := event.get("exception")) is not None:
         line += "".join(f"\n  {part}" for part in trace.split("\n"))
@@ -126,5 +130,5 @@ def _as_text(_logger: Any, _method: str, event: Event) -> str:
 
 
 def _value(value: Any) -> str:
-    text = printable(str(value))
-    return json.dumps(text, ensure_ascii=False) if not text or any(char in text for char in ' ="') else text
+    text = str(value)
+    return text if _PLAIN.fullmatch(text) else json.dumps(printable(text), ensure_ascii=False)

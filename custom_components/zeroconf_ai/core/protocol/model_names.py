@@ -65,10 +65,10 @@ class ByName[Value]:
 
     def get(self, name: str) -> Value | None:
         """The value of the model; None if it has none."""
-        for exact in (name, same_model(name)):
-            if (found := self._exact.get(exact)) is not None:
-                return found
-        return self._equivalent.get(name_key(name))
+        found = self._exact.get(name)
+        if found is None and (found := self._exact.get(same_model(name))) is None:
+            found = self._equivalent.get(name_key(name))
+        return found
 
     def has(self, name: str) -> bool:
         """Whether a value has exactly this name."""

@@ -16,6 +16,7 @@ import orjson
 
 from ..protocol.addresses import subscriber
 from ..protocol.errors import ApiError, RequestTimeoutError, UnavailableError
+from .vanished_clients import watch_client
 
 try:
     import resource
@@ -120,6 +121,7 @@ class LimitedConnection(web.RequestHandler):
         self._address = address
         self._await_head()
         super().connection_made(transport)
+        watch_client(transport)
 
     @override
     def connection_lost(self, exc: BaseException | None) -> None:

@@ -19,6 +19,7 @@ from ..engine import Caller, Source
 from ..protocol.errors import ApiError, AuthenticationError, RequestTimeoutError
 from ..protocol.values import NOTHING
 from .body_memory import BodyShare
+from .connections import LimitedConnection
 from .gateway import Gateway
 from .request_body import read_json, receiving
 from .request_log import CLIENT_CLOSED, CURRENT, id_of, is_sane_id
@@ -130,7 +131,8 @@ async def dispatch(
     """Return the response to `request`, also for every kind of error. `variables` of its path; None: those that aiohttp found."""
     context = begin(gateway, request, route.format_for(request))
     context.variables = request.match_info if variables is None else variables
-    watch_client(request.transport)
+    if not isinstance(request.protocol, LimitedConnection):  # which has done so once
+        watch_client(request.transport)
     try:
         if route.page is not None and (page := route.page(gateway, request)) is not None:
             return page

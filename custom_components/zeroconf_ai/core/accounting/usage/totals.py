@@ -18,6 +18,7 @@ SUBJECT_LIMIT = 20_000
 
 _PERIODS = ("total", "month", "today")
 """From the longest to the shortest."""
+_RECENT = ("recent",)
 
 
 class Subject(StrEnum):
@@ -35,9 +36,19 @@ class UsageSummary:
     today: Aggregate = field(default_factory=Aggregate)
     month: Aggregate = field(default_factory=Aggregate)
     total: Aggregate = field(default_factory=Aggregate)
+    recent: Aggregate = field(default_factory=Aggregate)
+    """Usage of today that the three others do not have yet: requests are more frequent than readers."""
+
+    def settle(self) -> None:
+        """Add `recent` to the others."""
+        if self.recent.requests or self.recent.failed_attempts:
+            for period in (self.today, self.month, self.total):
+                period.merge(self.recent)
+            self.recent = Aggregate()
 
     def copy(self) -> "UsageSummary":
-        """Return an independent copy."""
+        """Return an independent copy, without `recent`."""
+        self.settle()
         return UsageSummary(self.today.copy(), self.month.copy(), self.total.copy())
 
 
@@ -119,6 +130,7 @@ class Totals(Recorder):
         keys = self._subjects[Subject.KEY]
         for key_id in [key_id for key_id in keys if key_id != OTHER and not known(key_id)]:
             summary = keys.pop(key_id)
+            summary.settle()
             other = keys.setdefault(OTHER, UsageSummary())
             for name in _PERIODS:
                 getattr(other, name).merge(getattr(summary, name))
@@ -148,7 +160,9 @@ class Totals(Recorder):
         known = self._subjects[subject]
         if subject_id not in known and len(known) >= SUBJECT_LIMIT:
             subject_id = OTHER
-        return known.setdefault(subject_id, UsageSummary())
+        if (found := known.get(subject_id)) is None:
+            found = known[subject_id] = UsageSummary()
+        return found
 
     def _roll_over(self) -> None:
         """Reset the sums of today (and of the month) after midnight, and mark the totals as stale."""
@@ -159,13 +173,14 @@ class Totals(Recorder):
         self._date = today
         self.stale = True
         for summary in (self._household, *(found for known in self._subjects.values() for found in known.values())):
+            summary.settle()
             summary.today = Aggregate()
             if month:
                 summary.month = Aggregate()
 
 
 def _periods_of(day: date, today: date) -> tuple[str, ...]:
-    """The periods of `UsageSummary` to which a day belongs."""
+    """The periods of `UsageSummary` to which a day belongs; `recent` is in all three."""
     if day == today:
-        return _PERIODS
+        return _RECENT
     return _PERIODS[:2] if (day.year, day.month) == (today.year, today.month) else _PERIODS[:1]

@@ -31,7 +31,6 @@ from ..dispatch import RequestContext, begin, internal_error
 from ..endpoints.images import PATH as IMAGES_PATH, store_upload
 from ..gateway import Gateway
 from ..request_log import CLIENT_CLOSED
-from ..vanished_clients import watch_client
 from .chat import chats_of, follow_chat, session_owner
 from .commands import COMMANDS
 from .context import Context
@@ -101,7 +100,6 @@ class Administration:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """The response to a request below `/admin`, also for every kind of error."""
         context = begin(None, request)
-        watch_client(request.transport)
         try:
             response = await self._answer(context)
         except ApiError as err:
