@@ -14,9 +14,9 @@ import pytest
 
 from tests.support.clouds.openai import FakeOpenAI
 from tests.support.clouds.server import Call, Fault, Refusal, Reply
-from tests.support.fakes.upstream import Upstream, answers, streams
+from tests.support.fakes.upstream import Upstream, answers, stalls, streams
 from zeroconf_ai.backends import recorder as module
-from zeroconf_ai.backends.base import Endpoint
+from zeroconf_ai.backends.base import Endpoint, Timeouts
 from zeroconf_ai.backends.http import HttpUpstream
 from zeroconf_ai.backends.recorder import Recorder
 from zeroconf_ai.protocol import json as bounded
@@ -171,7 +171,7 @@ async def test_recorded_refused_connection_is_replayed_as_a_broken_one(tmp_path:
     async with recording(tmp_path, "http://127.0.0.1:9/v1") as upstream:
         await ask(upstream, BODY)
     (recorded,) = exchanges(tmp_path)
-    assert (recorded.status, recorded.error) == (0, "ClientConnectorError")
+    assert (recorded.status, recorded.end, recorded.error) == (0, "cut", "ClientConnectorError")
     replay = Replay([recorded])
     url = await replay.start()
     async with aiohttp.ClientSession() as session:
@@ -188,6 +188,29 @@ async def test_recorded_answer_that_the_client_leaves_is_written(tmp_path: Path)
         await answer.close()
     (recorded,) = exchanges(tmp_path)
     assert (recorded.status, recorded.end, len(recorded.chunks)) == (200, "closed", 1)
+
+
+async def test_recorded_silence_is_replayed_until_the_client_leaves(tmp_path: Path) -> None:
+    fake = Upstream().on("/chat/completions", stalls, streams({"choices": [{"delta": {"content": "Hi"}}]}, then="stall"))
+    async with fake, recording(tmp_path, fake.base_url) as upstream:
+        upstream.timeouts = Timeouts(first_token=0.3)
+        await ask(upstream, BODY)
+        upstream.timeouts = Timeouts(between_tokens=0.3)
+        await ask(upstream, BODY)
+    before, within = exchanges(tmp_path)
+    assert [(recorded.status, recorded.end) for recorded in (before, within)] == [(0, "stalled"), (200, "stalled")]
+    replay = Replay([before, within], speed=0)
+    url = await replay.start()
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await session.post(f"{url}/v1/chat/completions", json={})
+        async with session.post(f"{url}/v1/chat/completions", json={}) as response:
+            assert await response.content.readany() == within.body
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.3):
+                    await response.content.readany()
+    await replay.close()
 
 
 async def test_recording_repeats_no_unchanged_list_and_replays_answers_in_order(tmp_path: Path) -> None:

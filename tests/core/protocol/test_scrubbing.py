@@ -133,6 +133,11 @@ def test_scrubbing_stream_keeps_events_lengths_and_escapes() -> None:
     )
 
 
+def test_scrubbing_keeps_the_characters_by_which_parsers_fail() -> None:
+    raw = '\ufeffdata: {"content":"a\u2028b\u0085c\\u2028\\u0000\\ud800\u00a0ü\u200b"}\r\n\r\n: ping\r\n'
+    assert Scrubber().body(raw) == '\ufeffdata: {"content":"x\u2028x\u0085x\\u2028\\u0000\\ud800\u00a0é\u200b"}\r\n\r\n: ping\r\n'
+
+
 def test_scrubbing_vectors_and_token_bytes_say_nothing() -> None:
     raw = '{"data":[{"embedding":[0.0231,-7.5e-05],"index":3}],"logprobs":[{"token":"Hi","bytes":[72,105],"logprob":-0.52}]}'
     assert Scrubber().body(raw) == (

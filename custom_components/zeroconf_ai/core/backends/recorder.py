@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 from aiohttp.client_middlewares import ClientHandlerType
 
-from ..protocol.recorded_exchange import CLOSED, COMPLETE, CUT, RecordedChunk, RecordedExchange
+from ..protocol.recorded_exchange import CLOSED, COMPLETE, CUT, STALLED, RecordedChunk, RecordedExchange
 from ..protocol.scrubbing import Scrubber, scrub_bytes
 from ..version import __version__
 
@@ -30,8 +30,8 @@ MAX_CHUNKS = 20_000
 """Of an answer."""
 MAX_TOTAL_BYTES = 256 * 1024 * 1024
 """Of all bodies."""
-_LONGEST_VALUE = 16
-"""Characters of a value in a query that is recorded."""
+_KEPT_QUERY = frozenset(("alt", "api-version", "beta", "version"))
+"""Names in a query whose values say nothing private."""
 _FILE = re.compile(r"(\d{5})-.*\.json")
 _FRAMING = frozenset(("content-length", "content-encoding", "transfer-encoding", "connection", "keep-alive"))
 """Headers of how an answer was sent, which a replay sends in its own way: bodies are recorded decompressed."""
@@ -64,6 +64,11 @@ class _Recording:
         self.chunks.append(RecordedChunk(asyncio.get_running_loop().time() - self.started, len(data)))
 
 
+def _end_by(err: BaseException) -> str:
+    """How an answer has ended by an error while the client waited for it."""
+    return STALLED if isinstance(err, asyncio.CancelledError | TimeoutError) else CUT
+
+
 class _RecordedContent:
     """The content of a response, of which every read is recorded. For readers of `readany` and `iter_any`."""
 
@@ -80,7 +85,7 @@ class _RecordedContent:
         try:
             data = await self._content.readany()
         except BaseException as err:
-            recording.finish(recording, CLOSED if isinstance(err, asyncio.CancelledError) else CUT, type(err).__name__)
+            recording.finish(recording, _end_by(err), type(err).__name__)
             raise
         if data:
             recording.add(data)
@@ -126,7 +131,7 @@ class Recorder:
         try:
             response = await handler(request)
         except BaseException as err:
-            self._finish(recording, CLOSED if isinstance(err, asyncio.CancelledError) else CUT, type(err).__name__)
+            self._finish(recording, _end_by(err), type(err).__name__)
             raise
         recording.status = response.status
         recording.headers = {str(name): value for name, value in response.headers.items() if name.lower() not in _FRAMING}
@@ -146,7 +151,7 @@ class Recorder:
         url, body = request.url, request.body
         self._scrubber.learn(request.headers, url.query)
         sent = body if isinstance(body, bytes) else await body.as_bytes()
-        values = (f"{name}={value if len(value) <= _LONGEST_VALUE else 'scrubbed'}" for name, value in url.query.items())
+        values = (f"{name}={value if name in _KEPT_QUERY else 'scrubbed'}" for name, value in url.query.items())
         recording = _Recording(
             upstream=self._upstreams.setdefault(str(url.origin()), len(self._upstreams) + 1),
             method=request.method,

@@ -8,6 +8,8 @@ import select
 import sys
 from typing import Any, Final, Self
 
+import click
+
 PROMPT: Final = "> "
 _MORE: Final = "… "
 _QUOTES: Final = '"""'
@@ -57,13 +59,13 @@ class LineInput:
         """
         if self._ended:
             raise EOFError
-        line = input(PROMPT)
+        line = _typed(PROMPT)
         if line.lstrip().startswith(_QUOTES):
             return self._quoted(line.lstrip().removeprefix(_QUOTES))
         lines = [line]
         while lines[-1].endswith("\\"):
             lines[-1] = lines[-1].removesuffix("\\")
-            lines.append(input(_MORE))
+            lines.append(_typed(_MORE))
         if not line.startswith("/"):
             lines += self._pasted()
         return "\n".join(lines)
@@ -72,7 +74,7 @@ class LineInput:
         lines = []
         while not line.rstrip().endswith(_QUOTES):
             lines.append(line)
-            line = input(_MORE)
+            line = _typed(_MORE)
         return "\n".join([*lines, line.rstrip().removesuffix(_QUOTES)]).strip("\n")
 
     def _pasted(self) -> list[str]:
@@ -90,6 +92,14 @@ class LineInput:
         if number == 0:
             self._matches = self._complete(text)
         return self._matches[number] if number < len(self._matches) else None
+
+
+def _typed(prompt: str) -> str:
+    """A line. The prompt is no output of the command: where stdout is not the terminal, it goes to stderr."""
+    if sys.stdout.isatty():
+        return input(prompt)
+    click.echo(prompt, nl=False, err=True)
+    return input()
 
 
 def _readline() -> Any:

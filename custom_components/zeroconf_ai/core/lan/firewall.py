@@ -69,6 +69,10 @@ class Rule:
         """Whether it is about this port."""
         return self.protocol in (None, port.protocol) and any(port.number in ports for ports in self.ports)
 
+    def accepts_all(self, port: Port) -> bool:
+        """Whether it may accept all packets of the port's protocol."""
+        return self.verdict == "accept" and self.protocol in (None, port.protocol) and not self.ports and not self.narrow
+
 
 @dataclass(slots=True)
 class RuleTable:
@@ -86,7 +90,7 @@ class RuleTable:
                 if named.verdict in _DROPS and (named.direction or direction == "in"):
                     yield direction
                 continue
-            wide = any(rule.verdict == "accept" and not rule.ports and not rule.narrow for rule in rules)
+            wide = any(rule.accepts_all(port) for rule in rules)
             if direction in self.drops and not wide:
                 yield direction
 
@@ -132,11 +136,12 @@ def iptables_tables(text: str) -> list[RuleTable]:
             if verdict not in ("accept", *_DROPS):
                 continue
             protocol = words[words.index("-p") + 1] if "-p" in words[:-1] else None
-            ports = [
+            named = [
                 words[at + 1] for at, word in enumerate(words[:-1]) if word in ("--dport", "--dports", "--sport", "--sports")
             ]
             narrow = any(word in line for word in ("--ctstate", "--state", "-i lo ", "-o lo ", "icmp"))
-            rule = Rule(_direction(words[1]), verdict, protocol, _ranges(",".join(ports).split(",")), narrow)
+            ports = _ranges(",".join(named).split(",")) or _multicast(line)
+            rule = Rule(_direction(words[1]), verdict, protocol, ports, narrow)
             _add(table, rule, catches_all=words[2] == "-j")
     return [table]
 
@@ -157,9 +162,10 @@ def nft_tables(text: str) -> list[RuleTable]:
                 tables[-1].drops.add(direction)
         elif (found := re.search(r"\b(accept|drop|reject)\b", line)) and tables:
             port = re.search(r"\b(udp|tcp|th) [ds]port (\{[^}]*\}|\S+)", line)
-            ports = _ranges(port[2].strip("{} ").split(",")) if port else ()
-            protocol = port[1] if port and port[1] != "th" else None
-            narrow = bool(re.search(r'\bct state\b|"lo"|icmp', line))
+            ports = _ranges(port[2].strip("{} ").split(",")) if port else _multicast(line)
+            whole = re.search(r"\b(?:meta l4proto|ip protocol|ip6 nexthdr) (\w+)", line)
+            protocol = port[1] if port and port[1] != "th" else whole[1] if whole else None
+            narrow = bool(re.search(r'\bct state\b|"lo"|icmp|igmp', line))
             _add(tables[-1], Rule(direction, found[1], protocol, ports, narrow), catches_all=line.startswith(found[1]))
     return tables
 
@@ -170,6 +176,11 @@ def _add(table: RuleTable, rule: Rule, *, catches_all: bool) -> None:
             table.drops.add(rule.direction)
         return
     table.rules.append(rule)
+
+
+def _multicast(line: str) -> tuple[range, ...]:
+    """The port of multicast DNS for a rule about all multicast."""
+    return (range(5353, 5354),) if re.search(r"multicast|\b224\.0\.0\.(?:0/|251)|\bff0[02]::", line) else ()
 
 
 def _direction(chain: str) -> str:

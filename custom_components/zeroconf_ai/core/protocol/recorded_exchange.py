@@ -12,8 +12,9 @@ from .values import finite_number, mapping, parse_count
 
 FORMAT = 1
 MAX_FILE_BYTES = 64 * 1024 * 1024
-COMPLETE, CLOSED, CUT = "complete", "closed", "cut"
-"""How an answer ended: completely; the client closed it, as it does after the last event too; the connection broke."""
+COMPLETE, CLOSED, STALLED, CUT = "complete", "closed", "stalled", "cut"
+"""How an answer ended: completely; the client closed it, as it does after the last event too; the client stopped waiting for
+more; the connection broke."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,6 @@ class RecordedExchange:
             "headers": dict(self.headers),
             **_as_text(self.body),
             "chunks": [[round(chunk.after * 1000, 1), chunk.size] for chunk in self.chunks],
-            "end": self.end,
-            "truncated": self.truncated,
         }
         return orjson.dumps(
             {
@@ -64,7 +63,9 @@ class RecordedExchange:
                 "upstream": self.upstream,
                 "request": {**request, **_as_text(self.request_body)},
                 "response": response if self.status else None,
+                "end": self.end,
                 "error": self.error or None,
+                "truncated": self.truncated,
             },
             option=orjson.OPT_INDENT_2,
         )
@@ -93,9 +94,9 @@ class RecordedExchange:
             headers={str(name): str(value) for name, value in mapping(response.get("headers")).items()},
             body=body,
             chunks=chunks,
-            end=str(response.get("end") or CUT),
+            end=str(data.get("end")),
             error=str(data.get("error") or ""),
-            truncated=response.get("truncated") is True,
+            truncated=data.get("truncated") is True,
         )
 
 

@@ -13,6 +13,7 @@ from hashlib import blake2b
 import re
 import secrets
 from typing import Final
+import unicodedata
 
 KEPT: Final = frozenset(
     "call_id created_at done_reason encoding_format event finish_reason finishReason format id item_id model modelVersion object"
@@ -67,6 +68,8 @@ _PRIVATE: Final = re.compile(
 _TOKENS: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}\[\],:]|-?\d[\d.eE+-]*|[^"{}\[\],:\d-]+|-', re.DOTALL)
 _COLON: Final = re.compile(r"\s*:")
 _EVENT_FIELD: Final = re.compile(r"(?:data|event|id|retry)?:")
+_MARK: Final = "\ufeff"
+"""A byte order mark."""
 _BARE: Final = frozenset(("true", "false", "null", "DONE"))
 
 
@@ -108,6 +111,8 @@ class Scrubber:
         """A body without secrets, and without private texts unless they are kept. `is_error`: it reports an error."""
         if self._keep_texts:
             return self.text(text)
+        if text.startswith(_MARK):
+            return _MARK + self.body(text.removeprefix(_MARK), is_error=is_error)
         lines = text.split("\n")
         if not any(_EVENT_FIELD.match(line) for line in lines):
             return self._json(text, is_error=is_error)
@@ -212,7 +217,7 @@ def _placeholder(found: re.Match[str]) -> str:
         return "\\ud83d\\ude00"
     if code := found["code"]:
         number = int(code, 16)
-        if number < 0x20 or 0xD800 <= number < 0xE000:
+        if _is_form(chr(number)):
             return found[0]
         return "\\u0078" if number < 0x80 else "\\u00e9"
     char = found["char"]
@@ -220,9 +225,14 @@ def _placeholder(found: re.Match[str]) -> str:
         return found[0]
     if char.isascii():
         return "1" if char.isdecimal() else "X" if char.isupper() else "x"
-    if 0xD800 <= ord(char) < 0xE000:
-        return char  # a byte that is not UTF-8
+    if _is_form(char):
+        return char
     return _BY_SIZE[len(char.encode())]
+
+
+def _is_form(char: str) -> bool:
+    """Whether it is a space, a line separator, a control character, or a byte that is not UTF-8: these say nothing private."""
+    return unicodedata.category(char)[0] in "ZC"
 
 
 _BY_SIZE: Final[Mapping[int, str]] = {2: "é", 3: "€", 4: "😀"}

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from ..protocol.recorded_exchange import CUT, MAX_FILE_BYTES, RecordedExchange
+from ..protocol.recorded_exchange import CUT, MAX_FILE_BYTES, STALLED, RecordedExchange
 
 _MAX_FILES = 20_000
 _LONGEST_PAUSE = 60.0
@@ -76,6 +76,7 @@ class Replay:
             return web.json_response({"error": {"message": message, "type": "not_recorded"}}, status=404)
         exchange = waiting.pop(0) if len(waiting) > 1 else waiting[0]
         if not exchange.status:
+            await _stall(exchange)
             return _cut(request, web.StreamResponse())
         headers = {name: value for name, value in exchange.headers.items() if value != "scrubbed"}
         response = web.StreamResponse(status=exchange.status, headers=headers)
@@ -89,6 +90,7 @@ class Replay:
             await response.write(exchange.body[at : at + chunk.size])
             await asyncio.sleep(0)  # the pieces leave one by one
             at += chunk.size
+        await _stall(exchange)
         if exchange.end == CUT:
             return _cut(request, response)
         await response.write_eof()
@@ -99,6 +101,12 @@ class Replay:
         if self._speed:
             passed = asyncio.get_running_loop().time() - started
             await asyncio.sleep(min(max(0.0, after / self._speed - passed), _LONGEST_PAUSE))
+
+
+async def _stall(exchange: RecordedExchange) -> None:
+    """Wait until the client leaves, if it waited in vain for more."""
+    if exchange.end == STALLED:
+        await asyncio.Event().wait()
 
 
 def _cut(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
