@@ -126,6 +126,7 @@ async def _setup_provider(hass: HomeAssistant, entry: ProviderConfigEntry) -> bo
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     issues.keep_agents(hass)
     issues.check_same_servers(hass)
+    issues.check_any_provider(hass)
     await async_add_assistant(hass, entry)
     entry.async_on_unload(entry.add_update_listener(_Updater(entry)))
     async_dispatcher_send(hass, SIGNAL_PROVIDERS_CHANGED)
@@ -156,6 +157,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: ConfigEntry) -> None:
         await async_remove_home_only(hass)
     issues.clear(hass, entry)
     issues.check_same_servers(hass)
+    issues.check_any_provider(hass)
     await async_remove_assistant(hass, entry)
 
 

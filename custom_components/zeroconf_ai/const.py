@@ -84,6 +84,9 @@ CONF_SUBENTRY_ID: Final = "subentry_id"
 CONF_ASSISTANT: Final = "assistant"
 """Id of the assistant that was made for the first agent. Stays when the owner deletes that, so that it is not made again."""
 
+CONF_ANY_ASSISTANT: Final = "any_assistant"
+"""Id of the assistant that was made for an agent that may use any provider."""
+
 # Config entry options: what the owner wants of it. All of them apply at once, without a reload.
 CONF_HEALTH_INTERVAL: Final = "health_interval"
 CONF_FIRST_TOKEN_TIMEOUT: Final = "first_token_timeout"

@@ -9,7 +9,16 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
-from .const import CONF_BASE_URL, CONF_FINGERPRINT, CONF_PROVIDER_ID, CONF_SERVICE_NAME, DOMAIN, SUBENTRY_BACKEND
+from .const import (
+    CONF_BASE_URL,
+    CONF_ENABLED,
+    CONF_FINGERPRINT,
+    CONF_PROVIDER_ID,
+    CONF_SERVICE_NAME,
+    DOMAIN,
+    SUBENTRY_BACKEND,
+    SUBENTRY_CONVERSATION,
+)
 from .core.accounting.budget import format_amount
 from .core.accounting.budgets.budget_store import BudgetState
 from .core.accounting.storage.loss import Loss
@@ -28,6 +37,8 @@ CERTIFICATE_CHANGED = "certificate_changed"
 CONTEXT_TOO_SMALL = "context_too_small"
 BUDGET_EXCEEDED = "budget_exceeded"
 EXCHANGE_RATES_MISSING = "exchange_rates_missing"
+ANY_PROVIDER = "any_provider"
+"""The offer of an assistant that may use any provider."""
 DATABASE_LOST = "database_lost"
 """The issue for a damaged or lost database; it stays until the owner confirms the loss."""
 SAME_SERVER = "same_server"
@@ -107,6 +118,41 @@ def check_same_servers(hass: HomeAssistant) -> None:
                 {"provider": entry.title, "backend": title, "address": code(server_of(entry.data[CONF_BASE_URL]))}
             ),
         )
+
+
+def offers_any_provider(hass: HomeAssistant) -> int:
+    """The number of providers if there are several and no agent may use any of them, else 0."""
+    entries = [entry for entry in hass.config_entries.async_entries(DOMAIN, include_ignore=False) if entry.disabled_by is None]
+    backends = [
+        subentry
+        for entry in entries
+        for subentry in entry.get_subentries_of_type(SUBENTRY_BACKEND)
+        if subentry.data.get(CONF_ENABLED, True)
+    ]
+    count = sum(not is_gateway(entry) for entry in entries) + len(backends)
+    agents = (agent for entry in entries for agent in entry.get_subentries_of_type(SUBENTRY_CONVERSATION))
+    return 0 if count < 2 or any((agent.data.get(CONF_MODEL) or AUTO) == AUTO for agent in agents) else count
+
+
+@callback
+def check_any_provider(hass: HomeAssistant) -> None:
+    """Offer an assistant that may use any provider, or withdraw the offer. An offer that the owner ignores stays ignored."""
+    count = offers_any_provider(hass)
+    if not count or "assist_pipeline" not in hass.config.components:
+        issue = ir.async_get(hass).async_get_issue(DOMAIN, ANY_PROVIDER)
+        if issue is not None and issue.dismissed_version is None:
+            ir.async_delete_issue(hass, DOMAIN, ANY_PROVIDER)
+        return
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        ANY_PROVIDER,
+        is_fixable=True,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=ANY_PROVIDER,
+        translation_placeholders={"count": str(count)},
+        data={},
+    )
 
 
 @callback

@@ -9,11 +9,12 @@ assistant is not changed, and a deleted assistant is not created again.
 import logging
 
 from homeassistant.components import conversation
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
+from homeassistant.util import slugify
 
-from ..const import CONF_ASSISTANT, DOMAIN, SUBENTRY_CONVERSATION
+from ..const import CONF_ANY_ASSISTANT, CONF_ASSISTANT, DOMAIN, SUBENTRY_CONVERSATION
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -26,38 +27,55 @@ async def async_add_assistant(hass: HomeAssistant, entry: ConfigEntry) -> None:
     agent = next(iter(entry.get_subentries_of_type(SUBENTRY_CONVERSATION)), None)
     if agent is None or CONF_ASSISTANT in entry.data or ASSIST not in hass.config.components:
         return
+    entity_id = er.async_get(hass).async_get_entity_id(conversation.DOMAIN, DOMAIN, agent.subentry_id)
+    if entity_id is None or (assistant := await _make_assistant(hass, entry.title, entity_id)) is None:
+        return
+    hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_ASSISTANT: assistant})
+
+
+async def async_add_any_assistant(hass: HomeAssistant, entry: ConfigEntry, agent: ConfigSubentry) -> None:
+    """Add an agent that may use any provider to an entry, and create its assistant."""
+    hass.config_entries.async_add_subentry(entry, agent)
+    # The entity gets this id when the entry is reloaded, which the new subentry causes.
+    entity = er.async_get(hass).async_get_or_create(
+        conversation.DOMAIN, DOMAIN, agent.subentry_id, config_entry=entry, config_subentry_id=agent.subentry_id,
+        suggested_object_id=slugify(agent.title),
+    )  # fmt: skip
+    if ASSIST in hass.config.components and (assistant := await _make_assistant(hass, agent.title, entity.entity_id)) is not None:
+        hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_ANY_ASSISTANT: assistant})
+
+
+async def _make_assistant(hass: HomeAssistant, name: str, entity_id: str) -> str | None:
+    """Create an assistant for an agent with the default speech engines; its id, or None if they do not speak the language."""
     from homeassistant.components import stt, tts  # noqa: PLC0415
     from homeassistant.components.assist_pipeline import async_create_default_pipeline, async_update_pipeline  # noqa: PLC0415
 
-    entity_id = er.async_get(hass).async_get_entity_id(conversation.DOMAIN, DOMAIN, agent.subentry_id)
-    if entity_id is None:
-        return
     stt_engine, tts_engine = stt.async_default_engine(hass), tts.async_default_engine(hass)
     # The signature requires both, but assistants without a speech engine store None.
-    pipeline = await async_create_default_pipeline(hass, stt_engine, tts_engine, entry.title)  # type: ignore[arg-type]
+    pipeline = await async_create_default_pipeline(hass, stt_engine, tts_engine, name)  # type: ignore[arg-type]
     if pipeline is None:
-        _LOGGER.debug("No assistant for %s: the default engines do not support this Home Assistant's language", entry.title)
-        return
+        _LOGGER.debug("No assistant for %s: the default engines do not support this Home Assistant's language", name)
+        return None
     await async_update_pipeline(hass, pipeline, conversation_engine=entity_id, prefer_local_intents=True)
-    hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_ASSISTANT: pipeline.id})
+    return pipeline.id
 
 
 async def async_remove_assistant(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Delete the assistant of a removed entry; if it is the preferred one, it changes to Home Assistant's own agent."""
-    pipeline_id = entry.data.get(CONF_ASSISTANT)
-    if pipeline_id is None or ASSIST not in hass.config.components:
+    """Delete the assistants of a removed entry; a preferred one changes to Home Assistant's own agent."""
+    if ASSIST not in hass.config.components:
         return
     from homeassistant.components.assist_pipeline import async_update_pipeline  # noqa: PLC0415
     from homeassistant.components.assist_pipeline.pipeline import KEY_ASSIST_PIPELINE, PipelinePreferred  # noqa: PLC0415
 
     store = hass.data[KEY_ASSIST_PIPELINE].pipeline_store
-    pipeline = store.data.get(pipeline_id)
-    if pipeline is None:
-        return
-    try:
-        await store.async_delete_item(pipeline_id)
-    except PipelinePreferred:
-        await async_update_pipeline(hass, pipeline, conversation_engine=conversation.HOME_ASSISTANT_AGENT)
+    for key in (CONF_ASSISTANT, CONF_ANY_ASSISTANT):
+        pipeline = store.data.get(entry.data.get(key))
+        if pipeline is None:
+            continue
+        try:
+            await store.async_delete_item(pipeline.id)
+        except PipelinePreferred:
+            await async_update_pipeline(hass, pipeline, conversation_engine=conversation.HOME_ASSISTANT_AGENT)
 
 
 @callback

@@ -73,6 +73,7 @@ async def async_setup_gateway(hass: HomeAssistant, entry: GatewayConfigEntry) ->
         ) from err
     issues.keep_agents(hass)
     issues.check_same_servers(hass)
+    issues.check_any_provider(hass)
     entry.async_on_unload(follow_renames(hass, entry))
     entry.async_on_unload(entry.add_update_listener(_Updater(entry)))
     _listen(hass, entry, runtime)
@@ -163,6 +164,7 @@ class _Updater:
         if entry.state is ConfigEntryState.LOADED:
             await runtime.backends.apply()
         issues.check_same_servers(hass)
+        issues.check_any_provider(hass)
         async_dispatcher_send(hass, SIGNAL_PROVIDERS_CHANGED)
 
 

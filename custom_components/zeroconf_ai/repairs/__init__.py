@@ -15,9 +15,10 @@ from ..core.protocol.models import AUTO
 from ..data import endpoint_of
 from ..flows.probe import KnownProvider, Problem, probe_endpoint
 from ..flows.provider_schemas import CONF_KEEP_KEY, identity_schema, model_ids, model_selector
-from ..issues import BUDGET_EXCEEDED, CERTIFICATE_CHANGED, DATABASE_LOST, IDENTITY_CHANGED, PROVIDER_MOVED
+from ..issues import ANY_PROVIDER, BUDGET_EXCEEDED, CERTIFICATE_CHANGED, DATABASE_LOST, IDENTITY_CHANGED, PROVIDER_MOVED
 from ..markdown import MarkdownFlow, code
 from ..provider.runtime import ProviderConfigEntry
+from .any_provider import AnyProviderFlow
 from .budget import BudgetExceededFlow
 from .database import DatabaseLostFlow
 from .moved import ProviderMovedFlow
@@ -32,6 +33,8 @@ async def async_create_fix_flow(hass: HomeAssistant, issue_id: str, data: IssueD
         return ProviderMovedFlow(data or {}) if moved else IdentityChangedFlow(data or {})
     if issue_id.startswith(BUDGET_EXCEEDED):
         return BudgetExceededFlow(data or {})
+    if issue_id == ANY_PROVIDER:
+        return AnyProviderFlow()
     if issue_id == DATABASE_LOST:
         return DatabaseLostFlow()
     return ModelVanishedFlow(data or {})

@@ -1,0 +1,48 @@
+"""Fix flow for the offer of an assistant that may use any provider: one confirmation adds it."""
+
+from types import MappingProxyType
+from typing import Any
+
+import voluptuous as vol
+
+from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
+from homeassistant.config_entries import ConfigSubentry
+
+from ..assist.pipelines import async_add_any_assistant
+from ..const import SUBENTRY_CONVERSATION
+from ..data import gateway_entry, provider_entries
+from ..flows.agents import default_data
+from ..flows.titles import free_title
+from ..issues import offers_any_provider
+from ..markdown import MarkdownFlow
+
+_TITLE = "Any provider"
+
+
+class AnyProviderFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
+    """Adds the agent to the gateway, or without one to the oldest provider."""
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Show the confirmation."""
+        return await self.async_step_confirm()
+
+    async def async_step_confirm(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Ask for confirmation, then add the agent and its assistant."""
+        count = offers_any_provider(self.hass)
+        if not count:
+            return self.async_abort(reason="gone")
+        if user_input is None:
+            return self.async_show_form(
+                step_id="confirm", data_schema=vol.Schema({}), description_placeholders={"count": str(count)}
+            )
+        gateway = gateway_entry(self.hass)
+        if gateway is None or gateway.disabled_by is not None:
+            enabled = (entry for entry in provider_entries(self.hass, include_ignore=False) if entry.disabled_by is None)
+            entry = min(enabled, key=lambda one: one.created_at)
+        else:
+            entry = gateway
+        title = free_title(_TITLE, {other.title for other in entry.subentries.values()})
+        data = MappingProxyType(default_data(SUBENTRY_CONVERSATION, None))
+        agent = ConfigSubentry(data=data, subentry_type=SUBENTRY_CONVERSATION, title=title, unique_id=None)
+        await async_add_any_assistant(self.hass, entry, agent)
+        return self.async_create_entry(data={})
