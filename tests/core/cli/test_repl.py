@@ -81,7 +81,7 @@ def test_repl_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_repl_model_is_checked_listed_and_sent(capsys: pytest.CaptureFixture[str]) -> None:
-    with repl_with(gpu := StubBackend("gpu", models=("qwen3:8b", "llama3"))) as repl:
+    with repl_with(gpu := StubBackend("gpu", models=("qwen3:8b", "llama3", "nomic-embed-text"))) as repl:
         repl.handle("/model qwen")
         repl.handle("/model QWEN3:8B")
         repl.handle("hi")

@@ -94,11 +94,11 @@ class Talk:
         return ", ".join(clean(member.name) for member in self.members)
 
     def models(self) -> dict[str, list[str]]:
-        """The models of these providers, each with the names of the providers that serve it."""
+        """The chat models of these providers, each with the names of the providers that serve it."""
         found: dict[str, list[str]] = {}
         for member in self.members:
             for model in member.models:
-                if member.online and not model.virtual:
+                if member.online and model.for_chat and not model.virtual:
                     found.setdefault(model.id, []).append(clean(member.name))
         return found
 
