@@ -196,23 +196,27 @@ async def test_typescript_key_goes_only_to_the_provider_that_proves_it(
     real = await start_provider("gpu", name="Locked", key=KEY)
     trusted = json.dumps(str(tmp_path / "trusted.json"))
     source = f"""
-    const asked = async (options: object) => {{
-      const ai = new Client("Locked", {{ key: "{KEY}", trustFile: {trusted}, ...options }});
+    const live = new Client("Locked", {{ key: "{KEY}" }});
+    const asked = async () => {{
+      const ai = new Client("Locked", {{ key: "{KEY}", trustFile: {trusted} }});
       await settled(ai.chat("Who are you?").then(({{ provider }}) => provider));
       await settled(ai.endpoint().then(({{ baseURL }}) => baseURL));
       await ai.close();
+      await live.check(); // it has been open from the beginning
+      await settled(live.chat("Who are you?").then(({{ provider }}) => provider));
     }};
     await settled(new Client().chat("Who are you?"));
-    await asked({{}});
+    await asked();
     await next();
-    await asked({{}});
+    await asked();
     await next();
-    await asked({{}});
+    await asked();
     """
     async with started(lan, source) as node:
         assert "requires an API key" in (await node.told())["error"]
         assert await node.told() == "Locked"
         assert await node.told() == real.base_url
+        assert await node.told() == "Locked"
         (pin,) = json.loads((tmp_path / "trusted.json").read_text())
         assert pin["base_url"] == real.base_url
         real.kill()
@@ -223,12 +227,14 @@ async def test_typescript_key_goes_only_to_the_provider_that_proves_it(
             refused = await node.proceed()
             assert "does not prove" in refused["error"]
             assert (await node.told())["error"] == refused["error"]
+            assert "could not be reached" in (await node.told())["error"]
             assert set(moved.keys) == {None}
             assert moved.requests == []
             moved.proves = True
             assert await node.proceed() == "Locked"
             assert await node.told() == f"http://{host}:{moved.port}/v1"
-            assert len(moved.requests) == 1
+            assert await node.told() == "Locked"
+            assert len(moved.requests) == 2
         assert await node.ended() == 0
 
 

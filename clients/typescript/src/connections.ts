@@ -9,7 +9,7 @@ import { isGenerated } from "./key-proof.ts";
 import { answeringURL, endpointOf, identityProbe } from "./probe.ts";
 import { Provider } from "./provider.ts";
 import type { ServiceRecord } from "./record.ts";
-import { TrustStore } from "./trust.ts";
+import { type Pin, TrustStore } from "./trust.ts";
 
 /** The longest search when a client is opened; longer if nothing is found: on a busy machine or network, answers take their time. */
 const SCAN_SECONDS = 2;
@@ -21,6 +21,8 @@ const CHECK_SECONDS = 30;
 const EARLY_SECONDS = 2;
 /** How long it is checked that often. */
 const EARLY_UNTIL = 60;
+/** Before a provider that has said goodbye is asked whether it is gone. */
+const GOODBYE_SECONDS = 1;
 /** Providers that are looked at at the same time. */
 const PARALLEL = 16;
 /** Providers of a client. More than a household needs. */
@@ -88,8 +90,10 @@ export class Connections {
     try {
       const url = wanted.provider === undefined ? undefined : baseURLOf(wanted.provider);
       if (url === undefined) await made.#discover();
-      else made.#providers.set(url, new Provider(url, url, new Endpoint(url, { key: wanted.key })));
-      await made.check();
+      else {
+        made.#providers.set(url, new Provider(url, url, new Endpoint(url, { key: wanted.key })));
+        await made.check();
+      }
       if (!made.providers.some(({ online }) => online)) throw made.#whyNone();
       made.#timers.push(setInterval(() => void made.check(), CHECK_SECONDS * 1000).unref());
       made.#timers.push(setInterval(() => made.#checkEarly(), EARLY_SECONDS * 1000).unref());
@@ -114,13 +118,16 @@ export class Connections {
     );
   }
 
-  /** Asks every provider for its health. Those that neither answer nor are advertised any more are left out. */
+  /** Asks every provider for its health. One that does not answer may have moved; without an advertisement, it is left out. */
   async check(): Promise<void> {
     await Promise.all([...this.#providers.values()].map((provider) => provider.check()));
-    for (const [id, { online, record, active }] of this.#providers) {
-      if (!online && active === 0 && record !== undefined && this.#advertisements.find(id) === undefined)
-        this.#drop(id);
-    }
+    const silent = [...this.#providers.values()].filter(({ online, record }) => !online && record !== undefined);
+    await Promise.all(silent.map(({ id }) => this.#reconsider(id)));
+  }
+
+  async #reconsider(id: string): Promise<void> {
+    if (this.#advertisements.find(id) !== undefined) await this.#consider(id);
+    else if (this.#providers.get(id)?.active === 0) this.#drop(id);
   }
 
   #checkEarly(): void {
@@ -186,7 +193,14 @@ export class Connections {
     const provider = this.#providers.get(id ?? "");
     if (provider === undefined || id === undefined || this.#advertisements.find(id) !== undefined) return;
     if (goodbye) provider.leave();
-    if (!provider.online && provider.active === 0) this.#drop(id);
+    // Anybody can say goodbye in its name: its health decides, a moment later.
+    setTimeout(() => void this.#checkLost(provider), GOODBYE_SECONDS * 1000).unref();
+  }
+
+  async #checkLost(provider: Provider): Promise<void> {
+    if (this.#isClosed()) return;
+    await provider.check();
+    if (!provider.online) await this.#reconsider(provider.id);
   }
 
   #isKnown(record: ServiceRecord | undefined): boolean {
@@ -250,7 +264,8 @@ export class Connections {
       return `${record.name} has another identity than when it was first used. If you expect this, pass trust: true once.`;
     }
     // An id is unique, a name is not: the key must not go to whoever takes it.
-    const others = byId || trust === "known" || trust === "moved" ? [] : this.#advertisements.all();
+    const certain = byId || trust === "known" || trust === "moved" || this.#providers.has(id);
+    const others = certain ? [] : this.#advertisements.all();
     const rival = others.some(({ record: other }) => other.id !== id && other.name.toLowerCase() === wanted);
     return rival
       ? `Several providers have the name ${record.name}. Set the id of one: ${this.#idsOf(wanted)}.`
@@ -280,8 +295,8 @@ export class Connections {
   /** The endpoint of a provider. Throws NoProviderError if its identity must be confirmed first. */
   async #locate({ record, records }: Advertisement): Promise<{ record: ServiceRecord; endpoint: Endpoint }> {
     const key = this.#wanted.key;
-    const pin = this.#trust.pin(record.id);
-    if (pin === undefined || this.#wanted.trust) {
+    const pin = this.#confirmed(record.id);
+    if (pin === undefined) {
       const baseURL = record.isUpstream ? record.baseURL() : await answeringURL(record);
       return { record, endpoint: endpointOf(record, baseURL, key ?? record.ephemeralKey) };
     }
@@ -311,6 +326,13 @@ export class Connections {
     }
     const ephemeral = found.record.baseURLs().has(baseURL) ? found.record.ephemeralKey : undefined;
     return { record: found.record, endpoint: endpointOf(found.record, baseURL, key ?? ephemeral, pin.fingerprint) };
+  }
+
+  /** Where a provider was confirmed: in this client, else before. */
+  #confirmed(id: string): Pick<Pin, "baseURL" | "fingerprint"> | undefined {
+    const known = this.#providers.get(id);
+    if (known !== undefined && !known.neverOnline) return known.upstream.endpoint;
+    return this.#wanted.trust ? undefined : this.#trust.pin(id);
   }
 
   #whyNone(): NoProviderError {

@@ -53,6 +53,7 @@ export class Provider {
   lastUsed = 0;
   neverOnline = true;
   readonly #since = seconds();
+  #leftAt = 0;
   #reported = 0;
   #failures = 0;
   #modelsAt = -Infinity;
@@ -144,8 +145,9 @@ export class Provider {
     this.#modelsAt = -Infinity;
   }
 
-  /** It withdrew its advertisement. The next success brings it back. */
+  /** It withdrew its advertisement. The next success brings it back, unless that check has begun. */
   leave(): void {
+    this.#leftAt = seconds();
     this.state = "offline";
     this.reason = "it is no longer advertised on the network";
   }
@@ -169,7 +171,7 @@ export class Provider {
       if (status === "unavailable") throw new ApiError(502, `${this.name} is unavailable`);
       if (!wasOnline || seconds() - this.#modelsAt > MAX_MODELS_SECONDS) await this.#readModels(upstream);
       await this.#readStatus(upstream);
-      if (upstream !== this.upstream) return;
+      if (upstream !== this.upstream || this.#leftAt > started) return;
       this.#failures = 0;
       this.neverOnline = false;
       this.reason = "";

@@ -59,7 +59,10 @@ export class Reply {
     for await (const bytes of this.bytes()) {
       for (const data of fed(events, characters.write(Buffer.from(bytes)), name)) {
         const event = read(data);
-        if (event.kind === "done") return;
+        if (event.kind === "done") {
+          this.#over(true);
+          return;
+        }
         yield event.data;
       }
     }
