@@ -39,6 +39,7 @@ PROGRAMS = {
 }
 FILE = "notes.txt"
 PROMPT = f"Read {FILE} and say what it contains."
+ASK, ATTIC = "Ask the models of my network what is in the attic.", "What is in the attic?"
 SECONDS = 120.0
 """The time of an agent; alone on a machine it takes 2 to 6 s."""
 
@@ -51,7 +52,9 @@ class Model(FakeOpenAI):
     @override
     def outcome_for(self, body: Mapping[str, Any]) -> Outcome:
         conversation = json.dumps(body["messages"])
-        if PROMPT not in conversation:
+        if conversation.endswith(f'{ATTIC}"}}]'):
+            return Reply("There is NOTE-7 in the attic.")
+        if PROMPT not in conversation and ASK not in conversation:
             return Reply("Notes")  # a request of the agent's own, such as for a title
         if found := re.search(r"NOTE-\d+", conversation):
             return Reply(f"It contains {found[0]}.")
@@ -142,7 +145,7 @@ async def work(site: Site, tmp_path: Path) -> Path:
 
 
 async def test_key_of_an_agent_is_limited_and_lists_models(site: Site, work: Path) -> None:
-    _, exported, listed = PAGE["A key for each agent"].commands
+    _, exported, listed, _ = PAGE["A key for each agent"].commands
     models = json.loads(await site.run(work, exported, listed))
     assert "auto" in {model["id"] for model in models["data"]}
     (made,) = json.loads(await site.run(work, "zeroconf-ai keys list --label coding --json"))
@@ -179,16 +182,25 @@ async def test_agent_with_documented_settings_makes_a_tool_call(site: Site, work
     assert f"It contains {number}." in printed
 
 
+async def test_agent_asks_other_models_by_its_tool(site: Site, work: Path) -> None:
+    site.model.calls = (
+        Call("mcp__home__ask", {"question": ATTIC}, id="toolu_attic"),
+        Call("ToolSearch", {"query": "select:mcp__home__ask", "max_results": 1}, id="toolu_search"),
+    )
+    settings, _ = PAGE["Claude Code"].commands
+    printed = await site.run(work, settings, *PAGE["Ask other models from an agent"].commands)
+    assert "It contains NOTE-7." in printed
+
+
+async def test_agent_without_settings_gets_its_endpoint(site: Site, work: Path) -> None:
+    (work / FILE).write_text("NOTE-8\n", encoding="utf-8")
+    site.model.calls = (Call("Read", {"file_path": str(work / FILE)}, id="toolu_notes"),)
+    printed = await site.run(work, PAGE["A key for each agent"].commands[-1])
+    assert "It contains NOTE-8." in printed
+
+
 async def test_no_request_of_an_agent_failed(site: Site, work: Path) -> None:
     usage = json.loads(await site.run(work, "zeroconf-ai usage --group-by key --label coding --format json"))
     (row,) = usage["data"]
     assert (row["key_name"], row["errors"]) == ("OpenCode", 0)
-    assert row["requests"] >= 8
-
-
-async def test_agent_takes_the_server_of_tools(site: Site, work: Path) -> None:
-    (command,) = PAGE["Ask other models from an agent"].commands
-    await site.run(work, command)
-    (project,) = json.loads((work / ".claude.json").read_text("utf-8"))["projects"].values()
-    assert project["mcpServers"]["home"]["command"] == "zeroconf-ai"
-    assert project["mcpServers"]["home"]["args"] == ["mcp"]
+    assert row["requests"] >= 12
