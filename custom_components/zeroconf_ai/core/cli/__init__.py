@@ -27,6 +27,7 @@ _COMMANDS: Mapping[str, str] = {
     "replay": "Answer from a recording of `serve --record`.",
     "serve": "Serve models on the network.",
     "service": "Run `serve` at every start of this machine.",
+    "status": "Show the servers that run on this machine, or another one.",
     "usage": "Show usage and cost by day, model, backend, API key, user or source.",
 }
 

@@ -108,12 +108,19 @@ def report_of(err: Exception) -> Report | None:
             return Report("not_confirmed", "Nothing was changed: it was not confirmed.", "Confirm it, or pass --yes.")
         case ApiError():
             code = err.code or "failed"
-            return Report(code, err.message, _HINTS.get(code, ""))
+            return Report(code, _sentence(err.message), _HINTS.get(code, ""))
         case DatabaseError():
             return Report("database_failed", str(err))
         case OSError():
             return _of_file(err)
     return None
+
+
+def _sentence(text: str) -> str:
+    """A message of the API, some of which are parts of sentences, as a sentence."""
+    text = text.strip()
+    start = text[:1].upper() if text.startswith("the ") else text[:1]
+    return start + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def _of_file(err: OSError) -> Report:

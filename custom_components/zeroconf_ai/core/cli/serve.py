@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from ipaddress import ip_address
+import os
 from pathlib import Path
 import socket
 import sys
@@ -43,6 +44,7 @@ from .page import how_to_log_in, login_link, open_demo_store, page_address
 from .ports import FIRST_PORT, listen_on, listen_on_first_free
 from .presence import Presence, reachable_at
 from .recording import Recording
+from .running import RunningServer, noted
 from .stopping import Stopping
 from .upstreams import AUTO, Sources, Supply, read_sources
 from .variables import environment_of, load_beside, with_variables
@@ -264,6 +266,9 @@ async def _serve(options: Options, provider_id: str, write_request: Callable[[Ma
             page, hint = page_address(url), how_to_log_in(store)
             if is_open_demo:
                 page, hint = login_link(administration.sessions, page), "this link logs in once"
+        local = None if administration is None else administration.sessions.make_local_secret()
+        shown = None if administration is None else page_address(url)
+        stack.enter_context(noted(RunningServer(provider_id, gateway.name, url, os.getpid(), shown, local)))
         process.freeze_heap()
         if options.as_json:
             ready = {

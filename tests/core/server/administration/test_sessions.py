@@ -181,3 +181,16 @@ async def test_sessions_end_after_their_lifetime_and_are_bounded(store: Accounti
     now = LIFETIME
     assert not any(map(is_open, tokens))
     sessions.close()
+
+
+async def test_sessions_local_secret_logs_in_again_until_there_is_a_new_one() -> None:
+    sessions = Sessions(None, "zai_the-key-of-the-server")
+    with pytest.raises(AuthenticationError):
+        sessions.log_in("", "127.0.0.1", "http://127.0.0.1:8000")
+    former, secret = sessions.make_local_secret(), sessions.make_local_secret()
+    for _ in range(2):
+        token = sessions.log_in(secret, "127.0.0.1", "http://127.0.0.1:8000")
+        assert sessions.find(token).key_id is None
+    with pytest.raises(AuthenticationError):
+        sessions.log_in(former, "127.0.0.1", "http://127.0.0.1:8000")
+    sessions.close()

@@ -28,7 +28,7 @@ class Session:
     name: str
     """The name of the key."""
     key_id: str | None
-    """None for the only key of a server without a database, and for a link that logs in once."""
+    """None for the only key of a server without a database, a link that logs in once, and the user who runs the server."""
     origin: str
     """The origin of the page, such as `http://gpu.local:8000`."""
     until: float
@@ -47,6 +47,7 @@ class Sessions:
         self._keys = keys
         self._digest = digest(key) if key and keys is None else None
         self._link: tuple[bytes, Callable[[], None]] | None = None
+        self._local: bytes | None = None
         self._clock = clock
         self._throttle = AuthThrottle(clock, "failed to log in")
         self._sessions: dict[bytes, Session] = {}
@@ -64,6 +65,12 @@ class Sessions:
         """The secret of a link that logs in once; the former link ends. `used` is called when somebody has logged in with it."""
         secret = secrets.token_urlsafe(32)
         self._link = digest(secret), used
+        return secret
+
+    def make_local_secret(self) -> str:
+        """A secret that logs in as often as it is used, for programs of the user who runs the server; the former one ends."""
+        secret = secrets.token_urlsafe(32)
+        self._local = digest(secret)
         return secret
 
     def log_in(self, secret: str, address: str | None, origin: str) -> str:
@@ -106,6 +113,8 @@ class Sessions:
         if self._link is not None and hmac.compare_digest(digest(secret), self._link[0]):
             used, self._link = self._link[1], None
             used()
+            return "", None
+        if self._local is not None and hmac.compare_digest(digest(secret), self._local):
             return "", None
         if self._keys is None:
             if self._digest is None or not hmac.compare_digest(digest(secret), self._digest):

@@ -1,0 +1,77 @@
+"""The servers of this user that run on this machine: each `zeroconf-ai serve` is a file in the state folder while it runs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+import logging
+import os
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import orjson
+
+from ..protocol import json
+from .state import state_folder
+
+_LOGGER = logging.getLogger(__name__)
+_MAX_BYTES: Final = 64 * 1024
+_MAX_FILES: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server that said it runs. Whether it still does, its health says."""
+
+    id: str
+    name: str
+    url: str
+    """Its base URL, which ends in `/v1`."""
+    pid: int
+    page: str | None = None
+    """The address of its page; None without one."""
+    secret: str | None = field(default=None, repr=False)
+    """Logs in to its page; None without one. Only this user can read the file."""
+
+
+@contextmanager
+def noted(server: RunningServer) -> Iterator[None]:
+    """Keep the file of a server inside the block. A failure is logged: the server runs without it."""
+    file = _folder() / f"{UUID(server.id)}.json"
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = file.with_suffix(".new")
+        fresh.unlink(missing_ok=True)
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
+            opened.write(orjson.dumps(asdict(server)))
+        fresh.replace(file)
+    except OSError as err:
+        _LOGGER.info("`zeroconf-ai status` will not find this server: %s cannot be written: %s", file, err.strerror)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            file.unlink()
+
+
+def running_servers() -> list[RunningServer]:
+    """The servers that said they run, by name. Blocking."""
+    try:
+        files = sorted(_folder().glob("*.json"))[:_MAX_FILES]
+    except OSError:
+        return []
+    return sorted(filter(None, map(_read, files)), key=lambda server: server.name.casefold())
+
+
+def _folder() -> Path:
+    return state_folder() / "running"
+
+
+def _read(file: Path) -> RunningServer | None:
+    try:
+        with file.open("rb") as opened:
+            found = json.loads(opened.read(_MAX_BYTES))
+        page, secret = (None if found[name] is None else str(found[name]) for name in ("page", "secret"))
+        return RunningServer(str(found["id"]), str(found["name"]), str(found["url"]), int(found["pid"]), page, secret)
+    except (OSError, json.JSONDecodeError, KeyError, TypeError, ValueError):
+        return None
