@@ -1,7 +1,7 @@
 """Recorded exchanges, and their replay to OpenAI's own client."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 import json
 from pathlib import Path
@@ -12,13 +12,15 @@ import aiohttp
 from openai import APIStatusError, AsyncOpenAI
 import pytest
 
+from tests.support.clouds.asking import DIALECTS, TOOLS, chat, say
 from tests.support.clouds.openai import FakeOpenAI
 from tests.support.clouds.server import Call, Fault, Refusal, Reply
 from tests.support.fakes.upstream import Upstream, answers, stalls, streams
 from zeroconf_ai.backends import recorder as module
-from zeroconf_ai.backends.base import Endpoint, Timeouts
+from zeroconf_ai.backends.base import Backend, Endpoint, Timeouts
 from zeroconf_ai.backends.http import HttpUpstream
 from zeroconf_ai.backends.recorder import Recorder
+from zeroconf_ai.config.backend_types import BACKEND_TYPES
 from zeroconf_ai.protocol import json as bounded
 from zeroconf_ai.protocol.errors import ApiError
 from zeroconf_ai.protocol.recorded_exchange import RecordedExchange
@@ -80,7 +82,7 @@ def shape(value: Any) -> Any:
     """A value whose texts are only their lengths."""
     if isinstance(value, dict):
         return {key: shape(inner) for key, inner in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, Iterable) and not isinstance(value, str):
         return [shape(inner) for inner in value]
     return len(value) if isinstance(value, str) else value
 
@@ -109,6 +111,37 @@ async def test_recorded_tool_call_is_replayed_to_the_openai_client(tmp_path: Pat
     assert [secret for secret in hidden if secret in raw] == []
     assert (b"Where does Anna live" in raw) is keep_texts
     assert (b"Let me look" in raw or b"Let m" in raw) is keep_texts
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("name", DIALECTS)
+async def test_scrubbed_recording_of_every_dialect_is_read_like_the_real_answer(tmp_path: Path, name: str, stream: bool) -> None:
+    dialect = DIALECTS[name]
+    reply = Reply(
+        "It is warm, Anna.", thought="Anna asks.", calls=(Call("read", {"who": "Anna", "deep": True, "n": 11}), Call("stop"))
+    )
+    declared = BACKEND_TYPES[name]
+    request = chat(dialect.model, "Is it warm? I am Anna.", stream=stream, tools=TOOLS)
+
+    async def said(session: aiohttp.ClientSession, base_url: str) -> tuple[Any, ...]:
+        make: Callable[..., Backend] = declared.make
+        backend = make(session, declared.info(name, name), Endpoint(base_url, KEY))
+        message = await say(backend, request)
+        await backend.close()
+        calls = [(call.name, shape(json.loads(call.arguments or "{}").values())) for call in message.tool_calls]
+        return len(message.content), len(message.reasoning), calls, message.finish_reason, message.usage
+
+    recorder = Recorder(tmp_path)
+    fake = dialect.fake(reply)
+    async with fake, aiohttp.ClientSession(middlewares=(recorder.middleware,)) as session:
+        real = await said(session, fake.base_url)
+        await recorder.close()
+    assert b"Anna" not in files_of(tmp_path)
+    replay = Replay(read_recording(tmp_path)[1], speed=0)
+    url = await replay.start()
+    async with aiohttp.ClientSession() as session:
+        assert await said(session, url + fake.prefix) == real
+    await replay.close()
 
 
 async def test_replay_sends_the_same_bytes_in_the_same_pieces(tmp_path: Path) -> None:

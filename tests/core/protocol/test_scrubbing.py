@@ -138,6 +138,36 @@ def test_scrubbing_keeps_the_characters_by_which_parsers_fail() -> None:
     assert Scrubber().body(raw) == '\ufeffdata: {"content":"x\u2028x\u0085x\\u2028\\u0000\\ud800\u00a0é\u200b"}\r\n\r\n: ping\r\n'
 
 
+@given(
+    st.lists(
+        st.dictionaries(
+            st.text(max_size=5), st.booleans() | st.none() | st.integers() | st.floats(0, 1e9) | st.text(max_size=8), max_size=3
+        )
+    ),
+    st.integers(1, 7),
+    st.booleans(),
+)
+def test_scrubbing_arguments_in_pieces_stay_json_without_their_texts(calls: list[Any], size: int, ascii_only: bool) -> None:
+    whole = [json.dumps(arguments, ensure_ascii=ascii_only) for arguments in calls]
+    cut = [(index, text[at : at + size]) for index, text in enumerate(whole) for at in range(0, len(text), size)]
+    cut.sort(key=lambda piece: len(piece[1]), reverse=True)  # pieces of all calls arrive in turns
+    chunks = [
+        {"choices": [{"delta": {"tool_calls": [{"index": index, "function": {"arguments": text}}]}}]} for index, text in cut
+    ]
+    raw = "".join(f"data: {json.dumps(chunk, ensure_ascii=ascii_only)}\n\n" for chunk in chunks)
+    scrubbed = Scrubber().body(raw)
+    assert len(scrubbed.encode()) == len(raw.encode())
+    found = [""] * len(calls)
+    for line in scrubbed.split("\n\n")[:-1]:
+        call = json.loads(line.removeprefix("data: "))["choices"][0]["delta"]["tool_calls"][0]
+        found[call["index"]] += call["function"]["arguments"]
+    for arguments, text in zip(calls, found, strict=True):
+        told = json.loads(text, object_pairs_hook=list)
+        assert [type(value) for _, value in told] == [type(value) for value in arguments.values()]
+        texts = [part for pair in told for part in pair if isinstance(part, str)]
+        assert all(not char.isalnum() or char in "xX1é" for part in texts for char in part)
+
+
 def test_scrubbing_vectors_and_token_bytes_say_nothing() -> None:
     raw = '{"data":[{"embedding":[0.0231,-7.5e-05],"index":3}],"logprobs":[{"token":"Hi","bytes":[72,105],"logprob":-0.52}]}'
     assert Scrubber().body(raw) == (

@@ -15,6 +15,8 @@ import secrets
 from typing import Final
 import unicodedata
 
+from .scrubbed_arguments import ArgumentState
+
 KEPT: Final = frozenset(
     "call_id created_at done_reason encoding_format event finish_reason finishReason format id item_id model modelVersion object"
     " owned_by param phase previous_response_id required response_id responseId role service_tier status stop_reason"
@@ -28,6 +30,9 @@ _NAMED: Final = frozenset(
     " json_schema models output tool_calls tool_choice tools".split()
 )
 """Keys of objects whose `name` is that of a tool or a model."""
+_FRAGMENTS: Final = frozenset(("arguments", "partial_json"))
+"""Keys of arguments of tool calls, or of pieces of them; `delta` of Responses has other texts too."""
+_INDEXES: Final = frozenset(("index", "output_index"))
 _VECTORS: Final = frozenset(("bytes", "context", "embedding", "embeddings", "input", "prompt", "tokens", "values"))
 """Keys of numbers from which a text can be inferred."""
 _LONG_QUOTE: Final = re.compile(r"'[^']{40,}'|`[^`]{40,}`|\\\"(?:(?!\\\").){40,}\\\"")
@@ -73,6 +78,10 @@ _MARK: Final = "\ufeff"
 _BARE: Final = frozenset(("true", "false", "null", "DONE"))
 
 
+type Calls = dict[str, ArgumentState]
+"""The calls of a body whose arguments arrive in pieces, by their index."""
+
+
 class Scrubber:
     """Scrubs the exchanges of one recording."""
 
@@ -114,24 +123,25 @@ class Scrubber:
         if text.startswith(_MARK):
             return _MARK + self.body(text.removeprefix(_MARK), is_error=is_error)
         lines = text.split("\n")
+        calls: Calls = {}
         if not any(_EVENT_FIELD.match(line) for line in lines):
-            return self._json(text, is_error=is_error)
-        return "\n".join(self._line(line, is_error=is_error) for line in lines)
+            return self._json(text, calls, is_error=is_error)
+        return "\n".join(self._line(line, calls, is_error=is_error) for line in lines)
 
-    def _line(self, line: str, *, is_error: bool) -> str:
+    def _line(self, line: str, calls: Calls, *, is_error: bool) -> str:
         """A line of a stream of events (the HTML standard's server-sent events)."""
         field, colon, value = line.partition(":")
         if field in ("event", "id", "retry") or (colon and not field):
             return self.text(line)
         if field == "data":
-            return f"data:{self._json(value, is_error=is_error)}"
-        return self._json(line, is_error=is_error)
+            return f"data:{self._json(value, calls, is_error=is_error)}"
+        return self._json(line, calls, is_error=is_error)
 
-    def _json(self, text: str, *, is_error: bool) -> str:
+    def _json(self, text: str, calls: Calls, *, is_error: bool) -> str:
         start = text.lstrip()[:1]
         if start not in ("{", "["):
-            return self.text(text) if is_error else _PRIVATE.sub(_placeholder, text)
-        return "".join(_Json(self, text, is_error=is_error).parts())
+            return self.text(text) if is_error else _hidden(text)
+        return "".join(_Json(self, text, calls, is_error=is_error).parts())
 
     def _replaced(self, found: re.Match[str]) -> str:
         kind = found.lastgroup or ""
@@ -156,7 +166,7 @@ class Scrubber:
         digest = blake2b(value.encode(errors="replace"), key=self._salt, digest_size=32).hexdigest()
         letters = (chr(ord("g") + int(digit, 16)) for _ in range(1 + len(value) // len(digest)) for digit in digest)
         changed = "".join(next(letters) if char.isalnum() or char == "@" else char for char in value if char.isascii())
-        return changed if len(changed) == len(value) else _PRIVATE.sub(_placeholder, value)
+        return changed if len(changed) == len(value) else _hidden(value)
 
 
 def _looks_random(text: str) -> bool:
@@ -168,8 +178,11 @@ def _looks_random(text: str) -> bool:
 class _Json:
     """Scrubs one text of JSON, token by token; it need not be valid or complete."""
 
-    def __init__(self, scrubber: Scrubber, text: str, *, is_error: bool) -> None:
+    def __init__(self, scrubber: Scrubber, text: str, calls: Calls, *, is_error: bool) -> None:
         self._scrubber = scrubber
+        self._calls = calls
+        self._index = ""
+        """The index of the call or of the block, which precedes its arguments."""
         self._text = text
         self._is_error = is_error
         self._stack: list[tuple[str, str]] = []
@@ -194,21 +207,31 @@ class _Json:
                 return self._scrubber.text(token)
             return self._string(token)
         elif first.isdecimal() or (first == "-" and len(token) > 1):
+            if self._key in _INDEXES:
+                self._index = token
             return re.sub(r"[2-9]", "1", token) if self._key in _VECTORS else token
         elif not token.isspace() and token.strip() not in _BARE:
-            return _PRIVATE.sub(_placeholder, token)
+            return _hidden(token)
         return token
 
     def _string(self, token: str) -> str:
         key, parents = self._key, [parent for _, parent in self._stack]
         if self._stack and self._stack[-1][0] == "[":
             parents = parents[:-1]
-        named = key == "name" and bool(_NAMED.intersection(parents[-2:]))
+        if key in _FRAGMENTS:
+            state = self._calls.setdefault(self._index, ArgumentState())
+            return f'"{state.scrubbed(token[1:-1], _hidden)}"' if token.endswith('"') and len(token) > 1 else _hidden(token)
+        named = key == "name" and (parents[-1:] == ["content"] or bool(_NAMED.intersection(parents[-2:])))
         if (key in KEPT or named) and len(token) <= _MAX_KEPT:
             return self._scrubber.text(token)
         if key in _ERROR_KEYS and (self._is_error or "error" in (key, *parents)):
-            return _LONG_QUOTE.sub(lambda quoted: _PRIVATE.sub(_placeholder, quoted[0]), self._scrubber.text(token))
-        return _PRIVATE.sub(_placeholder, token)
+            return _LONG_QUOTE.sub(lambda quoted: _hidden(quoted[0]), self._scrubber.text(token))
+        return _hidden(token)
+
+
+def _hidden(text: str) -> str:
+    """A text of which only the form is left."""
+    return _PRIVATE.sub(_placeholder, text)
 
 
 def _placeholder(found: re.Match[str]) -> str:
