@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from ipaddress import ip_address
-import logging
 from pathlib import Path
 import ssl
 from typing import Any
@@ -12,7 +11,6 @@ from unittest.mock import AsyncMock, Mock, PropertyMock, patch
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-import hypothesis
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
@@ -24,16 +22,10 @@ from homeassistant.data_entry_flow import FlowHandler, FlowManager
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
+from .support import steady  # noqa: F401
 from .support.fakes.provider import FakeProvider, running
 from .support.home_assistant.flow_texts import check_result
 from .support.home_assistant.snapshots import PlatformSnapshots
-
-# On a shared machine, the duration of one example is not meaningful.
-hypothesis.settings.register_profile("steady", hypothesis.settings(), deadline=None)
-hypothesis.settings.load_profile("steady")
-
-# Every statement would be formatted and kept for a report that shows it only if its test fails.
-logging.getLogger("sqlalchemy.engine").setLevel(logging.WARNING)
 
 
 @pytest.fixture(autouse=True)

@@ -1,12 +1,17 @@
 """The Python package: built as it would be published, installed where there is no Home Assistant, and used there."""
 
+import itertools
 import json
 from pathlib import Path
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 
+from packaging.requirements import Requirement
+from packaging.version import Version
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -72,3 +77,18 @@ def test_wheel_without_home_assistant_works(wheel: Path, tmp_path: Path) -> None
     command = str(tmp_path / "env" / "bin" / "zeroconf-ai")
     assert run(command, "--version", cwd=tmp_path).strip().endswith("0.1.0")
     assert "discover" in run(command, "--help", cwd=tmp_path)
+
+
+def test_lowest_versions_of_the_libraries_are_those_that_are_tested() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pinned = re.findall(r"^([\w-]+)==(\S+)", (ROOT / "tests/core/lowest.txt").read_text(), re.MULTILINE)
+    tested = {name: Version(version) for name, version in pinned}
+    declared = [*project["dependencies"], *itertools.chain.from_iterable(project["optional-dependencies"].values())]
+    lowest = {
+        requirement.name: Version(bound.version)
+        for requirement in map(Requirement, declared)
+        for bound in requirement.specifier
+        if bound.operator == ">="
+    }
+    assert len(lowest) > 10
+    assert lowest == {name: tested[name] for name in lowest}, "make tests/core/lowest.txt again: its first line says how"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Debian testing's packages, each set unpacked into a separate private folder: the system is not changed.
+# Packages of another Debian, each set unpacked into a separate private folder: the system is not changed.
 #
 # patchelf makes an unpacked program use the libc and libraries beside it, so that it runs on an older Debian
 # with another libc. Sourced by scripts/setup; needs apt, dpkg and a `patchelf` on PATH.
@@ -13,10 +13,10 @@ multiarch_name() {
   esac
 }
 
-# unpack_debian FOLDER PACKAGE...: unpack these packages of Debian testing into FOLDER, which is created again.
+# unpack_debian SUITE FOLDER PACKAGE...: unpack these packages of a release of Debian into FOLDER, which is created again.
 unpack_debian() {
-  local folder=$1 suite=forky mirror work deb
-  shift
+  local suite=$1 folder=$2 mirror work deb
+  shift 2
 
   # The mirror this system already uses for Debian itself (not security updates, not third parties).
   # shellcheck disable=SC2016 # apt-get fills the fields in, not the shell
@@ -58,24 +58,24 @@ patch_program() {
   patchelf --force-rpath --set-rpath "$path" "$program" || return 1
 }
 
-# debian_python FOLDER: unpack a working usr/bin/python3.14 into FOLDER.
+# debian_python SUITE VERSION FOLDER: unpack a working usr/bin/pythonVERSION into FOLDER.
 debian_python() {
-  local folder=$1 multiarch python=$1/usr/bin/python3.14
+  local suite=$1 version=$2 folder=$3 multiarch
   multiarch=$(multiarch_name) || return 1
-  # libpython3.14-dev: headers; two of Assist's requirements have no wheel for 3.14 and are compiled.
-  unpack_debian "$folder" \
-    python3.14 python3.14-minimal libpython3.14-minimal libpython3.14-stdlib libpython3.14-dev \
+  # The -dev package has the headers: two of Assist's requirements have no wheel for 3.14 and are compiled.
+  unpack_debian "$suite" "$folder" \
+    "python$version" "python$version-minimal" "libpython$version-minimal" "libpython$version-stdlib" "libpython$version-dev" \
     libc6 libssl3t64 libffi8 libsqlite3-0 zlib1g libexpat1 libbz2-1.0 liblzma5 \
     libncursesw6 libtinfo6 libreadline8t64 libuuid1 libzstd1 libdb5.3t64 || return 1
-  patch_program "$folder" usr/bin/python3.14 "usr/lib/$multiarch" "lib/$multiarch" || return 1
-  "$python" -c 'import ctypes, hashlib, sqlite3, ssl, sys; assert sys.version_info >= (3, 14, 2), sys.version'
+  patch_program "$folder" "usr/bin/python$version" "usr/lib/$multiarch" "lib/$multiarch" || return 1
+  "$folder/usr/bin/python$version" -c 'import ctypes, hashlib, sqlite3, ssl'
 }
 
 # debian_llama FOLDER: unpack a working usr/bin/llama-server into FOLDER.
 debian_llama() {
   local folder=$1 multiarch library
   multiarch=$(multiarch_name) || return 1
-  unpack_debian "$folder" llama.cpp-tools libllama0 libggml0 libgomp1 libstdc++6 libgcc-s1 libc6 libssl3t64 libzstd1 zlib1g || return 1
+  unpack_debian forky "$folder" llama.cpp-tools libllama0 libggml0 libgomp1 libstdc++6 libgcc-s1 libc6 libssl3t64 libzstd1 zlib1g || return 1
   patch_program "$folder" usr/bin/llama-server "usr/lib/$multiarch" "usr/lib/$multiarch/llama" || return 1
   for library in "$folder/usr/lib/$multiarch"/lib{llama,mtmd}*.so.* "$folder/usr/lib/$multiarch"/llama/*.so; do
     # A library that has a search path of its own does not use the program's.

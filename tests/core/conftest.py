@@ -14,6 +14,8 @@ from zeroconf._handlers.multicast_outgoing_queue import MulticastOutgoingQueue
 from devhome import DevHomeError
 from devhome.namespaces import Namespace
 
+from ..support import steady  # noqa: F401
+
 LOOPBACK = ["127.0.0.1", "::1"]
 
 
