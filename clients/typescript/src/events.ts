@@ -5,37 +5,69 @@ import { mapping, textOf } from "./text.ts";
 /** The largest legitimate events contain an image as base64. */
 export const MAX_EVENT_CHARACTERS = 16 * 1024 * 1024;
 
-/** Decodes the text of a stream to the data of its events, wherever it is split. */
+/** Decodes the text of a stream to the data of its events, wherever it is split. Each character is looked at once. */
 export class EventDecoder {
-  #buffer = "";
+  /** The parts of an unfinished line. */
+  #rest: string[] = [];
+  /** The lines of an unfinished event. */
+  #lines: string[] = [];
+  #size = 0;
+  #atStart = true;
 
   /** The data of the events that `text` completes. Throws RangeError for an event beyond the limit. */
   feed(text: string): string[] {
+    this.#size += text.length;
+    if (this.#size > MAX_EVENT_CHARACTERS) throw new RangeError("an event is too large");
+    this.#rest.push(text);
+    if (!/[\r\n]/.test(text) && this.#rest.at(-2)?.endsWith("\r") !== true) return [];
+    const whole = this.#rest.join("");
     // A carriage return at the end may be half of a line end.
-    let added = (this.#buffer + text).replace(/\r\n/g, "\n");
-    const held = added.endsWith("\r") ? "\r" : "";
-    added = added.slice(0, added.length - held.length).replace(/\r/g, "\n");
-    // No JSON continues with a brace after a brace: a blank line is missing there.
-    const blocks = added.replace(/\}\n(?=data: ?[{[])/g, "}\n\n").split("\n\n");
-    this.#buffer = (blocks.pop() ?? "") + held;
-    if (this.#buffer.length > MAX_EVENT_CHARACTERS) throw new RangeError("an event is too large");
-    return blocks.flatMap(dataOf);
+    const half = whole.endsWith("\r") ? "\r" : "";
+    const lines = whole.slice(0, whole.length - half.length).split(/\r\n|\n|\r/);
+    const rest = `${lines.pop() ?? ""}${half}`;
+    this.#rest = rest === "" ? [] : [rest];
+    const found = lines.flatMap((line) => this.#line(line));
+    this.#size = rest.length + this.#lines.reduce((sum, line) => sum + line.length, 0);
+    return found;
   }
 
   /** The unfinished event at the end of the stream: some servers omit the last blank line. */
   flush(): string[] {
-    const rest = this.#buffer;
-    this.#buffer = "";
-    return dataOf(rest.trimEnd());
+    const rest = this.#rest.join("").replace(/\r$/, "");
+    this.#rest = [];
+    return rest === "" ? this.#end() : [...this.#line(rest), ...this.#end()];
+  }
+
+  #line(given: string): string[] {
+    const line = this.#atStart ? given.replace(/^\ufeff/, "") : given;
+    this.#atStart = false;
+    if (line === "") return this.#end();
+    // No JSON continues with a brace after a brace: a blank line is missing there.
+    const missing = this.#lines.at(-1)?.endsWith("}") === true && /^data: ?[{[]/.test(line);
+    const found = missing ? this.#end() : [];
+    this.#lines.push(line);
+    return found;
+  }
+
+  #end(): string[] {
+    return dataOf(this.#lines.splice(0));
   }
 }
 
-function dataOf(block: string): string[] {
-  const lines = block.replace(/^\ufeff/, "").split("\n");
-  // Some servers send an error as JSON without a field, or in a field `error` (llama.cpp).
-  const bare = lines.find((line) => line.startsWith("{") || /^error: ?\{/.test(line));
-  if (bare !== undefined) return [bare.replace(/^error: ?/, "")];
-  const data = lines.filter((line) => line.startsWith("data:")).map((line) => line.slice(5).replace(/^ /, ""));
+/** The data of an event. Some servers send an error as JSON without a field, or in a field `error` (llama.cpp). */
+function dataOf(lines: readonly string[]): string[] {
+  const data: string[] = [];
+  let bare = "";
+  for (const line of lines) {
+    if (line.startsWith("{") || (bare !== "" && !/^(data|event):/.test(line))) {
+      bare += line;
+      continue;
+    }
+    const [, name = "", value = ""] = /^([^:]*):? ?([^]*)$/.exec(line) ?? [];
+    if (name === "data") data.push(value);
+    else if (name === "error" && value.startsWith("{")) return [value];
+  }
+  if (bare !== "" && (data.length === 0 || (data.length === 1 && data[0] === "[DONE]"))) return [bare];
   return data.length > 0 ? [data.join("\n")] : [];
 }
 

@@ -50,8 +50,10 @@ export function parseModels(body: unknown): ModelInfo[] {
     const { data, models } = mapping(body);
     listed = isFilled(data) ? data : models;
   }
-  if (!Array.isArray(listed))
-    listed = Object.entries(mapping(listed)).map(([id, entry]) => ({ id, ...mapping(entry) }));
+  if (!Array.isArray(listed)) {
+    const objects = Object.entries(mapping(listed)).filter(([, entry]) => mapping(entry) === entry);
+    listed = objects.map(([id, entry]) => ({ id, ...mapping(entry) }));
+  }
   const found = new Map<string, ModelInfo>();
   for (const item of (listed as unknown[]).slice(0, MAX_MODELS)) {
     const model = parseModel(item);
