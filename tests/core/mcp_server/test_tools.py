@@ -57,12 +57,24 @@ def details_of(result: CallToolResult) -> dict[str, Any]:
 async def test_providers_and_models_are_listed(demo: Served) -> None:
     async with agent(demo.url) as client:
         (provider,) = details_of(await client.call_tool("list_providers", {}))["result"]
-        models = {row["id"]: row for row in details_of(await client.call_tool("list_models", {}))["result"]}
+        models = {row["id"]: row for row in details_of(await client.call_tool("list_models", {}))["models"]}
     assert (provider["online"], provider["reason"]) == (True, "")
     assert {"demo-rules", "demo-embed"} <= set(provider["models"]) == set(models)
     assert models["demo-rules"]["provider_id"] == provider["id"]
     assert "tools" in models["demo-rules"]["capabilities"]
     assert models["demo-embed"]["capabilities"] == ["embeddings"]
+
+
+async def test_long_lists_of_models_are_cut_and_searched() -> None:
+    many = [{"id": f"model-{number}"} for number in range(1000)]
+    async with FakeProvider(models=many) as fake, agent(fake.base_url) as client:
+        (provider,) = details_of(await client.call_tool("list_providers", {}))["result"]
+        everything = details_of(await client.call_tool("list_models", {}))
+        some = details_of(await client.call_tool("list_models", {"containing": "MODEL-77"}))
+    assert (len(provider["models"]), provider["model_count"]) == (200, 1000)
+    assert (len(everything["models"]), everything["left_out"]) == (200, 800)
+    assert [row["id"] for row in some["models"]] == ["model-77", *(f"model-77{digit}" for digit in range(10))]
+    assert some["left_out"] == 0
 
 
 async def test_question_is_answered_with_details(demo: Served) -> None:

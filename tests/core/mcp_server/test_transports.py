@@ -68,10 +68,12 @@ async def test_agent_that_starts_the_server_finds_the_provider(provider: Server,
         await uses_tools(client, provider)
 
 
-async def test_agent_that_connects_to_the_server_finds_the_provider(provider: Server, address: str) -> None:
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_agent_that_connects_to_the_server_finds_the_provider(provider: Server, address: str, mode: str) -> None:
+    """`legacy` is the handshake of the protocol's versions until 2025."""
     async with (
         httpx2.AsyncClient(headers=BEARER, timeout=60) as http,
-        Client(streamable_http_client(address, http_client=http)) as client,
+        Client(streamable_http_client(address, http_client=http), mode=mode) as client,
     ):
         await uses_tools(client, provider)
 

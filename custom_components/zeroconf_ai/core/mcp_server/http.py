@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 import uvicorn
 
 PATH = "/mcp"
+_MAX_CONNECTIONS = 64
 _GRACE_SECONDS = 5
 """How long running calls may go on when the server stops."""
 _LOOPBACK_HOSTS = ["127.0.0.1:*", "localhost:*", "[::1]:*"]
@@ -46,7 +47,12 @@ def create_app(server: MCPServer[None], access: Access, *, local: bool) -> ASGIA
 async def serve(app: ASGIApp, listening: socket.socket) -> None:
     """Serve until SIGINT or SIGTERM."""
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE_SECONDS, server_header=False
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        limit_concurrency=_MAX_CONNECTIONS,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     await uvicorn.Server(config).serve([listening])
 

@@ -23,6 +23,8 @@ MAX_ANSWER = 200_000
 """Characters of an answer, for a provider that ignores the maximum of tokens."""
 MAX_SECONDS = 600.0
 """The time of one question."""
+MAX_MODELS = 200
+"""Models in one list: a provider may have thousands, and an agent's context is small."""
 _PROGRESS_SECONDS = 1.0
 
 Question = Annotated[str, Field(min_length=1, max_length=MAX_QUESTION, description="The complete question.")]
@@ -30,6 +32,7 @@ Instructions = Annotated[str | None, Field(max_length=MAX_QUESTION, description=
 ModelName = Annotated[
     str | None, Field(max_length=512, description="An id of list_models, or PROVIDER_ID/MODEL. Default: the provider's choice.")
 ]
+Part = Annotated[str, Field(max_length=512, description="Only models whose ids contain this text.")]
 AnswerTokens = Annotated[int, Field(ge=1, le=MAX_ANSWER_TOKENS, description="The maximum length of the answer, in tokens.")]
 Group = Literal["day", "model", "backend", "key", "user", "source", "label"]
 
@@ -41,6 +44,8 @@ class ProviderRow(TypedDict):
     name: str
     online: bool
     models: list[str]
+    """At most MAX_MODELS of them."""
+    model_count: int
     reason: str
     """Why it is not online; empty if it is."""
 
@@ -53,6 +58,14 @@ class ModelRow(TypedDict):
     provider_id: str
     capabilities: list[str] | None
     context_window: int | None
+
+
+class ModelList(TypedDict):
+    """Models, those of the preferred provider first."""
+
+    models: list[ModelRow]
+    left_out: int
+    """How many more models match."""
 
 
 class AnswerDetails(TypedDict):
@@ -80,15 +93,22 @@ class Tools:
         with _told():
             async with self._providers.use(search=True) as ai:
                 return [
-                    ProviderRow(id=one.id, name=one.name, online=one.online, models=[*one.models], reason=one.reason)
+                    ProviderRow(
+                        id=one.id,
+                        name=one.name,
+                        online=one.online,
+                        models=[*one.models[:MAX_MODELS]],
+                        model_count=len(one.models),
+                        reason=one.reason,
+                    )
                     for one in await ai.check()
                 ]
 
-    async def list_models(self) -> list[ModelRow]:
+    async def list_models(self, containing: Part = "") -> ModelList:
         """List the models of the providers that answer, with their capabilities and context windows in tokens."""
         with _told():
             async with self._providers.use() as ai:
-                return [
+                rows = [
                     ModelRow(
                         id=model.id,
                         provider=one.name,
@@ -99,7 +119,9 @@ class Tools:
                     for one in ai.providers
                     if one.online
                     for model in one.details
+                    if containing.casefold() in model.id.casefold()
                 ]
+                return ModelList(models=rows[:MAX_MODELS], left_out=max(0, len(rows) - MAX_MODELS))
 
     async def ask(
         self,
