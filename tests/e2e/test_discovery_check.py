@@ -89,6 +89,7 @@ async def test_check_flood_of_garbage_is_bounded(lan: Lan) -> None:
     assert len(found.packets) <= MAX_PACKETS
     assert len(interface.hosts) <= MAX_HOSTS
     assert found.packets == ()  # none of them is a message
+    assert interface.services == set()
 
 
 @contextmanager

@@ -71,7 +71,8 @@ async def test_doctor_names_providers_engines_and_serve_and_what_does_not_answer
     found: dict[str, Any] = json.loads(output)
     assert (code, found["ok"]) == (1, False)
     said = codes(output)
-    assert ("heard", "ok") in said["network"]
+    assert {("heard", "ok"), ("services", "ok")} <= set(said["network"])
+    assert "_zeroconfai._tcp" in found["services"]["eth0"]
     assert said["firewall"] == [("serve_blocked", "problem")]
     levels = {
         one["values"]["name"]: one["code"]

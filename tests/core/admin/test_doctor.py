@@ -99,6 +99,13 @@ def test_doctor_machine_is_explained(interface: InterfaceCheck, host: HostNetwor
     assert (code, level) in codes(seen(interface, host=host), "network")
 
 
+def test_doctor_names_the_services_that_are_heard() -> None:
+    many = {f"_s{number:02}._tcp" for number in range(14)}
+    found = seen(heard("eth0", {"192.0.2.9"}, services=many), heard("eth1", {"192.0.2.9"}, services={"_ipp._tcp"}))
+    (services,) = [one for _, one in found.findings if one["code"] == "services"]
+    assert services["values"] == {"names": ", ".join(["_ipp._tcp", *sorted(many)[:11]]) + " and 3 more"}
+
+
 UDP, TCP = Port("udp", 5353), Port("tcp", 8000)
 
 

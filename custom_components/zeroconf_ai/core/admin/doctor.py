@@ -26,6 +26,8 @@ from .discovery_check import DiscoveryCheck, Finding, described, finding, is_tun
 CONNECT_SECONDS = 2.0
 _MAX_PROVIDERS = 64
 _MAX_ADDRESSES = 8
+_SERVICES = 12
+"""Service types that are named."""
 _SHARED_PORTS = (8000, 8080)
 """Ports on which other programs, and this one, usually listen: an open one says nothing."""
 NETWORK, FIREWALL, PROVIDERS, MACHINE = "network", "firewall", "providers", "machine"
@@ -179,6 +181,7 @@ def _network(seen: Examination) -> Iterator[Finding]:
                 yield finding("wireless", "hint", interface=name)
             if facts.neighbours > 1:  # one is the router
                 yield finding("unicast_only", "hint", interface=name, count=facts.neighbours)
+    yield from _services(seen.checked.interfaces)
     yield from _addresses(seen.checked.interfaces)
     if host.wsl:
         yield finding("wsl", "hint" if hosts else "problem")
@@ -188,6 +191,14 @@ def _network(seen: Examination) -> Iterator[Finding]:
         yield finding("vpn", "hint", interface=host.default_route)
     if sys.platform == "darwin" and not hosts:
         yield finding("macos_permission", "hint")
+
+
+def _services(interfaces: Sequence[InterfaceCheck]) -> Iterator[Finding]:
+    """What other hosts advertise."""
+    services = sorted({name for interface in interfaces for name in interface.services})
+    if services:
+        more = len(services) - _SERVICES
+        yield finding("services", "ok", names=", ".join(services[:_SERVICES]) + (f" and {more} more" if more > 0 else ""))
 
 
 def _addresses(interfaces: Sequence[InterfaceCheck]) -> Iterator[Finding]:

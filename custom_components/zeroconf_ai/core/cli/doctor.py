@@ -106,6 +106,7 @@ def _as_json(examined: Examination) -> dict[str, Any]:
             for section, found in examined.findings
         ],
         "interfaces": examined.check["interfaces"],
+        "services": {interface.name: sorted(interface.services) for interface in examined.checked.interfaces},
         "packets": examined.check["packets"],
         "providers": [
             {**provider_json(seen.provider), "interfaces": list(seen.interfaces), "unreachable": list(seen.unreachable)}

@@ -48,6 +48,7 @@ SENTENCES: Final[Mapping[str, Mapping[str, Sentence]]] = {
             f"The network may hold back {_MULTICAST}: look for client isolation (AP isolation, guest network) and IGMP snooping"
             " in the settings of the router, the Wi-Fi and the switches. Another subnet needs a router that repeats mDNS.",
         ),
+        "services": Sentence("Services of other devices: {names}."),
         "no_provider": Sentence(
             "Other devices are heard ({count}), but none of them advertises a provider.",
             "Start one: `zeroconf-ai serve` on the machine with the models. If it runs, run `zeroconf-ai doctor` there.",

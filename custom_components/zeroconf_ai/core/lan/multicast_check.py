@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
+import re
 import socket
 import struct
 import sys
@@ -38,6 +39,8 @@ MAX_PACKETS = 20
 """The newest packets in the result."""
 MAX_PARSED = 500
 """Packets of one interface that are parsed; the rest is only counted."""
+MAX_SERVICES = 64
+"""Service types of one interface that are named."""
 MAX_HOSTS = 256
 """Addresses of one interface that are told apart."""
 _MAX_KINDS = 4
@@ -49,6 +52,8 @@ _IP_MULTICAST_ALL = 49
 """Linux: 0 limits a socket to the groups that it has joined itself. Not in Python's `socket`."""
 _CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 _SYS_NET = Path("/sys/class/net")
+_SERVICE = re.compile(r"_[A-Za-z0-9-]{1,63}\._(?:tcp|udp)")
+"""A service type (RFC 6763, 7)."""
 _EVERYTHING = "_services._dns-sd._udp.local."
 """Asks for all service types (RFC 6763, 9), which every responder answers."""
 
@@ -86,6 +91,8 @@ class InterfaceCheck:
     """Addresses of other hosts, at most `MAX_HOSTS`."""
     providers: set[str] = field(default_factory=set)
     """Instance names of providers that other hosts advertise, at most `MAX_HOSTS`."""
+    services: set[str] = field(default_factory=set)
+    """Service types that other hosts advertise, such as `_ipp._tcp`, cleaned, at most `MAX_SERVICES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +171,11 @@ class _Listener(asyncio.DatagramProtocol):
             interface.advertised = interface.advertised or any(name.lower() in self._advertised for name in providers)
             return
         interface.providers |= set(list(providers)[: MAX_HOSTS - len(interface.providers)])
+        types = {
+            clean(name.removesuffix(".local."), 64) for record in pointers if record.ttl for name in (record.name, record.alias)
+        }
+        types = {name for name in types if _SERVICE.fullmatch(name)}
+        interface.services |= set(list(types)[: MAX_SERVICES - len(interface.services)])
         named = dict.fromkeys([*(question.name for question in message.questions), *(record.name for record in pointers)])
         if not named:
             return
