@@ -14,6 +14,7 @@ from typing import Any
 from ...dialects.gemini.options import hosted_names
 from ...protocol.record import Cost, Placement
 from ...protocol.request import Request
+from ...protocol.tasks import start_eagerly
 from ..pool.health import HealthChecker
 from ..selection.candidates import Candidate
 from .attempts import LOST, RequestAttempts
@@ -47,7 +48,7 @@ async def first_to_answer(
     race: dict[asyncio.Task[Reply | None], tuple[Candidate, float]] = {}
 
     def begin(candidate: Candidate, held: HeldPermit) -> None:
-        race[asyncio.create_task(try_(candidate, held), eager_start=True)] = (candidate, time.perf_counter())
+        race[start_eagerly(try_(candidate, held))] = (candidate, time.perf_counter())
 
     reply: Reply | None = None
     try:
