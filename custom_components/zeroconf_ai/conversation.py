@@ -72,6 +72,7 @@ class ProviderAgent(AgentEntity, conversation.ConversationEntity):
         user = await self.hass.auth.async_get_user(user_id) if user_id is not None else None
         loop = self.chat_loop(Source.ASSIST, user).for_answer(
             language=user_input.language,
+            device_id=user_input.device_id or user_input.satellite_id,
             spoken=is_spoken(self.hass, chat_log.conversation_id),
             plain=options.get(CONF_PLAIN_SPEECH, True),
         )

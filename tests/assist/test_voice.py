@@ -9,6 +9,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
 from custom_components.zeroconf_ai.assist.chat_loop import ChatLoop
+from custom_components.zeroconf_ai.core.engine import Caller, Source
 from homeassistant.components import conversation
 from homeassistant.components.conversation import trace
 from homeassistant.const import Platform
@@ -274,8 +275,33 @@ async def test_change_of_the_provider_is_told_once_and_traced(hass: HomeAssistan
 
 
 def test_chat_loop_shares_what_it_has_learned_with_each_answer() -> None:
-    loop = ChatLoop(None, None, None, "", "", None, {}, lambda _: None)  # type: ignore[arg-type]
-    spoken = loop.for_answer(language="de", spoken=True, plain=True)
-    assert (spoken.spoken, spoken.plain, loop.spoken) == (True, True, False)
+    loop = ChatLoop(None, None, Caller(Source.ASSIST), "", "", None, {}, lambda _: None)  # type: ignore[arg-type]
+    spoken = loop.for_answer(language="de", device_id="d", spoken=True, plain=True)
+    assert (spoken.spoken, spoken.plain, spoken.caller.device_id, loop.spoken) == (True, True, "d", False)
     assert spoken._separate is loop._separate
-    assert loop.for_answer(language="de", spoken=False, plain=True).plain is False
+    assert loop.for_answer(language="de", device_id=None, spoken=False, plain=True).plain is False
+
+
+async def test_provider_that_answered_a_satellite_last_leads_its_next_conversation_also_after_a_restart(
+    hass: HomeAssistant, provider: FakeProvider
+) -> None:
+    async with running(FakeProvider(id="22222222-2222-4222-8222-222222222222")) as other:
+        any_provider = agent_data("Any", model="auto")
+        entry = await set_up(hass, make_entry(provider, title="Attic", subentries=[any_provider]))
+        second = await set_up(hass, make_entry(other, title="Cellar", subentries=[]))
+        provider.answers, other.answers = [text("One.")], [text("Two.")]
+
+        async def say(device_id: str | None) -> str:
+            found = await conversation.async_converse(
+                hass, QUESTION, None, Context(), None, "conversation.any", device_id=device_id
+            )
+            spoken: str = found.response.speech["plain"]["speech"]
+            return spoken
+
+        first = await say("satellite")
+        assert {await say("satellite") for _ in range(3)} == {first}
+        assert {await say(None) for _ in range(3)} != {first}  # the others are still shared out
+        for one in (entry, second):
+            await hass.config_entries.async_reload(one.entry_id)
+        await hass.async_block_till_done()
+        assert {await say("satellite") for _ in range(3)} == {first}

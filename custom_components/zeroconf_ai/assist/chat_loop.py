@@ -118,9 +118,10 @@ class ChatLoop:
         """The same chat loop on behalf of a Home Assistant user; rejected parameters are shared."""
         return replace(self, caller=replace(self.caller, user_id=user_id, username=username))
 
-    def for_answer(self, *, language: str, spoken: bool, plain: bool) -> ChatLoop:
+    def for_answer(self, *, language: str, device_id: str | None, spoken: bool, plain: bool) -> ChatLoop:
         """The same chat loop for one answer; what was learned of models and conversations is shared."""
-        return replace(self, language=language, spoken=spoken, plain=spoken and plain)
+        caller = replace(self.caller, device_id=device_id)
+        return replace(self, caller=caller, language=language, spoken=spoken, plain=spoken and plain)
 
     async def answer(
         self,

@@ -69,7 +69,7 @@ async def async_remove_assistant(hass: HomeAssistant, entry: ConfigEntry) -> Non
 
     store = hass.data[KEY_ASSIST_PIPELINE].pipeline_store
     for key in (CONF_ASSISTANT, CONF_ANY_ASSISTANT):
-        pipeline = store.data.get(entry.data.get(key))
+        pipeline = store.data.get(entry.data.get(key, ""))
         if pipeline is None:
             continue
         try:

@@ -30,6 +30,7 @@ from .protocol.tasks import start_eagerly
 from .protocol.values import NOTHING
 from .routing.accounting import Accounting, combined
 from .routing.caller import Caller, Source
+from .routing.execution.leaders import lead_keys
 from .routing.execution.plan import Plan
 from .routing.execution.reply import Reply
 from .routing.execution.router import Router
@@ -393,6 +394,7 @@ class Engine:
             key_id=caller.key_id,
             urgency=caller.urgency,
             inside=caller.inside,
+            leads=lead_keys(request, device_id=caller.device_id, user_id=caller.user_id),
             exchange=self.exchange,
         )
 

@@ -73,6 +73,10 @@ class Request:
     """Id of the API key."""
     session: str | None = field(default=None, repr=False)
     """Requests of one session stay with one backend if possible."""
+    leads: tuple[str, ...] = field(default=(), repr=False)
+    """Keys of its conversation, device and user, by which the backend is known that answered last."""
+    leader: str | None = None
+    """Id of that backend, which leads among equal ones."""
     urgency: Urgency = Urgency.NORMAL
     inside: bool = False
     """Whether it comes from Home Assistant's own agents, which then must not answer it themselves."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..accounting.admission import AdmissionControl
 from ..accounting.usage.generation import Recorder, Recorders
-from .execution.sessions import SessionBackend
+from .execution.session_storage import SessionBackend
 
 if TYPE_CHECKING:  # they need a database's library, and an engine need not have a database
     from ..accounting.conversations.exchanges import ExchangeStore

@@ -29,6 +29,8 @@ class Caller:
     """The Home Assistant id of the user."""
     username: str | None = None
     """The Home Assistant name of the user, if known."""
+    device_id: str | None = None
+    """The Home Assistant id of the device that is spoken to."""
     address: str | None = None
     models: tuple[str, ...] = ()
     """Patterns of the allowed models; empty: all."""

@@ -99,6 +99,7 @@ class Router:
         excluded backends (`Admission.refusal`): it is raised if none of the others can be reached. `started` is
         `time.perf_counter()` of the request's arrival (default: now). `running` gets the backend that is tried, and its model.
         """
+        request = self._led(request)
         previous = self._sessions.find(request)
         routing = RequestAttempts(
             request,
@@ -122,10 +123,13 @@ class Router:
             reply = await self._go(routing, smaller)
         if request.session is not None and (previous is not None or routing.had_choice or not routing.names_model):
             self._sessions.put(request.session, reply.backend_id, reply.model)
+        if request.leads and request.pin is None and (routing.had_choice or not routing.names_model):
+            self._sessions.leaders.put(request.leads, reply.backend_id, reply.model)
         return reply
 
     def plan(self, request: Request, policy: Policy) -> Plan | None:
         """The plan of a request; None if no backend can answer it, for which `route` raises the error."""
+        request = self._led(request)
         routing = RequestAttempts(request, policy, self._sessions.find(request), time.monotonic(), [])
         try:
             found = self._candidates(routing)
@@ -138,6 +142,7 @@ class Router:
 
         Raises an ApiError if no backend can answer it.
         """
+        request = self._led(request)
         routing = RequestAttempts(request, policy, self._sessions.find(request), time.monotonic(), [])
         found = self._candidates(routing)
         return Candidates(tuple(routing.own_first(found.ordered)), found.rejections, found.later)
@@ -307,6 +312,11 @@ class Router:
         return routing.shortened[candidate]
 
     # Sessions.
+
+    def _led(self, request: Request) -> Request:
+        """The request with the backend that answered last for its conversation, device or user."""
+        leader = self._sessions.leaders.find(request.leads) if request.leads else None
+        return request if leader is None else request.with_meta(leader=leader)
 
     async def _wait_for_its_own(self, routing: RequestAttempts) -> None:
         """Wait shortly for the backend of the request's session if it has just gone offline, unless a person listens."""

@@ -4,13 +4,15 @@ from collections import OrderedDict
 from collections.abc import Mapping
 import hashlib
 import time
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
 from ...accounting.conversations.session_row import SessionRow
 from ...protocol.request import Request
 from ...protocol.values import mapping
+from .leaders import PREFIX, Leaders
+from .session_storage import SessionBackend
 
 MAX_SESSIONS = 10_000
 IDLE_SECONDS = 86_400.0
@@ -25,19 +27,6 @@ _NAMES = ("session_id", "conversation_id", "conversation", "prompt_cache_key")
 """Fields in which clients name their conversation, in the body or in its `metadata`."""
 
 
-class SessionBackend(Protocol):
-    """Stores sessions across restarts."""
-
-    async def load(self, limit: int) -> list[SessionRow]:
-        """The most recently used sessions."""
-
-    def put(self, row: SessionRow) -> None:
-        """Save a session, without waiting."""
-
-    def drop(self, key: str) -> None:
-        """Delete a session, without waiting."""
-
-
 class Sessions:
     """The most recently used sessions, bounded in number and age."""
 
@@ -46,6 +35,8 @@ class Sessions:
         self._rows: OrderedDict[str, SessionRow] = OrderedDict()
         self._saved: dict[str, float] = {}
         self._backend: SessionBackend | None = None
+        self.leaders = Leaders()
+        """The backends that answered last, which are stored with the sessions."""
 
     def __len__(self) -> int:
         """The number of sessions."""
@@ -54,16 +45,17 @@ class Sessions:
     async def open(self, backend: SessionBackend) -> None:
         """Load the stored sessions, and store changes from now on."""
         rows = await backend.load(MAX_SESSIONS)
-        self._backend = backend
+        self.store_in(backend)
+        self.leaders.load(row for row in rows if row.key.startswith(PREFIX))
         for row in sorted(rows, key=lambda row: row.last_used):
-            if row.key not in self._rows:
+            if row.key not in self._rows and not row.key.startswith(PREFIX):
                 self._rows[row.key] = row
                 self._saved[row.key] = row.last_used
         self._trim()
 
     def store_in(self, backend: SessionBackend | None) -> None:
         """Store changes there from now on (None: nowhere). Known sessions are kept."""
-        self._backend = backend
+        self._backend = self.leaders.backend = backend
 
     def find(self, request: Request) -> SessionRow | None:
         """The request's session, or None for a new one.

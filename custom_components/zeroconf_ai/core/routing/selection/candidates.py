@@ -151,7 +151,7 @@ def _of_target(
             last = any_model and target.member is None and member.backend.info.agent
             preference = (at[0], *rank(member, chosen), at[1])
             tier = _tier(member, last=last, listening=request.listening)
-            sort_key = (*tier, *preference, *among_equals(member, turn))
+            sort_key = (*tier, *preference, *among_equals(member, turn, request.leader))
             yield _Entry(sort_key, preference, Candidate(member, chosen), not_now(member))
 
 

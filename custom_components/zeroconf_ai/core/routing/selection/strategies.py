@@ -29,9 +29,13 @@ def ranking(strategy: Strategy, request: Request, *, any_model: bool) -> Ranking
     return _RANKINGS[strategy](request, any_model)
 
 
-def among_equals(member: Member, turn: int) -> Key:
-    """The sort key of candidates that a strategy ranks equal: health, load, share by weight, least recently used."""
-    return _STATES[member.state], load(member) / max(1, member.terms.weight), member.share_at(turn), member.last_used
+def among_equals(member: Member, turn: int, leader: str | None = None) -> Key:
+    """The sort key of candidates that a strategy ranks equal: health, the leader, load, share by weight, least recently used.
+
+    `leader`: id of the backend that answered last for the same conversation, device or user.
+    """
+    weighed = load(member) / max(1, member.terms.weight)
+    return _STATES[member.state], member.id != leader, weighed, member.share_at(turn), member.last_used
 
 
 def load(member: Member) -> float:
