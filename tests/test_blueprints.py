@@ -323,3 +323,18 @@ async def test_weekly_report_is_written_by_the_task_and_sent(
     assert len(provider.requests) == 1, "once a week"
     await later(hass, freezer, days=6)
     await until(lambda: len(sent) == 2)
+
+
+# Warm up
+
+
+async def test_warm_up_loads_the_model_at_its_time(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> None:
+    loads = async_mock_service(hass, "zeroconf_ai", "load_model")
+    common = {"provider": "entry", "model": "qwen3:8b", "at": "16:05:00", "days": ["sun"]}
+    await automate(hass, "warm_up", **common)
+    await later(hass, freezer, minutes=4)
+    assert loads == []
+    await later(hass, freezer, minutes=1)
+    assert [call.data for call in loads] == [{"config_entry_id": "entry", "model": "qwen3:8b", "keep_alive": "2h"}]
+    await later(hass, freezer, days=1)
+    assert len(loads) == 1  # on Sundays only

@@ -1,9 +1,12 @@
 """What a new installation shows: few entities, each with a value; and that an update takes none away."""
 
+from collections.abc import AsyncIterator
+
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.zeroconf_ai.const import DOMAIN
+from custom_components.zeroconf_ai.const import CONF_BASE_URL, DOMAIN
 from custom_components.zeroconf_ai.core.accounting.budget import Scope
 from custom_components.zeroconf_ai.core.accounting.periods import Period
 from custom_components.zeroconf_ai.core.protocol.values import NANO
@@ -12,6 +15,7 @@ from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 
+from .support.clouds.ollama import FakeOllama
 from .support.fakes.provider import FakeProvider
 from .support.home_assistant.entries import ask, make_entry, set_up, settle
 from .support.home_assistant.flow_texts import TEXTS
@@ -26,6 +30,12 @@ MOST_ENABLED = 20
 CONFIGURABLE = {Platform.BUTTON, Platform.NUMBER, Platform.SELECT, Platform.SWITCH}
 OF_AGENTS = {Platform.AI_TASK, Platform.CONVERSATION}
 """Home Assistant's own state of these is the time of their last use."""
+
+
+@pytest.fixture
+async def ollama() -> AsyncIterator[FakeOllama]:
+    async with FakeOllama() as fake:
+        yield fake
 
 
 def enabled(hass: HomeAssistant) -> dict[str, er.RegistryEntry]:
@@ -111,10 +121,13 @@ async def test_entities_that_an_earlier_version_enabled_stay(hass: HomeAssistant
 
 
 @pytest.mark.usefixtures("all_entities_enabled")
-async def test_each_entity_has_a_translated_name_and_a_category(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_each_entity_has_a_translated_name_and_a_category(
+    hass: HomeAssistant, provider: FakeProvider, ollama: FakeOllama
+) -> None:
     """Names are those of `en.json`, or of Home Assistant for a device class. What is set or pressed has a category."""
     provider.status = {"object": "status", "queue": {"depth": 1, "active": 1, "max_concurrent": 2}}
     await set_up(hass, make_entry(provider))
+    await set_up(hass, MockConfigEntry(domain=DOMAIN, title="Ollama", data={CONF_BASE_URL: ollama.base_url + "/v1"}))
     entry = await set_up(hass, gateway_with(box(provider), home_agent_data(title="House")))
     await runtime_of(entry).store.budgets.set(Scope.HOUSEHOLD, None, 2 * NANO, Period.MONTH)
     await spend(hass, entry, 0.5, backend_id=next(iter(entry.subentries)))

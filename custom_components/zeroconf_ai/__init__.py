@@ -14,6 +14,7 @@ from . import issues
 from .actions.accounting import async_setup_accounting_services
 from .actions.chat import async_setup_services
 from .actions.keys import async_setup_key_services
+from .actions.server_models import async_setup_model_services
 from .assist.pipelines import async_add_assistant, async_remove_assistant
 from .const import CONF_PROVIDER_ID, CONF_SERVER_KIND, DOMAIN, SIGNAL_PROVIDERS_CHANGED
 from .core.backends.base import BackendInfo
@@ -63,6 +64,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     async_setup_services(hass)
     async_setup_key_services(hass)
     async_setup_accounting_services(hass)
+    async_setup_model_services(hass)
     async_setup_commands(hass)
     await async_serve_page(hass)
     async_register_image_views(hass)

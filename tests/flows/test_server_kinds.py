@@ -87,7 +87,7 @@ async def test_ollama_of_an_earlier_version_is_recognized_and_keeps_its_entities
     entry = MockConfigEntry(domain=DOMAIN, title="Old", data={CONF_BASE_URL: f"{ollama.root}/v1"})
     await set_up(hass, entry)
     assert (entry.unique_id, dict(entry.data)) == (None, {CONF_BASE_URL: f"{ollama.root}/v1", CONF_SERVER_KIND: "ollama"})
-    assert entry.runtime_data.backend.native._upstream.timeouts.first_token == 120  # it loads models first
+    assert entry.runtime_data.backend._native.backend._upstream.timeouts.first_token == 120  # it loads models first
     result: Mapping[str, Any] = await hass.config_entries.options.async_init(entry.entry_id)
     fields = {"health_interval": 30, "first_token_timeout": 120, "wake_wait": 60}
     result = await hass.config_entries.options.async_configure(

@@ -54,6 +54,11 @@ FOR_ADMINISTRATORS: list[dict[str, Any]] = [
     {"type": "zeroconf_ai/discovered"},
     {"type": "zeroconf_ai/discovery/check"},
     {"type": "zeroconf_ai/discovery/scan"},
+    {"type": "zeroconf_ai/server_models"},
+    *(
+        {"type": f"zeroconf_ai/server_models/{act}", "backend_id": "x", "model": "m"}
+        for act in ("load", "unload", "delete", "pull", "cancel")
+    ),
 ]
 FOR_USERS: list[dict[str, Any]] = [
     {"type": "zeroconf_ai/usage"},

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, override
 
 from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorEntityDescription, SensorStateClass
-from homeassistant.const import EntityCategory, UnitOfTime
+from homeassistant.const import EntityCategory, UnitOfInformation, UnitOfTime
 from homeassistant.helpers.typing import StateType
 
 from ..core.protocol.status import ProviderState, Queue
@@ -45,6 +45,15 @@ def _active(member: Member) -> int:
 def _real_models(member: Member | None) -> list[str]:
     """The ids of its models, without model aliases."""
     return [] if member is None else [model.id for model in member.models if not model.virtual]
+
+
+def _holds_models(member: Member) -> bool:
+    """Whether the server's own API reports what it holds."""
+    return member.status is not None and member.status.graphics_memory is not None
+
+
+def _loaded_models(member: Member | None) -> list[str]:
+    return [] if member is None or member.status is None else sorted(member.status.warm_models)
 
 
 def _last_failover(coordinator: MemberCoordinator) -> Mapping[str, Any] | None:
@@ -125,6 +134,30 @@ SENSORS = (
         only_online=True,
         value_fn=lambda member: len(_real_models(member)),
         attributes_fn=lambda coordinator: {"models": _real_models(coordinator.member)},
+    ),
+    ProviderSensorDescription(
+        key="loaded_models",
+        translation_key="loaded_models",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        state_class=SensorStateClass.MEASUREMENT,
+        only_online=True,
+        offered_fn=_holds_models,
+        value_fn=lambda member: len(_loaded_models(member)),
+        attributes_fn=lambda coordinator: {"models": _loaded_models(coordinator.member)},
+    ),
+    ProviderSensorDescription(
+        key="graphics_memory",
+        translation_key="graphics_memory",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,  # changes with every model that is loaded
+        device_class=SensorDeviceClass.DATA_SIZE,
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement=UnitOfInformation.BYTES,
+        suggested_unit_of_measurement=UnitOfInformation.GIBIBYTES,
+        suggested_display_precision=1,
+        only_online=True,
+        offered_fn=_holds_models,
+        value_fn=lambda member: None if member.status is None else member.status.graphics_memory,
     ),
     ProviderSensorDescription(
         key="last_error",

@@ -7,16 +7,17 @@
 - `finding`: the home-only switch, and finding and adding providers.
 - `alerts`: where alerts go, and what they are about.
 - `models`: model aliases with their chains, the routing strategy, and all models.
+- `server_models`: the models that servers hold: list, load, unload, download and delete.
 - `routing`: priority and use of providers, health checks, and the plan of a request that is not sent.
 """
 
 from homeassistant.core import HomeAssistant, callback
 
-from . import alerts, chat, finding, keys, live, models, routing, usage
+from . import alerts, chat, finding, keys, live, models, routing, server_models, usage
 
 
 @callback
 def async_setup_commands(hass: HomeAssistant) -> None:
     """Register the commands."""
-    for module in (live, usage, keys, routing, finding, models, alerts, chat):
+    for module in (live, usage, keys, routing, finding, models, server_models, alerts, chat):
         module.async_setup(hass)

@@ -1,5 +1,6 @@
 """A fake of Ollama's native API."""
 
+import asyncio
 from base64 import b64decode
 import binascii
 from collections.abc import Iterator
@@ -36,6 +37,11 @@ class FakeOllama(FakeCloud):
         """Loaded models: name → context size in tokens."""
         self.counts_prompt = counts_prompt
         self.gives_ids = gives_ids
+        self.installed: dict[str, list[str]] = dict(_CAPABILITIES)
+        """Capabilities of the installed models."""
+        self.pull_gate = asyncio.Event()
+        """A download waits for it after its first lines."""
+        self.pull_gate.set()
 
     @override
     def routes(self) -> dict[tuple[str, str], Handler]:
@@ -49,6 +55,8 @@ class FakeOllama(FakeCloud):
             ("POST", "/api/chat"): self.chat,
             ("POST", "/api/generate"): self.generate,
             ("POST", "/api/embed"): self.embed,
+            ("POST", "/api/pull"): self.pull,
+            ("DELETE", "/api/delete"): self.delete,
         }
 
     @override
@@ -72,13 +80,45 @@ class FakeOllama(FakeCloud):
         listed = [{"id": model, "object": "model", "created": 1, "owned_by": "library"} for model in _CAPABILITIES]
         return web.json_response({"object": "list", "data": listed})
 
+    async def pull(self, request: web.Request) -> web.StreamResponse:
+        """Install a model."""
+        model = (await request.json())["model"]
+        response = web.StreamResponse(headers={"Content-Type": self.content_type})
+        await response.prepare(request)
+        if model == "missing":
+            await response.write(b'{"status":"pulling manifest"}\n{"error":"pull model manifest: file does not exist"}\n')
+            return response
+        await response.write(b'{"status":"pulling manifest"}\n{"status":"pulling 5a","total":2000,"compl')
+        await response.write(b'eted":500}\n')
+        await self.pull_gate.wait()
+        self.installed[model] = ["completion"]
+        await response.write(b'{"status":"success"}\n')
+        return response
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """Delete a model."""
+        if self.installed.pop((await request.json())["model"], None) is None:
+            return self.refusal(Refusal(404, "model not found"))
+        return web.Response()
+
+    def _hold(self, body: dict[str, Any]) -> web.Response:
+        """Load or unload a model, as a request without a prompt does."""
+        model, unloads = body["model"], body.get("keep_alive") == 0
+        if model not in self.installed:
+            return self.refusal(Refusal(404, f"model '{model}' not found"))
+        if unloads:
+            self.loaded.pop(model, None)
+        else:
+            self.loaded[model] = body.get("options", {}).get("num_ctx", 4096)
+        return web.json_response({"model": model, "done": True, "done_reason": "unload" if unloads else "load"})
+
     async def version(self, _: web.Request) -> web.Response:
         """The version."""
         return web.json_response({"version": "0.33.0"})
 
     async def tags(self, _: web.Request) -> web.Response:
         """The installed models."""
-        return web.json_response({"models": [_entry(model) for model in _CAPABILITIES]})
+        return web.json_response({"models": [_entry(model) for model in self.installed]})
 
     async def ps(self, _: web.Request) -> web.Response:
         """The loaded models."""
@@ -89,15 +129,17 @@ class FakeOllama(FakeCloud):
     async def show(self, request: web.Request) -> web.Response:
         """The properties of a model."""
         model = (await request.json())["model"]
-        if model not in _CAPABILITIES:
+        if model not in self.installed:
             return self.refusal(Refusal(404, f"model '{model}' not found"))
-        info = {"general.architecture": "qwen3", "qwen3.context_length": _CONTEXT[model], "qwen3.embedding_length": 768}
+        info = {"general.architecture": "qwen3", "qwen3.context_length": _CONTEXT.get(model, 4096), "qwen3.embedding_length": 768}
         details = _entry(model)["details"]
-        return web.json_response({"details": details, "model_info": info, "capabilities": _CAPABILITIES[model]})
+        return web.json_response({"details": details, "model_info": info, "capabilities": self.installed[model]})
 
     async def embed(self, request: web.Request) -> web.Response:
         """One vector for each text."""
         body = await request.json()
+        if body["input"] == "":
+            return self._hold(body)
         given = [body["input"]] if isinstance(body["input"], str) else body["input"]
         if not all(isinstance(item, str) for item in given):
             return self.refusal(Refusal(400, "invalid input type"))
@@ -135,6 +177,10 @@ class FakeOllama(FakeCloud):
         body = await request.json()
         if unknown := body.keys() - GenerateRequest.model_fields.keys():
             return self.refusal(Refusal(400, f"ignored: {sorted(unknown)}"))
+        if not body.get("prompt"):
+            if self.installed.get(body["model"]) == ["embedding"]:
+                return self.refusal(Refusal(400, f'"{body["model"]}" does not support generate'))
+            return self._hold(body)
         outcome = self.outcome_for(body)
         if isinstance(outcome, Refusal):
             return self.refusal(outcome)

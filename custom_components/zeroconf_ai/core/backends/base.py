@@ -16,6 +16,7 @@ from ..protocol.request import Request
 from ..protocol.status import Health, ProviderStatus
 from ..protocol.usage import Usage
 from .home_address import is_outside
+from .model_control import ModelControl
 
 type Ssl = bool | SSLContext | aiohttp.Fingerprint
 
@@ -181,6 +182,11 @@ class Backend(ABC):
     def passes_google_tools(self) -> bool:
         """Whether it passes on tools that only Google runs, instead of leaving them out."""
         return False
+
+    @property
+    def model_control(self) -> ModelControl | None:
+        """Installs, removes, loads and unloads its models; None if its API cannot."""
+        return None
 
     @property
     def max_concurrent(self) -> int | None:

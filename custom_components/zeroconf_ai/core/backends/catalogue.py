@@ -12,6 +12,7 @@ from ..protocol.record import Capability, Cost, Placement
 from ..protocol.request import Kind, Request
 from ..protocol.status import Health, ProviderStatus
 from .base import Answer, Backend, BackendInfo
+from .model_control import ModelControl
 
 ALL_MODELS = "*"
 """The key of settings for all models that are not named."""
@@ -94,6 +95,11 @@ class Catalogue(Backend):
     @override
     def passes_google_tools(self) -> bool:
         return self._backend.passes_google_tools
+
+    @property
+    @override
+    def model_control(self) -> ModelControl | None:
+        return self._backend.model_control
 
     @property
     @override

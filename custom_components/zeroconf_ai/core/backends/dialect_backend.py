@@ -1,7 +1,7 @@
 """The base of backends with another dialect than OpenAI's, whose answers are translated as they arrive."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, override
 
 import aiohttp
@@ -12,18 +12,19 @@ from ..dialects.openai.completion_repair import repaired_completion
 from ..dialects.openai.expected import Expected
 from ..protocol import json
 from ..protocol.chunks import Chunk
-from ..protocol.errors import ApiError, UpstreamTimeoutError
+from ..protocol.errors import ApiError, StreamBrokenError, UpstreamTimeoutError
 from ..protocol.usage import Usage
 from ..protocol.values import NOTHING
 from ..protocol.whole_answer import completion_of
 from .answer_errors import unreadable_error
 from .base import Answer, Backend, BackendInfo
-from .bodies import decoded
+from .bodies import decoded, read_limited
 from .http import HttpUpstream
 from .http_answer import HttpAnswer
 from .media import ImageGate
 
 _MAX_TEXT_BYTES = 8 * 1024 * 1024
+_MAX_LINE_BYTES = 64 * 1024
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -45,6 +46,49 @@ class DialectUpstream(HttpUpstream):
                     await answer.close()
         except TimeoutError:
             raise UpstreamTimeoutError(f"{self.name} did not answer within {self.timeouts.probe:g} s") from None
+
+    async def change(self, method: str, path: str, body: Mapping[str, Any], *, seconds: float | None = None) -> bytes:
+        """The response of a request that changes the server, within `seconds` (None: the probe's timeout). Raises an ApiError."""
+        limit = seconds or self.timeouts.probe
+        try:
+            async with asyncio.timeout(limit):
+                response = await self._open(method, path, orjson.dumps(body), self.headers(_JSON))
+                try:
+                    return await read_limited(response, _MAX_TEXT_BYTES)
+                finally:
+                    response.close()
+        except TimeoutError:
+            raise UpstreamTimeoutError(f"{self.name} did not answer within {limit:g} s") from None
+        except (aiohttp.ClientError, OSError) as err:
+            raise self.unreachable(err) from None
+
+    async def lines(self, path: str, body: Mapping[str, Any], *, silence: float) -> AsyncIterator[bytes]:
+        """The lines of the response to a POST request. Raises an ApiError, also if nothing comes for `silence` seconds."""
+        response: aiohttp.ClientResponse | None = None
+        rest = b""
+        try:
+            async with asyncio.timeout(silence):
+                response = await self._open("POST", path, orjson.dumps(body), self.headers(_JSON))
+            while True:
+                async with asyncio.timeout(silence):
+                    part = await response.content.readany()
+                if not part:
+                    break
+                *complete, rest = (rest + part).split(b"\n")
+                if len(rest) > _MAX_LINE_BYTES:
+                    raise StreamBrokenError(f"{self.name} sent a line of more than {_MAX_LINE_BYTES} bytes")
+                for line in complete:
+                    if line.strip():
+                        yield line
+            if rest.strip():
+                yield rest
+        except TimeoutError:
+            raise UpstreamTimeoutError(f"{self.name} sent nothing for {silence:g} s") from None
+        except (aiohttp.ClientError, OSError) as err:
+            raise self.unreachable(err) from None
+        finally:
+            if response is not None:
+                response.close()
 
     async def translate(
         self,

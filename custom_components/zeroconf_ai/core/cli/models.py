@@ -9,6 +9,7 @@ from ..admin.models import KnownModel, ServedModel, list_models
 from ..client.connections import Connections, Wanted
 from ..protocol.values import clean
 from .connecting import HINTS, connection_options, wanted_of
+from .model_commands import add_model_commands
 from .output import json_option, print_json
 from .progress import progress
 from .remembered import remember
@@ -33,14 +34,24 @@ _ABILITIES: Final = {
 """What sets models apart; nearly all of them stream."""
 
 
-@click.command(
+@click.group(
     "models",
+    invoke_without_command=True,
     epilog="\b\nzeroconf-ai models\nzeroconf-ai models --provider http://192.0.2.10:8000 --json | jq -r '.models[].id'",
 )
 @connection_options
 @json_option
-def command(provider: str | None, key: str | None, trust: bool, interfaces: tuple[str, ...], as_json: bool) -> None:
-    """List the models of all providers that need no API key, or of one, with abilities and prices."""
+@click.pass_context
+def command(
+    context: click.Context, provider: str | None, key: str | None, trust: bool, interfaces: tuple[str, ...], as_json: bool
+) -> None:
+    """List the models of all providers that need no API key, or of one, with abilities and prices.
+
+    The commands control what a server holds: Ollama on this machine, unless --provider names another one. LM Studio and llama.cpp
+    without a model of its own can load and unload.
+    """
+    if context.invoked_subcommand is not None:
+        return
     found, left_out = asyncio.run(_models(wanted_of(provider, key, trust, interfaces)))
     if as_json:
         print_json({"models": found, "providers_not_asked": left_out})
@@ -49,6 +60,9 @@ def command(provider: str | None, key: str | None, trust: bool, interfaces: tupl
     if left_out:
         names = ", ".join(left_out)
         click.secho(f"Not asked, because they require an API key: {names}. Name one: --provider, --key", dim=True, err=True)
+
+
+add_model_commands(command)
 
 
 async def _models(wanted: Wanted) -> tuple[list[KnownModel], list[str]]:

@@ -15,6 +15,7 @@ import aiohttp
 from ..backends.base import Answer, Backend, BackendInfo, Endpoint, Timeouts
 from ..backends.http import HttpUpstream
 from ..backends.media import ImageGate
+from ..backends.model_control import ModelControl
 from ..backends.ollama.backend import OllamaOptions
 from ..backends.zeroconfai import ZeroconfAIBackend
 from ..config.backend_types import BACKEND_TYPES, BackendType
@@ -87,11 +88,6 @@ class ProviderBackend(ZeroconfAIBackend):
         return None if self._native is None else self._native.kind
 
     @property
-    def native(self) -> Backend | None:
-        """The backend with the server's native API; None as for `type`. Health checks and new settings replace it."""
-        return None if self._native is None else self._native.backend
-
-    @property
     def settings(self) -> OllamaOptions:
         """How the server holds its models. A new value applies from the next request on."""
         return self._settings
@@ -131,6 +127,11 @@ class ProviderBackend(ZeroconfAIBackend):
         usual = backend_type.info(self._info.id, self._info.name)
         found = self._info if self._info.capabilities is not None else replace(self._info, capabilities=usual.capabilities)
         return found if usual.placement is Placement.LOCAL else replace(found, placement=usual.placement, cost=usual.cost)
+
+    @property
+    @override
+    def model_control(self) -> ModelControl | None:
+        return None if self._native is None else self._native.backend.model_control
 
     @property
     @override

@@ -166,6 +166,8 @@ class ProviderStatus:
     month: Period | None = None
     total: Period | None = None
     warm_models: frozenset[str] = frozenset()
+    graphics_memory: int | None = None
+    """Bytes that the loaded models use; only of servers whose own API reports it."""
     rate_limits: Mapping[str, RateLimit] = field(default_factory=dict)
     """By the limited quantity: "requests" and "tokens" per minute, "parallel" requests."""
 

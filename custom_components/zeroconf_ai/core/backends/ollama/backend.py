@@ -27,7 +27,9 @@ from ..answers import TextAnswer
 from ..base import Answer, BackendInfo, Endpoint, ReleasingAnswer, StaticAnswer, Timeouts
 from ..dialect_backend import DialectBackend, DialectUpstream
 from ..media import ImageGate
+from ..model_control import ModelControl
 from .context import ContextSizes
+from .model_control import OllamaModels
 
 BASE_URL = "http://localhost:11434"
 LOCAL_TIMEOUTS = Timeouts(first_token=120.0)
@@ -85,6 +87,13 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
         """By model and digest: the values change only with the digest."""
         self._digests: dict[str, str] = {}
         self._active = 0
+        self._memory: int | None = None
+        """Graphics memory of the loaded models in bytes, as of the last look; None: not reported."""
+
+    @property
+    @override
+    def model_control(self) -> ModelControl:
+        return OllamaModels(self._upstream, lambda model: self._contexts.usual(model, self._known(model).context_window))
 
     @override
     async def health(self) -> Health:
@@ -116,7 +125,9 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
         limit = self._options.max_concurrent
         active = min(self._active, limit) if limit else self._active
         return ProviderStatus(
-            queue=Queue(depth=self._active - active, active=active, max_concurrent=limit), warm_models=frozenset(loaded)
+            queue=Queue(depth=self._active - active, active=active, max_concurrent=limit),
+            warm_models=frozenset(loaded),
+            graphics_memory=self._memory,
         )
 
     @override
@@ -212,6 +223,8 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
         entries = _entries(await self._upstream.get_json("/api/ps"))
         sizes = {name: parse_count(entry.get("context_length")) for name, entry in entries.items()}
         self._contexts.set_loaded({name: size for name, size in sizes.items() if size})
+        used = [parse_count(entry["size_vram"]) for entry in entries.values() if "size_vram" in entry]
+        self._memory = sum(used) if used or not entries else None
         return set(entries)
 
     async def _show_all(self) -> None:

@@ -47,6 +47,10 @@ class ContextSizes:
         """Set the context windows of the loaded models (`/api/ps`), by model."""
         self._loaded = dict(contexts)
 
+    def usual(self, model: str, largest: int | None) -> int | None:
+        """The `num_ctx` with which the model is used, as far as it is known; None: the server's default."""
+        return self._requested.get(model) if self._fixed is None else min(self._fixed, largest or self._fixed)
+
     def wanted(self, request: Request, largest: int | None) -> int | None:
         """The `num_ctx` to send; None: the server's default. `largest`: the model's limit, if known."""
         own = parse_count(request.body.get("num_ctx")) or parse_count(mapping(request.body.get("options")).get("num_ctx"))

@@ -32,6 +32,7 @@ from ..base import Answer, Backend, BackendInfo, Endpoint, Timeouts
 from ..dialect_backend import DialectUpstream
 from ..media import ImageGate
 from ..message_forms import MessageForms
+from ..model_control import ModelControl
 from ..rejected_params import RejectedParams
 from .flavors import FOREIGN, Flavor
 from .listing import ApiRoots
@@ -117,6 +118,12 @@ class OpenAIBackend(Backend):
     @override
     def address(self) -> str:
         return self._roots.api.base_url
+
+    @property
+    @override
+    def model_control(self) -> ModelControl | None:
+        make = self._flavor.model_control
+        return None if make is None else make(self._roots.root)
 
     @property
     def flavor(self) -> Flavor:

@@ -1,6 +1,6 @@
 """The kinds of OpenAI-compatible servers and their differences, with sources."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -8,8 +8,11 @@ from ...dialects.openai.message_forms import Form
 from ...dialects.reasoning import FIELDS as REASONING_FIELDS
 from ...protocol.record import Capability, Cost, Placement
 from ..base import BackendInfo, Timeouts
+from ..dialect_backend import DialectUpstream
+from ..model_control import ModelControl
 from .listing import ModelsReader, litellm_models, llamacpp_models, lmstudio_models, openrouter_models, plain_models
 from .load import LoadReader, litellm_load, llamacpp_load, vllm_load
+from .model_control import LlamacppModels, LmStudioModels
 
 _CLOUD = Timeouts(connect=10.0, between_tokens=120.0)
 _LOADING = Timeouts(first_token=120.0)
@@ -40,6 +43,8 @@ class Flavor:
     health_with_key: bool = True
     models: ModelsReader = plain_models
     load: LoadReader | None = None
+    model_control: Callable[[DialectUpstream], ModelControl] | None = None
+    """Controls its models, by the server's root; None: its API cannot."""
     headers: Mapping[str, str] = field(default_factory=dict)
     drops: frozenset[str] = frozenset()
     """Optional parameters that it rejects."""
@@ -143,6 +148,7 @@ LLAMACPP = Flavor(
     health_with_key=False,  # public by design; 503 while it loads its model
     models=llamacpp_models,
     load=llamacpp_load,
+    model_control=LlamacppModels,
     timeouts=_LOADING,
 )
 
@@ -152,6 +158,7 @@ LMSTUDIO = Flavor(
     "custom",
     base_url="http://localhost:1234/v1",
     models=lmstudio_models,
+    model_control=LmStudioModels,
     # It supports only the older name (lmstudio.ai/docs, "OpenAI Compatibility Endpoints").
     renames={"max_completion_tokens": "max_tokens"},
     token_arrays=False,

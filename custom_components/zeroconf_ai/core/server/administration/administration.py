@@ -15,6 +15,7 @@ from ...accounting.store import AccountingStore
 from ...admin.images import ShownImage
 from ...admin.live import Live, LiveFeed, live
 from ...admin.names import Names
+from ...admin.server_models import ServerModels
 from ...protocol.errors import (
     ApiError,
     AuthenticationError,
@@ -81,6 +82,7 @@ class Administration:
         self._store = store
         self._program = program or Program()
         self._chats = None if store is None else chats_of(gateway.engine, store)
+        self._server_models = ServerModels(gateway.engine)
         self.sessions = Sessions(None if store is None else store.keys, key)
         named = f"zai_session_{re.sub(r'[^0-9A-Za-z]', '', gateway.id)[:12]}"
         self._cookies = (f"__Host-{named}", named)
@@ -94,6 +96,7 @@ class Administration:
     async def close(self) -> None:
         """End all sessions, and the answers that are being written."""
         self.sessions.close()
+        await self._server_models.close()
         if self._chats is not None:
             await self._chats.close()
 
@@ -168,7 +171,9 @@ class Administration:
             if command == "logout":
                 return self._log_out(context)
             gateway = self._gateway
-            given = Context(gateway.engine, self._store, gateway.name, session, body, self._program, self._chats)
+            given = Context(
+                gateway.engine, self._store, gateway.name, session, body, self._program, self._server_models, self._chats
+            )
             found = await COMMANDS[command](given)
         except DatabaseError as err:
             raise UnavailableError(str(err), code="database_failed") from err

@@ -24,7 +24,7 @@ from ...admin.usage import ReportQuery, report_by
 from ...admin.why import why_pasted
 from ...protocol.errors import InvalidRequestError, NotFoundError
 from ...protocol.values import NANO
-from . import finding
+from . import finding, server_models
 from .chat import CHAT_COMMANDS, ChatCommand, run_chat_command
 from .context import Context
 from .fields import Body, choice, day, flag, long_text, number, optional_number, optional_text, percentages, text, texts
@@ -177,6 +177,12 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "home_only": finding.home_only,
     "discovered": finding.discovered,
     "discovery/scan": finding.scan,
+    "server_models": server_models.list_servers,
+    "server_models/load": server_models.load,
+    "server_models/unload": server_models.unload,
+    "server_models/delete": server_models.delete,
+    "server_models/pull": server_models.pull,
+    "server_models/cancel": server_models.cancel,
     "discovery/check": finding.check,
     "why": _why,
     "callers": _callers,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ...accounting.store import AccountingStore
 from ...admin.chat.chats import Chats
 from ...admin.names import Names
+from ...admin.server_models import ServerModels
 from ...engine import Engine
 from ...protocol.errors import NotFoundError
 from .fields import Body
@@ -24,6 +25,7 @@ class Context:
     session: Session
     body: Body
     program: Program
+    server_models: ServerModels
     chats: Chats | None = None
     """None without a database."""
 
