@@ -34,7 +34,8 @@ def json_option[F: Callable[..., Any]](function: F) -> F:
 
 
 def _remember_json(context: click.Context, _: click.Parameter, value: bool) -> bool:
-    if (invocation := context.find_object(Invocation)) is not None:
+    decides = value or not isinstance(context.command, click.Group)  # the options of a group's command come later
+    if decides and (invocation := context.find_object(Invocation)) is not None:
         invocation.as_json = value
     return value
 
