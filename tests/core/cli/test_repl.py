@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 import json
+import os
 from pathlib import Path
 import stat
 import sys
@@ -13,13 +14,14 @@ import pytest
 
 from zeroconf_ai.cli.connecting import HINTS
 from zeroconf_ai.cli.line_input import LineInput
-from zeroconf_ai.cli.repl import COMMANDS, Repl
+from zeroconf_ai.cli.repl import COMMANDS, Repl, ask_provider
 from zeroconf_ai.cli.state import chat_sessions_file
 from zeroconf_ai.cli.talk import Talk
 from zeroconf_ai.client.connections import Connections, Wanted
 from zeroconf_ai.engine import Engine
 from zeroconf_ai.lan.trust import TrustStore
 from zeroconf_ai.protocol.errors import UpstreamConnectionError
+from zeroconf_ai.protocol.record import ServiceRecord
 
 from ...support.command import LO, Server, free_port, serving
 from ...support.fakes.chunks import delta
@@ -209,13 +211,17 @@ def test_repl_save_writes_markdown_and_json_and_no_other_file(tmp_path: Path, ca
     assert stat.S_IMODE((tmp_path / "a.json").stat().st_mode) == 0o600
 
 
-def test_repl_tab_completes_commands_models_providers_and_files(tmp_path: Path) -> None:
+def test_repl_tab_completes_commands_models_providers_and_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "cat.png").touch()
     (tmp_path / "cats").mkdir()
     with repl_with(StubBackend("gpu", models=("qwen3:8b", "llama3")), StubBackend("living room")) as repl:
         assert repl.complete("/s") == ["/system ", "/save "]
         assert repl.complete("/model q") == ["/model qwen3:8b"]
-        assert repl.complete("/provider l") == ["/provider Living Room"]
+        record = ServiceRecord(name="Locked", host="locked.local.", port=8000)
+        repl._talk._connections.left_out.append(record)
+        assert repl.complete("/provider l") == ["/provider Living Room", "/provider Locked"]
+        repl.handle("/provider")
+        assert "  Locked  (requires an API key, which is asked for)" in capsys.readouterr().out
         assert repl.complete(f"/image {tmp_path}/c") == [f"/image {tmp_path}/cat.png", f"/image {tmp_path}/cats/"]
         assert repl.complete("/image /nowhere/x") == []
         assert repl.complete("s") == repl.complete("hello /m") == []
@@ -332,13 +338,23 @@ def test_repl_ctrl_c_between_answers_discards_the_line(provider: Server, tmp_pat
     assert terminal.end() == 0
 
 
+def test_chat_asks_which_of_several_providers_with_keys(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: "2")
+    assert ask_provider(["Attic"]) == "Attic"
+    assert capsys.readouterr().err == ""
+    assert ask_provider(["Attic", "Cellar"]) == "Cellar"
+    assert capsys.readouterr().err.splitlines()[:2] == ["  1  Attic", "  2  Cellar"]
+
+
 @terminal_test
 @pytest.mark.usefixtures("own_loopback")
 def test_repl_provider_with_a_key_asks_for_it(tmp_path: Path) -> None:
-    key = "zai_an-example-key-of-these-tests"
-    with serving(tmp_path, "--key", key, "--no-advertise", "--port", str(free_port())) as server:
-        terminal = Terminal(tmp_path, "chat", "--provider", server.url, *LO)
-        terminal.until(f"API key of {server.url}: ")
+    key, name = "zai_an-example-key-of-these-tests", f"Locked {os.getpid()}"
+    with serving(tmp_path, "--key", key, "--name", name, "--port", str(free_port())) as server:
+        terminal = Terminal(tmp_path, "chat", "--provider", name, *LO)
+        terminal.until(f"API key of {name}: ")
         terminal.type(f"{key}\n")
         terminal.until("Press Ctrl-D to exit.")
         terminal.until("> ")

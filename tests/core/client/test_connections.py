@@ -2,7 +2,7 @@
 
 import pytest
 
-from zeroconf_ai.client.connections import Hints, NoProviderError, Wanted, base_url_of, choose
+from zeroconf_ai.client.connections import Hints, KeyRequiredError, NoProviderError, Wanted, base_url_of, choose
 from zeroconf_ai.lan.providers import Provider
 from zeroconf_ai.lan.trust import Trust
 from zeroconf_ai.protocol.record import Auth, ServiceRecord
@@ -16,8 +16,12 @@ def test_providers_without_a_name_are_chosen_by_state_and_trust() -> None:
     anybody, hints = Wanted(), Hints(provider="--provider NAME")
     open_one, locked, changed = found("a"), found("b", auth=Auth.TOKEN), found("c", trust=Trust.CHANGED)
     assert choose([locked, open_one, changed], anybody, hints) == [open_one]
-    with pytest.raises(NoProviderError, match=r"Set --provider NAME: .* Found: b, c\."):
+    with pytest.raises(KeyRequiredError, match=r"Set --provider NAME: .* Found: b, c\.") as raised:
         choose([locked, changed], anybody, hints)
+    assert raised.value.names == ("b",)
+    with pytest.raises(NoProviderError, match=r"Set --provider NAME: .* Found: c\.") as raised:
+        choose([changed], anybody, hints)
+    assert not isinstance(raised.value, KeyRequiredError)
     with pytest.raises(NoProviderError, match="No provider was found on the network"):
         choose([], anybody, hints)
 

@@ -10,7 +10,7 @@ import click
 from ..client.connections import KeyRequiredError, Wanted
 from ..protocol.values import encodable
 from .connecting import connection_options, model_option, wanted_of
-from .repl import ask_key, converse
+from .repl import ask_key, ask_provider, converse
 from .talk import Talk
 
 
@@ -57,10 +57,11 @@ def _begin(runner: asyncio.Runner, wanted: Wanted, model: str, session: str | No
     """Find the providers; on a terminal, ask for a missing API key. Raises ApiError, NoProviderError among them."""
     try:
         return runner.run(Talk.begin(wanted, model, session))
-    except KeyRequiredError:
-        if not interactive or wanted.provider is None or wanted.key is not None:
+    except KeyRequiredError as err:
+        if not interactive or wanted.key is not None:
             raise
-        return runner.run(Talk.begin(replace(wanted, key=ask_key(wanted.provider)), model, session))
+        provider = wanted.provider or ask_provider(err.names)
+        return runner.run(Talk.begin(replace(wanted, provider=provider, key=ask_key(provider)), model, session))
 
 
 def _question(prompt: str | None) -> str | None:

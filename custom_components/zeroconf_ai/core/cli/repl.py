@@ -104,6 +104,8 @@ class Repl:
             for member in talk.found:
                 state = "online" if member.online else printable(member.last_reason or "offline", 120)
                 click.echo(f"{'*' if member in used else ' '} {clean(member.name)}  ({state})")
+            for locked in talk.locked:
+                click.echo(f"  {clean(locked)}  (requires an API key, which is asked for)")
             return
         try:
             self._runner.run(talk.select_provider(name))
@@ -169,6 +171,21 @@ def ask_key(name: str) -> str:
     return key.strip()
 
 
+def ask_provider(names: Sequence[str]) -> str:
+    """One of several providers, all of which require an API key; asks only if there are several."""
+    if len(names) == 1:
+        return names[0]
+    for number, name in enumerate(names, 1):
+        click.echo(f"{number:3}  {clean(name)}", err=True)
+    try:
+        number = click.prompt(
+            "All of them require an API key. Number of the provider", type=click.IntRange(1, len(names)), err=True
+        )
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    return names[number - 1]
+
+
 def _say(text: str) -> None:
     click.secho(text, dim=True, err=True)
 
@@ -182,7 +199,11 @@ def _models(talk: Talk, rest: str) -> list[str]:
 
 
 def _providers(talk: Talk, rest: str) -> list[str]:
-    return [name for name in [AUTO, *(member.name for member in talk.found)] if name.casefold().startswith(rest.casefold())]
+    return [
+        name
+        for name in [AUTO, *(member.name for member in talk.found), *talk.locked]
+        if name.casefold().startswith(rest.casefold())
+    ]
 
 
 def _files(_talk: Talk, rest: str) -> list[str]:

@@ -84,6 +84,11 @@ class Talk:
         return self._connections.members
 
     @property
+    def locked(self) -> list[str]:
+        """The names of providers on the network that are left out because they require an API key."""
+        return [record.name for record in self._connections.left_out]
+
+    @property
     def members(self) -> list[Member]:
         """The providers that may answer, in the order of preference."""
         return [member for member in self.found if self._pin in (None, member.id)]

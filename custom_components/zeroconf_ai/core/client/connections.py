@@ -39,6 +39,9 @@ class NoProviderError(UnavailableError):
 class KeyRequiredError(NoProviderError):
     """Every provider that may be used requires an API key, and none is set, or another one."""
 
+    names: tuple[str, ...] = ()
+    """The names of these providers, if none was wanted by name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hints:
@@ -203,9 +206,12 @@ def choose(providers: list[Provider], wanted: Wanted, hints: Hints) -> list[Prov
     if wanted.provider is None:
         usable = [found for found in providers if found.trust is not Trust.CHANGED and found.record.auth is Auth.NONE]
         if not usable:
-            raise NoProviderError(
-                f"Set {hints.provider}: each provider requires an API key or has a changed identity. Found: {names}."
-            )
+            message = f"Set {hints.provider}: each provider requires an API key or has a changed identity. Found: {names}."
+            if locked := [found.record.name for found in providers if found.trust is not Trust.CHANGED]:
+                error = KeyRequiredError(message)
+                error.names = tuple(locked)
+                raise error
+            raise NoProviderError(message)
         return usable
     name = wanted.provider.casefold()
     named = [found for found in providers if name in (found.record.name.casefold(), found.record.id.casefold())]
