@@ -1,6 +1,7 @@
 import type { OwnKeys } from "../src/api/keys.js";
 import { LitElement } from "lit";
 import type { FindingApi } from "../src/api/finding.js";
+import type { ServerModelsApi } from "../src/api/server-models.js";
 import type { ChatApi } from "../src/api/chat.js";
 import type { PageApi } from "../src/api/page-api.js";
 import type { Live, LiveMember, RequestRecord } from "../src/api/types.js";
@@ -96,6 +97,7 @@ export const fakeApi = (answers: Partial<PageApi>): PageApi =>
     settings: "/settings",
     flows: null,
     finding: finding({ discovered: () => Promise.resolve(() => undefined) }),
+    serverModels: { list: () => Promise.resolve([]) } as unknown as ServerModelsApi,
     can: { arrange: true, records: true },
     link: (tab: string) => `#${tab}`,
     ...answers,

@@ -1,6 +1,7 @@
 import { subscribeLasting, type OnConnected } from "./live-connection.js";
 import { HomeAssistantChat } from "./chat-home-assistant.js";
 import { findingApi, type Discovered, type ScanEvent, type Scanned } from "./finding.js";
+import { serverModelsApi } from "./server-models.js";
 import { Flows } from "./flows.js";
 import type { HomeAssistant } from "./hass.js";
 import { PageError } from "./errors.js";
@@ -96,6 +97,8 @@ export class HomeAssistantApi implements PageApi {
   checkProvider(backendId: string): Promise<void> {
     return this.ask("providers/check", { backend_id: backendId });
   }
+
+  readonly serverModels = serverModelsApi((command, fields) => this.ask(command, fields));
 
   readonly finding = findingApi(
     (command, fields) => this.ask(command, fields),

@@ -6,6 +6,7 @@ import type { RecordsApi } from "./records";
 import type { Budget, Live, Period, RequestFilter, RequestPage, UsageGroup, UsageReport } from "./types";
 import type { RoutingApi } from "./routing";
 import type { FindingApi } from "./finding";
+import type { ServerModelsApi } from "./server-models";
 import type { Flows } from "./flows";
 
 /** What the page asks of the home that it lives in. Each method rejects with a `PageError`, whose message is for people. */
@@ -29,6 +30,8 @@ export interface PageApi extends KeysApi {
   readonly routing: RoutingApi;
   /** The home-only switch, and finding and adding providers. */
   readonly finding: FindingApi;
+  /** The models that servers hold. */
+  readonly serverModels: ServerModelsApi;
   readonly chat: ChatApi;
   /** Home Assistant's flows, which add providers; null: a configuration file does. */
   readonly flows: Flows | null;

@@ -1,6 +1,7 @@
 import { streamLasting, type OnConnected } from "./live-connection.js";
 import { ServerChat } from "./chat-server.js";
 import { findingApi, type Discovered, type Scanned } from "./finding.js";
+import { serverModelsApi } from "./server-models.js";
 import { PageError } from "./errors.js";
 import type { BudgetName, NewBudget, PageApi } from "./page-api.js";
 import { recordsApi } from "./records.js";
@@ -141,6 +142,8 @@ export class ServerApi implements PageApi {
   async checkProvider(backendId: string): Promise<void> {
     await this.ask("providers/check", { backend_id: backendId });
   }
+
+  readonly serverModels = serverModelsApi((command, fields) => this.ask(command, fields));
 
   readonly finding = findingApi(
     (command, fields) => this.ask(command, fields),

@@ -6,6 +6,7 @@ import { button } from "../elements.js";
 import type { AliasChange } from "./alias-card.js";
 import "./alias-card.js";
 import "./model-table.js";
+import "./server-models.js";
 import { View, field } from "./view.js";
 
 /** Names for chains of models, the strategy in words, and all models of the home. */
@@ -64,7 +65,8 @@ export class ModelsView extends View {
           ></zai-alias-card>`,
       )}
       ${models.editable ? this.newAlias(known) : nothing}
-      <zai-model-table .models=${models} .texts=${texts} .language=${this.language}></zai-model-table>`;
+      <zai-model-table .models=${models} .texts=${texts} .language=${this.language}></zai-model-table>
+      <zai-server-models .api=${this.api} .texts=${texts} .language=${this.language}></zai-server-models>`;
   }
 
   private strategy(models: Models): TemplateResult {
