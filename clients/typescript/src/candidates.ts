@@ -2,12 +2,17 @@
 
 import { ApiError, NoProviderError } from "./errors.ts";
 import { AUTO, findModel, isAny, nameKey, ranked, spellings, splits, supports } from "./models.ts";
-import type { Provider } from "./provider.ts";
+import type { Provider, State } from "./provider.ts";
 import type { Capability } from "./record.ts";
 import type { Request } from "./request.ts";
 
 /** Capabilities that a provider may omit in its record although one of its models has them. */
 const MODEL_NEEDS: readonly Capability[] = ["vision", "embeddings", "audio"];
+
+/** The better first. */
+const STATES: readonly State[] = ["healthy", "degraded", "offline", "unauthorized"];
+/** Models that an error names. */
+const SUGGESTED = 10;
 
 /** A provider, and the id of the model that would answer there. */
 export interface Candidate {
@@ -24,17 +29,16 @@ interface Target {
 /** Throws ApiError if no candidate is left. */
 export function candidates(providers: readonly Provider[], request: Request, session?: Candidate): Candidate[] {
   const found: Candidate[] = [];
-  const rejections: string[] = [];
-  let served = false;
-  for (const { model, provider } of targetsOf(providers, request.model)) {
+  const rejections: Rejection[] = [];
+  const targets = targetsOf(providers, request.model);
+  for (const { model, provider } of targets) {
     for (const one of provider === undefined ? providers : [provider]) {
-      const chosen = choose(one, model, request, provider !== undefined);
-      served ||= chosen.model !== undefined || chosen.served;
-      if (chosen.model === undefined) rejections.push(`${one.name}: ${chosen.why}`);
-      else found.push({ provider: one, model: chosen.model });
+      const chosen = choose(one, model, request);
+      if (typeof chosen === "string") found.push({ provider: one, model: chosen });
+      else rejections.push({ ...chosen, why: `${one.name}: ${chosen.why}` });
     }
   }
-  if (found.length === 0) throw noCandidate(request, rejections, served);
+  if (found.length === 0) throw noCandidate(providers, targets, request, rejections);
   const ready = found.filter(({ provider }) => provider.notNow === undefined);
   const own = ready.find(({ provider }) => provider === session?.provider);
   const sorted = (ready.length > 0 ? ready : found).sort((one, other) => compare(one.provider, other.provider));
@@ -46,15 +50,15 @@ export function candidates(providers: readonly Provider[], request: Request, ses
 /** A session stays with its model too, if any may answer. */
 function ofSession(own: Candidate, session: Candidate | undefined, request: Request): Candidate {
   if (session === undefined || !isAny(request.model)) return own;
-  const kept = choose(own.provider, session.model, request, false).model;
-  return kept === undefined ? own : { provider: own.provider, model: kept };
+  const kept = choose(own.provider, session.model, request);
+  return typeof kept === "string" ? { provider: own.provider, model: kept } : own;
 }
 
 /** Those with a free place first, then by priority; among equal ones by state, load, and whose turn it is. */
 function compare(one: Provider, other: Provider): number {
   const key = (provider: Provider) => {
     const full = provider.load >= 1 ? 1 : 0;
-    return [full, provider.priority, provider.state === "degraded" ? 1 : 0, provider.load, provider.lastUsed];
+    return [full, provider.priority, STATES.indexOf(provider.state), provider.load, provider.lastUsed];
   };
   const [mine, theirs] = [key(one), key(other)];
   const at = mine.findIndex((value, index) => value !== theirs[index]);
@@ -87,64 +91,91 @@ function known(providers: readonly Provider[], name: string): Target[] {
   return providers.filter((provider) => named(provider, name)).map((provider) => ({ provider, model: AUTO }));
 }
 
-type Choice =
-  { readonly model: string } | { readonly model?: undefined; readonly why: string; readonly served: boolean };
+/** Why a provider is not a candidate. */
+interface Rejection {
+  readonly reason: "not_served" | "cannot" | "too_long" | "not_known";
+  readonly why: string;
+}
 
-/** The model that would answer there, or why none can. A pinned provider is used as requested. */
-function choose(provider: Provider, requested: string, request: Request, pinned: boolean): Choice {
+/** The model that would answer there, or why none can. */
+function choose(provider: Provider, requested: string, request: Request): string | Rejection {
+  // A model without JSON gets an instruction instead.
   const needs = new Set([...request.needs].filter((capability) => capability !== "json"));
-  const cannot = (missing: Iterable<string>, what = "cannot do"): Choice => {
-    return { why: `${what} ${[...missing].sort().join(", ")}`, served: true };
-  };
   const { capabilities } = provider;
-  if (capabilities !== undefined && !pinned) {
+  if (capabilities !== undefined) {
     const missing = [...needs].filter(
       (capability) => !capabilities.has(capability) && !MODEL_NEEDS.includes(capability),
     );
-    if (missing.length > 0) return cannot(missing);
+    if (missing.length > 0) return cannot(missing, "cannot do");
   }
-  const fits = (window: number | undefined) =>
-    window === undefined || needs.has("embeddings") || request.estimatedTokens <= window;
-  const tooLong: Choice = {
-    why: `the prompt of about ${request.estimatedTokens} tokens exceeds its context window`,
-    served: true,
-  };
-  if (requested === AUTO) {
-    const able = ranked(provider.models, needs);
-    const model = able.find(({ contextWindow }) => fits(contextWindow));
-    if (model !== undefined) return { model: model.id };
-    if (able.length > 0) return tooLong;
-    const why = provider.models.length === 0 ? "its models are not known" : "has no model that can do this";
-    return { why, served: provider.models.length > 0 };
-  }
+  if (isAny(requested)) return chooseAny(provider, needs, request);
   const found = findModel(provider.models, requested);
   if (found === undefined) {
-    // One that was never reached or has no list may serve the model, and the list of a pinned one may be incomplete.
-    const unknown = !provider.listsModels || provider.neverOnline || pinned;
-    return unknown ? { model: requested } : { why: `does not serve ${requested}`, served: false };
+    // One whose list was never read may serve the model.
+    const unknown = !provider.listsModels || provider.neverOnline;
+    return unknown ? requested : { reason: "not_served", why: `does not serve ${requested}` };
   }
-  const needed = pinned ? [...needs].filter((capability) => MODEL_NEEDS.includes(capability)) : [...needs];
-  if (!supports(found, needed)) {
-    return cannot(
-      needed.filter((capability) => !found.capabilities?.has(capability)),
-      `its model ${found.id} cannot do`,
-    );
+  if (!supports(found, needs)) {
+    const missing = [...needs].filter((capability) => !found.capabilities?.has(capability));
+    return cannot(missing, `its model ${found.id} cannot do`);
   }
-  return fits(found.contextWindow) ? { model: found.id } : tooLong;
+  const { contextWindow } = found;
+  return contextWindow !== undefined && request.estimatedTokens > contextWindow
+    ? tooLong(contextWindow, request)
+    : found.id;
 }
 
-function noCandidate(request: Request, rejections: readonly string[], served: boolean): ApiError {
-  const details = rejections.join("; ");
-  if (rejections.length === 0) return new NoProviderError("No provider is known.");
-  if (isAny(request.model) && !served) return new NoProviderError(`No provider could answer. ${details}.`);
-  if (!served) {
-    return new ApiError(404, `No provider serves the model ${request.model}. ${details}.`, {
+function chooseAny(provider: Provider, needs: ReadonlySet<Capability>, request: Request): string | Rejection {
+  const able = ranked(provider.models, needs);
+  const fits = (window: number | undefined) =>
+    window === undefined || needs.has("embeddings") || request.estimatedTokens <= window;
+  const model = able.find(({ contextWindow }) => fits(contextWindow));
+  if (model !== undefined) return model.id;
+  if (able.length > 0) return tooLong(Math.max(...able.map(({ contextWindow }) => contextWindow ?? 0)), request);
+  if (provider.models.length > 0) return { reason: "cannot", why: "has no model that can do this" };
+  const listed = provider.listsModels && !provider.neverOnline;
+  return listed
+    ? { reason: "cannot", why: "lists no models" }
+    : { reason: "not_known", why: "its models are not known yet" };
+}
+
+function cannot(missing: readonly string[], what: string): Rejection {
+  return { reason: "cannot", why: `${what} ${[...missing].sort().join(", ")}` };
+}
+
+function tooLong(window: number, request: Request): Rejection {
+  return { reason: "too_long", why: `the prompt of about ${request.estimatedTokens} tokens exceeds its ${window}` };
+}
+
+function noCandidate(
+  providers: readonly Provider[],
+  targets: readonly Target[],
+  request: Request,
+  rejections: readonly Rejection[],
+): ApiError {
+  if (providers.length === 0) return new NoProviderError("No provider is known.");
+  const isKnown = targets.some(({ model, provider }) =>
+    (provider === undefined ? providers : [provider]).some(
+      ({ models }) => isAny(model) || findModel(models, model) !== undefined,
+    ),
+  );
+  if (!isKnown) {
+    const ids = [...new Set(providers.flatMap(({ models }) => models.map(({ id }) => id)))].slice(0, SUGGESTED);
+    const hint = ids.length > 0 ? ` There is: ${ids.join(", ")}.` : "";
+    return new ApiError(404, `The model ${request.model} is not known here.${hint}`, {
       code: "model_not_found",
       param: "model",
     });
   }
-  return new ApiError(400, `No provider can answer this request. ${details}.`, {
-    code: "unsupported_capability",
-    kind: "request",
-  });
+  const lasting = rejections.filter(({ reason }) => reason !== "not_served");
+  const listed = lasting.map(({ why }) => why).join("; ");
+  if (lasting.length > 0 && lasting.every(({ reason }) => reason !== "not_known")) {
+    if (lasting.some(({ reason }) => reason === "too_long")) {
+      const message = `The prompt is too long. ${listed}. Shorten it, or choose a model with a larger context window.`;
+      return new ApiError(400, message, { code: "context_length_exceeded", param: "messages", kind: "request" });
+    }
+    const message = `No provider here can do what this request asks. ${listed}. Choose another model, or leave out what it cannot do.`;
+    return new ApiError(400, message, { code: "unsupported_capability", kind: "request" });
+  }
+  return new NoProviderError(`No provider can take this request. ${rejections.map(({ why }) => why).join("; ")}.`);
 }

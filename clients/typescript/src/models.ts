@@ -5,6 +5,8 @@ import { clean, countOf, mapping, textOf } from "./text.ts";
 
 /** The model name that means any model of any provider. */
 export const AUTO = "auto";
+/** The `provider` of the aliases that this project's gateways list. */
+const GATEWAY = "zeroconf-ai";
 const MAX_MODELS = 10_000;
 const NOT_FOR_CHAT = [
   ...["embed", "rerank", "bge-", "minilm", "moderation", "whisper", "transcribe", "tts", "realtime", "dall-e"],
@@ -139,7 +141,7 @@ export function findModel(models: readonly ModelInfo[], name: string): ModelInfo
   return models.find(({ id }) => nameKey(id) === nameKey(name));
 }
 
-/** The ways to read a requested name, the literal one first: then percent-decoded. */
+/** The ways to read a requested name, the literal one first: then percent-decoded, then without the name of a gateway's aliases. */
 export function spellings(asked: string): string[] {
   let plain = asked;
   try {
@@ -148,7 +150,9 @@ export function spellings(asked: string): string[] {
     // It is no percent-encoded text.
   }
   plain = plain.trim().replace(/^\/+|\/+$/g, "");
-  return plain && plain !== asked ? [asked, plain] : [asked];
+  const found = plain && plain !== asked ? [asked, plain] : [asked];
+  const [provider = "", ...rest] = plain.split("/");
+  return nameKey(provider) === GATEWAY ? [...found, rest.join("/") || AUTO] : found;
 }
 
 /** (provider, model) at each slash, the longest provider first: names of providers may contain slashes too. */

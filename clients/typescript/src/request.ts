@@ -30,12 +30,14 @@ export interface Request {
 /** Reads the body of a request. Throws ApiError for one that no provider could answer. */
 export function readRequest(path: Path, body: Readonly<Record<string, unknown>>): Request {
   const model = body.model ?? AUTO;
-  if (typeof model !== "string") throw new ApiError(400, "model must be a text.", { param: "model", kind: "request" });
+  if (typeof model !== "string" || model === "") {
+    throw new ApiError(400, "model must be the name of a model.", { param: "model", kind: "request" });
+  }
   const { characters, media, needs } = path === "/chat/completions" ? ofChat(body) : ofTexts(path, body);
   return {
     path,
     body,
-    model: model || AUTO,
+    model,
     stream: body.stream === true && path !== "/embeddings",
     needs,
     estimatedTokens: Math.floor(characters / CHARACTERS_PER_TOKEN) + media * TOKENS_PER_IMAGE,

@@ -240,7 +240,7 @@ test("router: which provider is chosen", async (t) => {
   }
   assert.equal(second.bodies.at(-1)?.model, "seer");
   const long = [{ role: "user", content: "word ".repeat(100) }];
-  await assert.rejects(router.route(chat({ model: "small", messages: long })), { code: "unsupported_capability" });
+  await assert.rejects(router.route(chat({ model: "small", messages: long })), { code: "context_length_exceeded" });
   await assert.rejects(router.route(chat({ model: "seer", tools: [{ type: "function" }] })), {
     code: "unsupported_capability",
   });

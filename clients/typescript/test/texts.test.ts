@@ -90,7 +90,7 @@ test("models: lists in the forms of all servers", () => {
     [ids({ data: [], models: ["a"] }), ids({ models: { a: { context_window: 1 } } }), ids(["a"])],
     [["a"], ["a"], ["a"]],
   );
-  assert.deepEqual([ids(null), ids("text"), ids({ data: "x" }), ids({ data: { a: "x" } })], [[], [], [], ["a"]]);
+  assert.deepEqual([ids(null), ids("text"), ids({ data: "x" }), ids({ data: { a: "x", b: {} } })], [[], [], [], ["b"]]);
   assert.deepEqual(ids({ data: [{ id: "a\u202e\u0000b" }] }), ["ab"]);
   const [model] = parseModels([{ id: "a", max_model_len: "4096", capabilities: { vision: true, tools: false } }]);
   assert.deepEqual([model?.contextWindow, [...(model?.capabilities ?? [])]], [4096, ["vision", "completion"]]);
