@@ -58,8 +58,9 @@ async def uses_tools(client: Client, provider: Server) -> None:
     assert [(found["id"], found["name"], found["online"]) for found in listed["result"]] == [
         (provider.ready["id"], "Attic", True)
     ]
-    asked: Any = (await client.call_tool("ask", {"question": "count to 5"})).structured_content
-    assert (asked["text"], asked["provider"]) == ("1 2 3 4 5", "Attic")
+    for model in (None, "Attic", provider.ready["id"], "Attic/demo-rules", "demo-rules"):
+        asked: Any = (await client.call_tool("ask", {"question": "count to 5", "model": model})).structured_content
+        assert (asked["text"], asked["provider"], asked["model"]) == ("1 2 3 4 5", "Attic", "demo-rules")
 
 
 async def test_agent_that_starts_the_server_finds_the_provider(provider: Server, tmp_path: Path) -> None:

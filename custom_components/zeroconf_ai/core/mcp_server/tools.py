@@ -30,7 +30,11 @@ _PROGRESS_SECONDS = 1.0
 Question = Annotated[str, Field(min_length=1, max_length=MAX_QUESTION, description="The complete question.")]
 Instructions = Annotated[str | None, Field(max_length=MAX_QUESTION, description="How to answer (the system prompt).")]
 ModelName = Annotated[
-    str | None, Field(max_length=512, description="An id of list_models, or PROVIDER_ID/MODEL. Default: the provider's choice.")
+    str | None,
+    Field(
+        max_length=512,
+        description="A model's id, PROVIDER/MODEL, or a provider's name or id, which means its default model. Default: any.",
+    ),
 ]
 Part = Annotated[str, Field(max_length=512, description="Only models whose ids contain this text.")]
 AnswerTokens = Annotated[int, Field(ge=1, le=MAX_ANSWER_TOKENS, description="The maximum length of the answer, in tokens.")]
