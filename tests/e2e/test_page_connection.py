@@ -29,7 +29,7 @@ async def test_page_follows_the_live_state_again_after_home_assistant_restarted(
         await lost.wait_for(state="detached", timeout=SECONDS * 1000)
         await until_served(site.gateway, CHAT_MODEL, VISION_MODEL, seconds=SECONDS)
         await chat(site, site.gateway.key, VISION_MODEL)
-        await page.get_by_role("status").get_by_text(f"Attic answers with {VISION_MODEL}").wait_for()
+        await page.get_by_role("status").get_by_text(f"Attic answers with {VISION_MODEL}").wait_for(timeout=SECONDS * 1000)
 
 
 async def test_server_page_is_open_again_with_the_link_of_the_restarted_demo(lan: Lan, tmp_path: Path) -> None:

@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 import json
 import os
 from pathlib import Path
 import signal
 from typing import Any
 
-from openai import AsyncOpenAI, BadRequestError
+from openai import APIStatusError, AsyncOpenAI, BadRequestError
 import pytest
 
 from tests.support.clouds.ollama import FakeOllama
@@ -53,6 +54,17 @@ class Served:
             return await self.models() == list(models)
 
         await until(serves)
+
+    async def until_answered_by(self, *backend_ids: str) -> None:
+        """Wait until each of these backends, whose fakes answer with their ids, is known: a busy machine starts without them."""
+
+        async def answers(backend_id: str) -> bool:
+            with suppress(APIStatusError):
+                return await self.ask(f"{backend_id}/gpt-4.1") == backend_id
+            return False
+
+        for backend_id in backend_ids:
+            await until(partial(answers, backend_id))
 
     async def stop(self) -> str:
         """End it; what it said on stderr."""
@@ -107,7 +119,7 @@ async def test_upstreams_one_offline_the_other_answers_without_leaking_keys(tmp_
             provider("second", second),
         )
         async with gateway(tmp_path, *QUIET, "--config", str(file), env={"CLOUD_KEY": SECRET}) as served:
-            assert served.ready["model"] == "gpt-4.1"
+            await served.until_answered_by("first", "second")
             assert await served.ask() == "first"
             await first.stop()
             assert await served.ask() == "second"

@@ -35,12 +35,16 @@ ENDLESS = 30_000
 class Cloud(StubBackend):
     """An upstream that answers and bills as much as a request allows, by its own counts."""
 
-    def __init__(self, *, tells: bool = True, obeys: bool = True, most: int | None = None) -> None:
-        """`tells`: report usage; `obeys`: respect the limit of a stream; `most`: the model's limit in the models list."""
+    def __init__(self, *, tells: bool = True, obeys: bool = True, most: int | None = None, word: str = "word ") -> None:
+        """`tells`: report usage; `obeys`: respect the limit of a stream; `most`: the model's limit in the models list.
+
+        `word`: each token of a stream. In a tight budget, tokens of more than four bytes are cut off early, by an estimate.
+        """
         super().__init__("cloud", models=[ModelInfo("m", 200_000, most, pricing=PRICES.to_json())], cost=Cost.METERED)
         self.tells = tells
         self.obeys = obeys
         self.most = most
+        self.word = word
         self.billed = 0
 
     @override
@@ -81,7 +85,7 @@ class Stream(Answer):
     async def batches(self) -> AsyncIterator[list[Chunk]]:
         for _ in count() if self.words is None else range(self.words):
             self.cloud.billed += 10_000
-            yield [Chunk.of(delta("word "))]
+            yield [Chunk.of(delta(self.cloud.word))]
         yield [Chunk.of(delta(finish="length"))]
         if self.told:
             yield [Chunk.of({"object": "chat.completion.chunk", "choices": [], **self.told})]

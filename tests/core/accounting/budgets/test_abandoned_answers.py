@@ -15,7 +15,7 @@ from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.values import NANO
 from zeroconf_ai.routing.policy import Policy, Terms
 
-from ....support.engine import complete
+from ....support.engine import CALLER, complete
 from ....support.fakes.billing import CENT, HI, PRICES, Cloud, spending, spent
 from ....support.waiting import until
 
@@ -44,6 +44,22 @@ async def test_answers_abandoned_without_stream_are_charged(store: AccountingSto
         assert refused
         assert cloud.billed <= await spent(store) + 20 * 100_000
         assert cloud.billed <= CENT
+
+
+async def test_stream_abandoned_after_long_thinking_costs_no_more_than_was_reserved(
+    store: AccountingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zeroconf_ai.routing.pricing.billing._THINKING_SPEED", 1e9)  # as if the first word came after minutes
+    amount = 700_000
+    async with spending(store, Cloud(), amount=amount) as engine:
+        request = Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "stream": True, "max_tokens": 60})
+        async with engine.run(request, CALLER) as reply:
+            words = 0
+            async for _ in reply.chunks():
+                words += 1
+                if words == 40:
+                    break
+        assert 400_000 < await spent(store) <= amount
 
 
 class Late(Cloud):

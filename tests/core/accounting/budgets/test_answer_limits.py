@@ -49,7 +49,7 @@ async def test_budget_request_limit_is_refused_not_lowered(store: AccountingStor
 async def test_budget_fifty_parallel_requests_of_maximum_length_never_overspent(
     store: AccountingStore, stream: bool, fields: dict[str, Any]
 ) -> None:
-    cloud = Cloud()
+    cloud = Cloud(word="and ")
     async with spending(store, cloud) as engine:
         request = Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "stream": stream, **fields})
         found = await asyncio.gather(*(complete(engine, request) for _ in range(50)), return_exceptions=True)

@@ -148,7 +148,8 @@ class Bill:
             if self.finished:
                 return tokens
             reasoning = ((self._first_word or time.monotonic()) - self._opened) * _THINKING_SPEED
-            return tokens + round(min(reasoning, self._most))
+            # No more than was reserved: upstreams count reasoning among the tokens that they limit.
+            return max(tokens, min(tokens + round(reasoning), self._ceiling.tokens))
         if not self._sample:
             return 0
         characters = sum(english_length(text) for chunk in self._sample for text in _texts(chunk.data))
