@@ -162,6 +162,8 @@ async def test_flow_forms_and_menus_have_all_texts(
     await walk.go(add_service, DOMAIN, {"next_step_id": "provider"}, wrong_address, closed)
     await walk.go(add_service, DOMAIN, {"next_step_id": "gateway"}, {"name": "House", "auth": "none"})
     await walk.go(add_service, DOMAIN, {"next_step_id": "gateway"}, {"name": "House"})
+    for cloud in ("anthropic", "gemini"):
+        await walk.go(add_service, DOMAIN, {"next_step_id": cloud})
     provider.key = "old"
     await (await network.async_register_service(info(record_of_tester(provider))))
     card = await discovered(client, "Tester")
@@ -214,7 +216,7 @@ async def test_flow_forms_and_menus_have_all_texts(
         await (await network.async_register_service(info(record_of_tester(other), SATURN_TYPE)))
         card = await discovered(client, "Tester")
         walk.keep(add_service, await client.rest("GET", f"{flow_path('')}/{card['flow_id']}"))
-        found = await walk.go(add_service, DOMAIN)  # no menu any more: there is a gateway
+        found = await walk.go(add_service, DOMAIN, {"next_step_id": "provider"})
         assert found["step_id"] == "found"
         await client.rest("DELETE", f"{flow_path('')}/{card['flow_id']}")  # else the frontend offers it in place of a new flow
     provider.models = [{"id": "other-model"}]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface
 
 from zeroconf import DNSAddress  # type: ignore[attr-defined]
@@ -15,6 +16,8 @@ from ..const import CONF_BASE_URL, DOMAIN, SUBENTRY_BACKEND
 from ..core.presence.network_scan import Known, NetworkScan, ScanResult, home_networks
 from ..data import gateway_entry, provider_entries
 
+DHCP = "dhcp"
+"""The integration of Home Assistant that knows the devices of the network by their requests for an address."""
 _ONE_AT_A_TIME: HassKey[asyncio.Lock] = HassKey(f"{DOMAIN}_network_scan")
 
 
@@ -51,10 +54,10 @@ async def _known(hass: HomeAssistant) -> list[Known]:
         for record in instance.zeroconf.cache.entries_with_name(name):
             if isinstance(record, DNSAddress) and len(record.address) == 4:
                 found[IPv4Address(record.address)] = record.name.rstrip(".").removesuffix(".local")
-    if "dhcp" in hass.config.components:
-        from homeassistant.components.dhcp.helpers import async_discovered_service_info  # noqa: PLC0415 - its requirements are there only if it is set up
-
-        for device in async_discovered_service_info(hass):
+    if DHCP in hass.config.components:
+        # Not a dependency: Home Assistant would install its requirements where it is not set up.
+        helpers = import_module(f"homeassistant.components.{DHCP}.helpers")
+        for device in helpers.async_discovered_service_info(hass):
             with suppress(AddressValueError):
                 found[IPv4Address(device.ip)] = device.hostname
     return [Known(address, name or None) for address, name in found.items()]
