@@ -2,8 +2,13 @@
 
 import { choicesOf, reasoningOf } from "./events.ts";
 import type { Failed, Reply } from "./reply.ts";
+import { ApiError } from "./errors.ts";
+import { MAX_BODY_BYTES } from "./http.ts";
 import { mapping, textOf } from "./text.ts";
 import { type Piece, ThinkSplitter, joined, piecesOf } from "./thinking.ts";
+
+/** Characters of an answer that is streamed, as many as bytes of one that is not. */
+const MAX_CHARACTERS = MAX_BODY_BYTES;
 
 /** Tokens as the provider reported them; undefined if it did not. */
 export interface Usage {
@@ -113,6 +118,7 @@ export class Stream implements AsyncIterable<string> {
     const reply = await this.#start();
     const splitter = new ThinkSplitter();
     const calls = new Map<number, { id: string; name: string; arguments: string }>();
+    let size = 0;
     let [pieces, content, finish, usage]: [Piece[], string, unknown, unknown] = [[], "", undefined, undefined];
     for await (const chunk of reply.chunks()) {
       usage = chunk.usage ?? usage;
@@ -121,6 +127,13 @@ export class Stream implements AsyncIterable<string> {
       finish = choice.finish_reason ?? finish;
       addCalls(calls, delta.tool_calls);
       content += textOf(delta.content);
+      size += textOf(delta.content).length + reasoningOf(delta).length + JSON.stringify(delta.tool_calls ?? "").length;
+      if (size > MAX_CHARACTERS) {
+        throw new ApiError(
+          502,
+          `${reply.candidate.provider.name} answered with more than ${MAX_CHARACTERS} characters`,
+        );
+      }
       const thought: Piece[] = reasoningOf(delta) ? [{ text: reasoningOf(delta), isReasoning: true }] : [];
       for (const piece of [...thought, ...splitter.feed(textOf(delta.content))]) {
         pieces.push(piece);

@@ -6,7 +6,7 @@ import { StringDecoder } from "node:string_decoder";
 import type { Candidate } from "./candidates.ts";
 import { ApiError, connectionError, reportedError } from "./errors.ts";
 import { EventDecoder, choicesOf, hasChoices, readEvent } from "./events.ts";
-import { type Timeouts, type Upstream, parsed, reasonOf } from "./http.ts";
+import { MAX_BODY_BYTES, type Timeouts, type Upstream, parsed, reasonOf } from "./http.ts";
 import type { Request } from "./request.ts";
 import { mapping } from "./text.ts";
 
@@ -144,6 +144,7 @@ class Stream {
   readonly #seconds: number;
   readonly #signal: AbortSignal | undefined;
   readonly #held: Uint8Array[] = [];
+  #heldBytes = 0;
   #parts: AsyncIterator<Buffer> | undefined;
   #stop: (() => void) | undefined;
 
@@ -177,7 +178,7 @@ class Stream {
         const part = await this.#next((deadline - performance.now()) / 1000);
         const found =
           part === undefined ? events.flush() : fed(events, characters.write(Buffer.from(part)), this.#upstream.name);
-        if (part !== undefined) this.#held.push(part);
+        if (part !== undefined) this.#hold(part);
         for (const event of found.map(readEvent)) {
           if (event.kind === "error") throw brokenStream(this.#upstream.name, event.data);
           if (event.kind === "token") return;
@@ -189,6 +190,14 @@ class Stream {
       this.close();
       throw error;
     }
+  }
+
+  /** Keeps what precedes the first token. Throws ApiError if that is more than a complete answer may be. */
+  #hold(part: Uint8Array): void {
+    this.#held.push(part);
+    this.#heldBytes += part.length;
+    if (this.#heldBytes <= MAX_BODY_BYTES) return;
+    throw new ApiError(502, `${this.#upstream.name} sent ${MAX_BODY_BYTES} bytes without a token`, { kind: "broken" });
   }
 
   async *bytes(): AsyncGenerator<Uint8Array> {

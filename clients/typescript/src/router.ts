@@ -88,11 +88,15 @@ export class Router {
       const failed = Object.fromEntries(
         failures.map(({ candidate: { provider: tried }, error }) => [tried.name, error.message]),
       );
-      await this.#connections.confirm(provider);
-      return new Reply(candidate, failed, opened, (completed) => {
+      const reply = new Reply(candidate, failed, opened, (completed) => {
         release();
         if (completed) provider.requestSucceeded();
       });
+      await this.#connections.confirm(provider).catch((error: unknown) => {
+        reply.close();
+        throw error;
+      });
+      return reply;
     } catch (error) {
       release();
       throw error;

@@ -280,3 +280,26 @@ test("router: no more requests run at a provider than it takes", async (t) => {
   await Promise.all([1, 2, 3].map(() => router.route(chat())));
   assert.deepEqual([most, first.bodies.length, providers[0]?.active], [1, 3, 0]);
 });
+
+test("router: an answer without an end is given up, before its first token and after it", async (t) => {
+  const { first, second, router } = await pair(t);
+  const endless = (part: string): Script => {
+    return (response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      const more = () => {
+        while (response.write(part));
+        response.once("drain", more);
+      };
+      more();
+    };
+  };
+  const role = delta({ role: "assistant", padding: "x".repeat(500_000) });
+  first.scripts = [endless(role)];
+  second.scripts = [endless(delta({ content: "x".repeat(500_000) }))];
+  const stream = new Stream(
+    () => router.route(chat({ stream: true })),
+    () => undefined,
+  );
+  await assert.rejects(piecesOf(stream), /Second answered with more than \d+ characters/);
+  assert.deepEqual([first.bodies.length, second.bodies.length], [1, 1]);
+});
