@@ -258,3 +258,17 @@ async def test_backend_form_warns_of_the_address_of_a_provider(
     result = await submit(hass, await begin(hass, gateway, "openai_compatible"), at(provider.base_url))
     assert result["errors"] == {"base": "address_in_use"}
     assert result["description_placeholders"]["reason"] == "Test provider"
+
+
+async def test_ollama_that_is_entered_as_any_server_is_added_with_its_own_api(
+    hass: HomeAssistant, gateway: MockConfigEntry
+) -> None:
+    async with FakeOllama() as ollama:
+        result = await submit(hass, await begin(hass, gateway, "openai_compatible"), at(f"{ollama.root}/v1"))
+        assert (result["step_id"], result["description_placeholders"]["type"]) == ("details", "Ollama")
+        await submit(hass, result, details(num_ctx=9000))
+        (backend,) = backends(gateway)
+        assert (backend.data["type"], backend.data["base_url"], backend.data["num_ctx"]) == ("ollama", ollama.root, 9000)
+        again = await submit(hass, await begin(hass, gateway, "openai_compatible"), at(ollama.root))
+        assert again["errors"] == {"base": "address_in_use"}
+        assert (await submit(hass, again, at(ollama.root)))["reason"] == "already_configured"

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+import sys
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from homeassistant.components import network
 from homeassistant.config_entries import SOURCE_USER
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers.service_info.dhcp import DhcpServiceInfo
 
 from ..support.clouds.ollama import FakeOllama
 
@@ -108,3 +111,16 @@ async def test_scan_asks_the_networks_of_enabled_adapters(hass: HomeAssistant, m
 
     monkeypatch.setattr(network, "async_get_adapters", adapters)
     assert await network_scan._interfaces(hass) == [IPv4Interface("192.168.1.2/24")]
+
+
+async def test_scan_knows_the_devices_of_dhcp_and_of_multicast_dns(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> None:
+    helpers = ModuleType("homeassistant.components.dhcp.helpers")
+    device = DhcpServiceInfo(ip="192.168.1.9", hostname="gpu", macaddress="021300000009")
+    nonsense = DhcpServiceInfo(ip="nowhere", hostname="x", macaddress="021300000008")
+    helpers.async_discovered_service_info = lambda _: [device, nonsense]  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "homeassistant.components.dhcp", ModuleType("homeassistant.components.dhcp"))
+    monkeypatch.setitem(sys.modules, helpers.__name__, helpers)
+    before = await network_scan._known(hass)
+    assert Known(IPv4Address("192.168.1.9"), "gpu") not in before  # the integration is not set up
+    hass.config.components.add("dhcp")
+    assert Known(IPv4Address("192.168.1.9"), "gpu") in await network_scan._known(hass)

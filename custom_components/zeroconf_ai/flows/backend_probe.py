@@ -5,9 +5,11 @@ from dataclasses import replace
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
+from ..core.backends.base import BackendInfo, Endpoint
 from ..core.config.backend_config import BackendConfig
-from ..core.config.backend_types import BackendType
+from ..core.config.backend_types import BACKEND_TYPES, BackendType
 from ..core.config.members import make_backend
+from ..core.presence.provider_backend import ProviderBackend
 from ..core.protocol.errors import ApiError, MethodNotAllowedError, NotFoundError
 from ..core.protocol.models import ModelInfo
 from .probe import NOT_A_PROVIDER, Problem, base_urls, problem_of, reason_of
@@ -24,6 +26,17 @@ def backend_url(text: str, backend_type: BackendType) -> str:
     for path in backend_type.foreign_paths:
         url = url.removesuffix(path)
     return url if url.count("/") > 2 else f"{url}{backend_type.path}"
+
+
+async def native_type(hass: HomeAssistant, config: BackendConfig) -> BackendType:
+    """The type with the native API of the server that answers; that of `config` for a server of no known kind."""
+    endpoint = Endpoint(config.endpoint, config.key, config.verify_ssl, config.headers)
+    backend = ProviderBackend(async_get_clientsession(hass), BackendInfo(config.id, config.name), endpoint)
+    try:
+        await backend.health()
+    except ApiError:  # the probe of the chosen type says why
+        return config.type
+    return config.type if backend.kind is None else BACKEND_TYPES[backend.kind.type]
 
 
 async def probe_backend(hass: HomeAssistant, config: BackendConfig) -> tuple[ModelInfo, ...]:
