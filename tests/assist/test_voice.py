@@ -9,8 +9,11 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
 from custom_components.zeroconf_ai.assist.chat_loop import ChatLoop
+from custom_components.zeroconf_ai.const import CONF_ASSISTANT
 from custom_components.zeroconf_ai.core.engine import Caller, Source
+from custom_components.zeroconf_ai.core.routing.execution.waking import Waker
 from homeassistant.components import conversation
+from homeassistant.components.assist_pipeline import async_get_pipeline, async_update_pipeline
 from homeassistant.components.conversation import trace
 from homeassistant.const import Platform
 from homeassistant.core import Context, HomeAssistant
@@ -20,7 +23,7 @@ from homeassistant.util import dt as dt_util
 
 from ..support.fakes.chunks import delta
 from ..support.fakes.provider import FakeProvider, running, send_stream, text, tool_call
-from ..support.home_assistant.assist import PlainMouth, by_text, by_voice
+from ..support.home_assistant.assist import PlainMouth, by_text, by_voice, make_kitchen
 from ..support.home_assistant.audio import Ears, Mouth
 from ..support.home_assistant.entries import AGENT, add_entity, agent_data, make_entry, set_up
 from ..support.waiting import AT_ONCE, until
@@ -305,3 +308,27 @@ async def test_provider_that_answered_a_satellite_last_leads_its_next_conversati
             await hass.config_entries.async_reload(one.entry_id)
         await hass.async_block_till_done()
         assert {await say("satellite") for _ in range(3)} == {first}
+
+
+async def test_voice_light_goes_on_by_another_provider_at_once_when_the_first_one_is_killed(
+    hass: HomeAssistant, provider: FakeProvider, ears: Ears, mouth: Mouth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def waits(*_: Any) -> bool:
+        raise AssertionError("a person waits for a provider that is gone")
+
+    monkeypatch.setattr(Waker, "comes_back", waits)
+    kitchen = make_kitchen(hass, "Kitchen light")
+    async with running(FakeProvider(id="22222222-2222-4222-8222-222222222222")) as other:
+        entry = await set_up(hass, make_entry(provider, title="Attic", subentries=[agent_data("Any", model="auto")]))
+        await set_up(hass, make_entry(other, title="Cellar", subentries=[]))
+        pipeline = async_get_pipeline(hass, entry.data[CONF_ASSISTANT])
+        await async_update_pipeline(hass, pipeline, prefer_local_intents=False)
+        for one in (provider, other):
+            one.answers = [text("Yes.")]
+        await by_voice(hass, entry, ears, QUESTION)
+        gone, left = (provider, other) if provider.requests else (other, provider)
+        left.answers = [tool_call("intent__HassTurnOff", '{"name": "Kitchen light"}'), text("It is off.")]
+        await gone.stop()
+        run = await by_voice(hass, entry, ears, "Make it dark in there")
+    assert (run.speech, kitchen.state, len(kitchen.calls)) == ("It is off.", "off", 1)
+    assert (len(gone.requests), len(left.requests)) == (1, 2)
