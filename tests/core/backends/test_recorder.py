@@ -126,10 +126,11 @@ async def test_scrubbed_recording_of_every_dialect_is_read_like_the_real_answer(
     async def said(session: aiohttp.ClientSession, base_url: str) -> tuple[Any, ...]:
         make: Callable[..., Backend] = declared.make
         backend = make(session, declared.info(name, name), Endpoint(base_url, KEY))
+        models = await backend.models()
         message = await say(backend, request)
         await backend.close()
         calls = [(call.name, shape(json.loads(call.arguments or "{}").values())) for call in message.tool_calls]
-        return len(message.content), len(message.reasoning), calls, message.finish_reason, message.usage
+        return models, len(message.content), len(message.reasoning), calls, message.finish_reason, message.usage
 
     recorder = Recorder(tmp_path)
     fake = dialect.fake(reply)

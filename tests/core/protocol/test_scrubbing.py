@@ -168,6 +168,28 @@ def test_scrubbing_arguments_in_pieces_stay_json_without_their_texts(calls: list
         assert all(not char.isalnum() or char in "xX1é" for part in texts for char in part)
 
 
+def test_scrubbing_description_of_a_model_keeps_what_it_can_do() -> None:
+    shown = {
+        "capabilities": ["completion", "tools"],
+        "details": {"family": "qwen3", "parent_model": "/home/anna/blobs/sha256-0123456789abcdef0123456789abcdef"},
+        "modelfile": "FROM qwen3\nSYSTEM You know Anna.",
+        "system": "You know Anna.",
+        "pricing": {"prompt": "0.0000003", "input": 0.25},
+        "description": "A model. " * 20,
+        "token": SECRETS[0],
+    }
+    raw = json.dumps(shown)
+    found = json.loads(Scrubber().listing(raw))
+    assert len(json.dumps(found)) == len(raw)
+    assert (found["capabilities"], found["details"]["family"], found["pricing"]) == (
+        shown["capabilities"],
+        "qwen3",
+        shown["pricing"],
+    )
+    assert not any(word in json.dumps(found) for word in ("Anna", "anna", "A model", SECRETS[0], "0123456789abcdef"))
+    assert Scrubber().listing("Ollama is running") == "Ollama is running"
+
+
 def test_scrubbing_vectors_and_token_bytes_say_nothing() -> None:
     raw = '{"data":[{"embedding":[0.0231,-7.5e-05],"index":3}],"logprobs":[{"token":"Hi","bytes":[72,105],"logprob":-0.52}]}'
     assert Scrubber().body(raw) == (

@@ -32,6 +32,8 @@ MAX_TOTAL_BYTES = 256 * 1024 * 1024
 """Of all bodies."""
 _KEPT_QUERY = frozenset(("alt", "api-version", "beta", "version"))
 """Names in a query whose values say nothing private."""
+_OLLAMA_SHOW = "/api/show"
+"""The one description that is asked for with a body."""
 _FILE = re.compile(r"(\d{5})-.*\.json")
 _FRAMING = frozenset(("content-length", "content-encoding", "transfer-encoding", "connection", "keep-alive"))
 """Headers of how an answer was sent, which a replay sends in its own way: bodies are recorded decompressed."""
@@ -201,6 +203,11 @@ class Recorder:
     def _write(self, number: int, recording: _Recording, end: str, error: str) -> None:
         """Scrub and write. Blocking."""
         scrubber, is_error = self._scrubber, recording.status >= 400
+        is_listing = recording.method == "GET" or recording.path.endswith(_OLLAMA_SHOW)
+
+        def scrub(text: str) -> str:
+            return scrubber.listing(text) if is_listing else scrubber.body(text, is_error=is_error)
+
         exchange = RecordedExchange(
             upstream=recording.upstream,
             method=recording.method,
@@ -209,7 +216,7 @@ class Recorder:
             request_body=scrub_bytes(recording.request_body, scrubber.body),
             status=recording.status,
             headers=scrubber.headers(recording.headers),
-            body=scrub_bytes(bytes(recording.body), lambda text: scrubber.body(text, is_error=is_error)),
+            body=scrub_bytes(bytes(recording.body), scrub),
             chunks=recording.chunks,
             end=end,
             error=error,

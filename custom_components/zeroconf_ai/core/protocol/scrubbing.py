@@ -12,7 +12,7 @@ from contextlib import suppress
 from hashlib import blake2b
 import re
 import secrets
-from typing import Final
+from typing import ClassVar, Final, override
 import unicodedata
 
 from .scrubbed_arguments import ArgumentState
@@ -30,6 +30,8 @@ _NAMED: Final = frozenset(
     " json_schema models output tool_calls tool_choice tools".split()
 )
 """Keys of objects whose `name` is that of a tool or a model."""
+_OF_OWNER: Final = frozenset(("content", "license", "modelfile", "parameters", "system", "template"))
+"""Keys of texts in descriptions of models."""
 _FRAGMENTS: Final = frozenset(("arguments", "partial_json"))
 """Keys of arguments of tool calls, or of pieces of them; `delta` of Responses has other texts too."""
 _INDEXES: Final = frozenset(("index", "output_index"))
@@ -116,6 +118,12 @@ class Scrubber:
             text = text.replace(known, replaced)
         return _SECRETS.sub(self._replaced, text)
 
+    def listing(self, text: str) -> str:
+        """A description of models or of a server, without secrets, long texts and prompts of their owner."""
+        if self._keep_texts or text.lstrip()[:1] not in ("{", "[", '"'):  # such as "Ollama is running"
+            return self.text(text)
+        return "".join(_Listing(self, text, {}, is_error=True).parts())
+
     def body(self, text: str, *, is_error: bool = False) -> str:
         """A body without secrets, and without private texts unless they are kept. `is_error`: it reports an error."""
         if self._keep_texts:
@@ -178,6 +186,8 @@ def _looks_random(text: str) -> bool:
 class _Json:
     """Scrubs one text of JSON, token by token; it need not be valid or complete."""
 
+    _vectors: ClassVar[frozenset[str]] = _VECTORS
+
     def __init__(self, scrubber: Scrubber, text: str, calls: Calls, *, is_error: bool) -> None:
         self._scrubber = scrubber
         self._calls = calls
@@ -209,7 +219,7 @@ class _Json:
         elif first.isdecimal() or (first == "-" and len(token) > 1):
             if self._key in _INDEXES:
                 self._index = token
-            return re.sub(r"[2-9]", "1", token) if self._key in _VECTORS else token
+            return re.sub(r"[2-9]", "1", token) if self._key in self._vectors else token
         elif not token.isspace() and token.strip() not in _BARE:
             return _hidden(token)
         return token
@@ -221,12 +231,26 @@ class _Json:
         if key in _FRAGMENTS:
             state = self._calls.setdefault(self._index, ArgumentState())
             return f'"{state.scrubbed(token[1:-1], _hidden)}"' if token.endswith('"') and len(token) > 1 else _hidden(token)
-        named = key == "name" and (parents[-1:] == ["content"] or bool(_NAMED.intersection(parents[-2:])))
-        if (key in KEPT or named) and len(token) <= _MAX_KEPT:
+        if self._is_kept(key, parents, token):
             return self._scrubber.text(token)
         if key in _ERROR_KEYS and (self._is_error or "error" in (key, *parents)):
             return _LONG_QUOTE.sub(lambda quoted: _hidden(quoted[0]), self._scrubber.text(token))
         return _hidden(token)
+
+    def _is_kept(self, key: str, parents: list[str], token: str) -> bool:
+        """Whether a string says nothing private."""
+        named = key == "name" and (parents[-1:] == ["content"] or bool(_NAMED.intersection(parents[-2:])))
+        return (key in KEPT or named) and len(token) <= _MAX_KEPT
+
+
+class _Listing(_Json):
+    """Scrubs what an upstream says of itself."""
+
+    _vectors = frozenset()
+
+    @override
+    def _is_kept(self, key: str, parents: list[str], token: str) -> bool:
+        return len(token) <= _MAX_KEPT and key not in _OF_OWNER
 
 
 def _hidden(text: str) -> str:
