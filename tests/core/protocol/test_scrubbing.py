@@ -188,6 +188,7 @@ def test_scrubbing_description_of_a_model_keeps_what_it_can_do() -> None:
     )
     assert not any(word in json.dumps(found) for word in ("Anna", "anna", "A model", SECRETS[0], "0123456789abcdef"))
     assert Scrubber().listing("Ollama is running") == "Ollama is running"
+    assert "Anna" not in Scrubber().listing("<html>Anna's photos" + " " * 128)
 
 
 def test_scrubbing_vectors_and_token_bytes_say_nothing() -> None:

@@ -24,6 +24,8 @@ KEPT: Final = frozenset(
 )
 """Keys whose strings say nothing private; longer strings than `_MAX_KEPT` are replaced all the same."""
 _MAX_KEPT: Final = 128
+_MAX_PLAIN: Final = 128
+"""Characters of a text by which a server is recognized, such as `Ollama is running`; pages of other programs are longer."""
 _ERROR_KEYS: Final = frozenset(("code", "detail", "error", "message", "msg"))
 _NAMED: Final = frozenset(
     "content_block function functionCall functionDeclarations functionResponse function_call function_declarations functions item"
@@ -120,8 +122,10 @@ class Scrubber:
 
     def listing(self, text: str) -> str:
         """A description of models or of a server, without secrets, long texts and prompts of their owner."""
-        if self._keep_texts or text.lstrip()[:1] not in ("{", "[", '"'):  # such as "Ollama is running"
+        if self._keep_texts:
             return self.text(text)
+        if text.lstrip()[:1] not in ("{", "[", '"'):
+            return self.text(text) if len(text) <= _MAX_PLAIN else _hidden(text)
         return "".join(_Listing(self, text, {}, is_error=True).parts())
 
     def body(self, text: str, *, is_error: bool = False) -> str:
