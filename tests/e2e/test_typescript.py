@@ -12,7 +12,6 @@ import pytest
 from zeroconf.asyncio import AsyncZeroconf
 
 from devhome.namespaces import Lan
-from devhome.provider import DemoProvider
 from tests.support.fakes.provider import FakeProvider, running, text
 from tests.support.typescript import FOLDER, build, program
 from zeroconf_ai.protocol.record import SATURN_TYPE, Auth, Capability
@@ -79,9 +78,9 @@ async def started(lan: Lan, source: str) -> AsyncIterator[Program]:
 async def test_typescript_client_follows_providers_that_are_killed_join_and_leave(
     lan: Lan, start_provider: StartProvider
 ) -> None:
-    providers: dict[str, DemoProvider] = {}
-    for host, name in (("gpu", "Gaming PC"), ("pi", "Attic")):
-        providers[name] = await start_provider(host, name=name)
+    hosts = {"gpu": "Gaming PC", "pi": "Attic"}
+    started_both = await asyncio.gather(*(start_provider(host, name=name) for host, name in hosts.items()))
+    providers = {provider.name: provider for provider in started_both}
     source = """
     const ai = new Client();
     told((await ai.providers()).map(({ name, online, baseURL, models }) => ({ name, online, baseURL, models })));
@@ -130,8 +129,7 @@ async def test_typescript_client_follows_providers_that_are_killed_join_and_leav
 
 
 async def test_typescript_openai_and_ai_sdk_call_tools_and_follow_failures(lan: Lan, start_provider: StartProvider) -> None:
-    doomed = await start_provider("gpu", name="Gaming PC")
-    await start_provider("pi", name="Attic")
+    doomed, _ = await asyncio.gather(start_provider("gpu", name="Gaming PC"), start_provider("pi", name="Attic"))
     source = """
     import { generateText, isStepCount, jsonSchema, streamText, tool } from "ai";
     import { createZeroconfAI } from "zeroconf-ai/ai-sdk";
