@@ -1,13 +1,14 @@
-"""Upgrades and downgrades the tables with Alembic."""
+"""Upgrades and downgrades the tables with Alembic, which takes 0.2 s and 10 MB and is loaded only then."""
 
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING, Literal
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 FOLDER = Path(__file__).parent / "migrations"
 VERSION_TABLE = "alembic_version"
@@ -36,7 +37,7 @@ def upgrade(engine: Engine, *, before: Callable[[str], object]) -> bool:
         before(newest)
     with engine.begin() as connection:
         _lock(connection)
-        _run(command.upgrade, connection, "head")
+        _run("upgrade", connection, "head")
     return found is None
 
 
@@ -44,7 +45,7 @@ def downgrade(engine: Engine, revision: str) -> None:
     """Downgrade the tables to an earlier version; "base" removes them."""
     with engine.begin() as connection:
         _lock(connection)
-        _run(command.downgrade, connection, revision)
+        _run("downgrade", connection, revision)
 
 
 def current(engine: Engine) -> str | None:
@@ -54,8 +55,8 @@ def current(engine: Engine) -> str | None:
 
 
 def head() -> str:
-    """The newest version."""
-    return revisions()[-1]
+    """The newest version, by the names of the scripts: every start asks for it."""
+    return max(script.name for script in (FOLDER / "versions").glob("v*.py")).removeprefix("v").partition("_")[0]
 
 
 def revisions() -> list[str]:
@@ -65,6 +66,8 @@ def revisions() -> list[str]:
 
 def described() -> tuple[tuple[str, str], ...]:
     """All versions with what each added, oldest first."""
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
     scripts = ScriptDirectory.from_config(_config()).walk_revisions()
     return tuple((script.revision, script.doc.partition("\n")[0]) for script in scripts)[::-1]
 
@@ -77,18 +80,22 @@ def _version(connection: Connection) -> str | None:
     return None if version is None else str(version)
 
 
-def _config() -> Config:
+def _config() -> "Config":
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     # A path, since the package has two import names. Alembic would interpolate `%`.
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     return config
 
 
-def _run(do: Callable[[Config, str], None], connection: Connection, revision: str) -> None:
+def _run(action: Literal["upgrade", "downgrade"], connection: Connection, revision: str) -> None:
+    from alembic import command  # noqa: PLC0415
+
     config = _config()
     config.attributes["connection"] = connection
     with _ALONE:
-        do(config, revision)
+        getattr(command, action)(config, revision)
 
 
 def _lock(connection: Connection) -> None:
