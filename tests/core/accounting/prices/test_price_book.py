@@ -2,12 +2,17 @@
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
+import subprocess
 import sys
 from typing import Any, override
 
+from genai_prices.data_snapshot import get_snapshot
+import orjson
 import pytest
 
-from zeroconf_ai.accounting.prices import price_book
+from zeroconf_ai.accounting.prices import listed, price_book
+from zeroconf_ai.accounting.prices.listed import UNKNOWN
 from zeroconf_ai.accounting.prices.price_book import PriceBook, PriceList
 from zeroconf_ai.config.backend_types import BACKEND_TYPES
 from zeroconf_ai.protocol.models import ModelInfo
@@ -113,7 +118,7 @@ async def test_public_prices_by_time_of_day_apply_at_that_time(book: PriceBook, 
         def now(cls, tz: Any = None) -> Any:
             return datetime(2025, 8, 1, cls.hour_now, tzinfo=tz or UTC)
 
-    monkeypatch.setattr(price_book, "datetime", Clock)
+    monkeypatch.setattr(listed, "datetime", Clock)
     url = "https://api.deepseek.com/v1"
     day = book.prices(BY_ADDRESS, "deepseek-chat", url)
     Clock.hour_now = 20
@@ -148,17 +153,64 @@ async def test_public_prices_are_loaded_once_outside_the_loop(monkeypatch: pytes
 
 
 async def test_public_prices_without_the_package_are_unknown(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    monkeypatch.setitem(sys.modules, "genai_prices.data_snapshot", None)
-    book = PriceBook()
-    assert await book.lookup(OPENAI) is None
+    (tmp_path / "genai_prices.py").write_text("raise ImportError('no price list')")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.startswith(("genai_prices", f"{price_book.__package__}.list_export"))]:
+        monkeypatch.delitem(sys.modules, name)
+    price_book._exported.cache_clear()
+    assert await PriceBook().lookup(OPENAI) is None
     assert "public price list cannot be loaded" in caplog.text
+
+
+async def test_public_prices_are_the_same_where_no_process_can_be_started(
+    book: PriceBook, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    former = price_book._exported()
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    price_book._exported.cache_clear()
+    assert list(map(orjson.loads, price_book._exported())) == list(map(orjson.loads, former))
+
+
+def test_public_prices_are_loaded_by_another_process() -> None:
+    code = (
+        "import asyncio, sys\n"
+        "from zeroconf_ai.accounting.prices.price_book import PriceBook, PriceList\n"
+        "assert asyncio.run(PriceBook().lookup(PriceList('openai')))('gpt-4o') is not None\n"
+        "print(*{'genai_prices', 'pydantic'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == []
+
+
+async def test_public_prices_of_all_ids_are_those_of_the_package(book: PriceBook) -> None:
+    moment = datetime.now(UTC)
+    package = get_snapshot().providers
+    names = {
+        name
+        for provider in package
+        for model in provider.models
+        for name in (model.id, model.id.upper(), f"{model.id}-20251211", f"{model.id}-2025-12-11", f"openai/{model.id}")
+    }
+    compared = 0
+    for provider in package:
+        own = {model.id for model in provider.models}
+        for name in own | set(sorted(names)[:: len(names) // 200]):
+            info = provider.find_model(name, all_providers=package)
+            found = book._model((book._providers or {})[provider.id], name)
+            assert found.context_window == (None if info is None else info.context_window), (provider.id, name)
+            price: Any = None if info is None else info.get_prices(moment).input_mtok
+            expected = None if price is None else round(getattr(price, "base", price) * DOLLAR)
+            prices = found.now()
+            assert (None if prices is None else prices.input) == expected, (provider.id, name)
+            compared += info is not None
+    assert compared > 1000
 
 
 async def test_public_prices_cache_is_bounded(book: PriceBook) -> None:
     for number in range(price_book._KEPT + 10):
-        book._listed["openai", f"m{number}"] = price_book._UNKNOWN
+        book._listed["openai", f"m{number}"] = UNKNOWN
         if len(book._listed) == price_book._KEPT:
             break
     assert book.prices(OPENAI, "another") is None
