@@ -259,11 +259,12 @@ async def test_serve_health_port_that_cannot_be_opened_names_its_own_options() -
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     port = runner.addresses[0][1]
-    otherwise = "none to have health and metrics at the API only"
-    with pytest.raises(click.ClickException, match=f"Port {port} is in use. Set another --health-port, or none to have"):
-        await ports.listen_on(runner, "127.0.0.1", port, option="health-port", otherwise=otherwise)
-    with pytest.raises(click.ClickException, match=r"192.0.2.1 is not an address of this machine. Set another --health-host"):
-        await ports.listen_on(runner, "192.0.2.1", port, option="health-port", otherwise=otherwise)
+    with pytest.raises(CommandError, match=f"Port {port} is in use") as used:
+        await ports.listen_on(runner, "127.0.0.1", port, option="health-port", otherwise="none")
+    assert used.value.hint == "Set another --health-port, or none."
+    with pytest.raises(CommandError, match=r"192.0.2.1 is not an address of this machine") as elsewhere:
+        await ports.listen_on(runner, "192.0.2.1", port, option="health-port", otherwise="none")
+    assert elsewhere.value.hint == "Set another --health-host, or remove --health-host to listen on this machine only."
     await runner.cleanup()
 
 

@@ -11,6 +11,14 @@ FIRST_PORT, LAST_PORT = 8000, 9000
 """PROTOCOL 1."""
 
 
+async def listen(runner: web.AppRunner, host: str | None, port: int | None) -> int:
+    """Listen on the port that is set, or on the first free one; returns it. Raises CommandError if that fails."""
+    if port is None:
+        return await listen_on_first_free(runner, host)
+    await listen_on(runner, host, port, option="port", otherwise="none to use the first free port")
+    return port
+
+
 async def listen_on_first_free(runner: web.AppRunner, host: str | None) -> int:
     """Listen on the first free port; returns it. `host` None: on all addresses. Raises CommandError if there is none."""
     for port in range(FIRST_PORT, LAST_PORT + 1):

@@ -11,7 +11,6 @@ import socket
 import sys
 from typing import Any
 
-from aiohttp import web
 import click
 
 from ..accounting.store import AccountingStore
@@ -28,20 +27,21 @@ from ..server.administration.administration import USAGE_PAGE, Administration
 from ..server.administration.program import Program
 from ..server.app import create_app, create_runner
 from ..server.gateway import Gateway
-from ..server.health_port import HEALTH_PATHS, create_health_app
+from ..server.health_port import HEALTH_PATHS
 from ..server.request_log import AccessLog
 from . import admission, operation, process, recording, state
 from .admission import Admission, record_requests, write_to_influx
 from .cost_alerts import watch_costs
 from .discover import scan
 from .first_key import first_key_text
+from .health import open_health_port
 from .line_writer import LineWriter
 from .logs import logging_to
 from .notices import notice, warn
 from .operation import Operation
 from .output import json_option, print_json_line
 from .page import how_to_log_in, login_link, open_demo_store, page_address
-from .ports import FIRST_PORT, listen_on, listen_on_first_free
+from .ports import FIRST_PORT, listen
 from .presence import Presence, reachable_at
 from .recording import Recording
 from .running import RunningServer, noted
@@ -243,13 +243,13 @@ async def _serve(options: Options, provider_id: str, write_request: Callable[[Ma
         if store is not None:
             gateway.names = partial(_names, store)
             gateway.usage_page = lambda _: USAGE_PAGE
-        health = await _open_health_port(stack, gateway, options)
+        health = await open_health_port(stack, gateway, options.admission.open_guard(), options.operation)
         runner = create_runner(create_app(gateway, drain_seconds=None, administration=administration))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         stack.push_async_callback(gateway.drain, options.operation.drain_seconds, whole_engine=True)
         stopping.on_second(gateway.interrupt)
-        port = await _listen(runner, options)
+        port = await listen(runner, options.host, options.port)
         bound = [str(address[0]) for address in runner.addresses]
         if supply is not None:
             supply.listens_on(port)
@@ -374,26 +374,3 @@ def _record(options: Options, provider_id: str, port: int) -> ServiceRecord:
         priority=options.priority,
         admin=options.admin,
     )
-
-
-async def _listen(runner: web.AppRunner, options: Options) -> int:
-    """Listen on the port that is set, or on the first free one; returns it. Raises click.ClickException if that fails."""
-    if options.port is None:
-        return await listen_on_first_free(runner, options.host)
-    await listen_on(runner, options.host, options.port, option="port", otherwise="none to use the first free port")
-    return options.port
-
-
-async def _open_health_port(stack: AsyncExitStack, gateway: Gateway, options: Options) -> str | None:
-    """Serve health and metrics on a port of their own until all else has stopped; its address, None without one.
-
-    Raises click.ClickException if it cannot be opened.
-    """
-    host, port = options.operation.health_host, options.operation.health_port
-    if port is None:
-        return None
-    runner = create_runner(create_health_app(gateway, options.admission.open_guard()))
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    await listen_on(runner, host, port, option="health-port", otherwise="none to have health and metrics at the API only")
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

@@ -1,0 +1,25 @@
+"""The health port of `serve`."""
+
+from contextlib import AsyncExitStack
+
+from ..server.access.auth import Access
+from ..server.app import create_runner
+from ..server.gateway import Gateway
+from ..server.health_port import create_health_app
+from .operation import Operation
+from .ports import listen_on
+
+
+async def open_health_port(stack: AsyncExitStack, gateway: Gateway, access: Access, operation: Operation) -> str | None:
+    """Serve health and metrics on a port of their own until `stack` closes; its address, None if none is set.
+
+    Raises CommandError if the port cannot be opened.
+    """
+    host, port = operation.health_host, operation.health_port
+    if port is None:
+        return None
+    runner = create_runner(create_health_app(gateway, access))
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await listen_on(runner, host, port, option="health-port", otherwise="none to have health and metrics at the API only")
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
