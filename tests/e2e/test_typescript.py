@@ -236,11 +236,13 @@ async def test_typescript_key_goes_only_to_the_provider_that_proves_it(
         assert await node.ended() == 0
 
 
-async def test_typescript_client_reads_saturn_and_prefers_what_can_do_the_request(lan: Lan, network: AsyncZeroconf) -> None:
+async def test_typescript_client_reads_saturn_and_uses_ipv6_where_a_provider_can_do_the_request(
+    lan: Lan, network: AsyncZeroconf
+) -> None:
     host = lan.host("tester")
     async with (
         running(FakeProvider(id=None, host=host.ipv4, answers=[text("by", " Saturn")])) as saturn,
-        running(FakeProvider(id=None, host=host.ipv4, answers=[text("by", " ours")])) as ours,
+        running(FakeProvider(id=None, host=host.ipv6, answers=[text("by", " ours")])) as ours,
     ):
         addresses = (ip_address(host.ipv4), ip_address(host.ipv6))
         beacon = record_of_tester(saturn, name="Dr. Saturn's PC", id="saturn-1", priority=5, addresses=addresses)
