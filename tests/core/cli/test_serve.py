@@ -17,6 +17,7 @@ import pytest
 
 from zeroconf_ai.cli import ports, serve
 from zeroconf_ai.cli.admission import Admission
+from zeroconf_ai.cli.errors import CommandError
 from zeroconf_ai.protocol.record import Auth
 from zeroconf_ai.server.app import create_runner
 
