@@ -299,3 +299,10 @@ def test_completion_script_is_valid(shell: str, tmp_path: Path) -> None:
         file = tmp_path / "script"
         file.write_text(script)
         subprocess.run([shell, "-n", str(file)], timeout=60, check=True)
+
+
+def test_completion_answers_what_the_script_of_bash_asks() -> None:
+    remember(models=["qwen3:8b"])
+    asked = {"_ZEROCONF_AI_COMPLETE": "bash_complete", "COMP_WORDS": "zeroconf-ai ask --model q", "COMP_CWORD": "3"}
+    done = CliRunner().invoke(main, [], prog_name="zeroconf-ai", env=asked)
+    assert done.stdout == "plain,qwen3:8b\n"

@@ -1,9 +1,10 @@
 """Errors of the command: one line that says what to do, an object with `--json`, and exit codes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import closing
 import errno
 import json
+import os
 from pathlib import Path
 import re
 import sqlite3
@@ -17,6 +18,7 @@ import pytest
 from zeroconf_ai.accounting.storage.database import DatabaseError
 from zeroconf_ai.cli import main
 from zeroconf_ai.cli.errors import CommandError, run_and_exit
+from zeroconf_ai.cli.examples import EXAMPLES
 from zeroconf_ai.cli.output import Invocation, colour_choice
 from zeroconf_ai.protocol.errors import AuthenticationError, NotFoundError
 
@@ -74,6 +76,9 @@ def test_every_command_help_has_one_line_of_summary(path: str) -> None:
     summary = out.splitlines()[2].strip()
     assert summary[0].isupper()
     assert out.startswith(f"Usage: main {path} ")
+    examples = out.partition("\n  Examples:\n")[2].splitlines()
+    assert examples
+    assert all(line.startswith("    ") and f"zeroconf-ai {path}" in line for line in examples)
 
 
 READS_ANY = ("serve", "database version")
@@ -253,3 +258,89 @@ def test_every_command_and_option_is_documented(path: str) -> None:
     spellings = [{*param.opts, *param.secondary_opts} for param in LEAVES[path].params if isinstance(param, click.Option)]
     words = set(re.findall(r"--[a-z-]+|-[a-z]\b", section))
     assert [names for names in spellings if not names & words and names != {"--json"}] == []
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_example_has_options_of_its_command(path: str) -> None:
+    known = {option for param in LEAVES[path].params for option in (*param.opts, *param.secondary_opts)}
+    if path == "service install":
+        known |= {option for param in LEAVES["serve"].params for option in param.opts}
+    for line in EXAMPLES[path]:
+        used = re.findall(r" (--[a-z-]+)", line.partition(f"zeroconf-ai {path}")[2].partition(" | ")[0].partition(" -- ")[0])
+        assert set(used) <= known, line
+
+
+ARGUMENTS_OF_ALL = {
+    **ARGUMENTS,
+    "ask": ("hello",),
+    "chat": ("hello",),
+    "completion": ("bash",),
+    "config check": (os.devnull,),
+    "config convert": (os.devnull,),
+    "replay": (".",),
+    "serve": ("--demo", "--no-advertise", "--host", "127.0.0.1"),
+}
+NO_LOOP = ("completion", "config", "database", "replay", "serve", "service")
+RUNS_A_LOOP = [path for path in PATHS if path.split()[0] not in NO_LOOP]
+"""Ctrl-C ends `serve` and `replay` as usual; the others do not wait for anything."""
+
+
+@pytest.mark.parametrize("path", RUNS_A_LOOP)
+def test_every_command_interrupted_ends_with_130_and_without_a_word(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*given: object, **_: object) -> None:
+        for one in given:
+            if isinstance(one, Coroutine):
+                one.close()
+        raise KeyboardInterrupt
+
+    (tmp_path / "gateway.db").touch()
+    more = ("--database", str(tmp_path / "gateway.db")) if path in DATABASE_COMMANDS else ()
+    with monkeypatch.context() as patched:
+        patched.setattr("asyncio.run", interrupt)
+        patched.setattr("asyncio.Runner.run", interrupt)
+        code, out, err = invoked(*path.split(), *ARGUMENTS_OF_ALL.get(path, ()), *more)
+    assert (code, out, err.strip()) == (130, "", "")
+
+
+USES_STATE = [path for path in PATHS if path.split()[0] not in ("discover", "doctor", "mcp", "service")]
+"""Without those that search the network first, whose own tests are in their files."""
+
+
+@pytest.mark.parametrize("path", USES_STATE)
+def test_every_command_with_a_state_folder_that_is_a_file_says_so_in_one_line_or_works(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(file))
+    monkeypatch.setenv("ZEROCONF_AI_PROVIDER", "http://127.0.0.1:9")
+    code, out, err = invoked(*path.split(), *ARGUMENTS_OF_ALL.get(path, ()))
+    assert code in (0, 1, 3)
+    if code == 1:
+        assert out == ""
+        assert re.fullmatch(r"Error: [^\n]+\n", err), err
+
+
+def test_database_that_is_locked_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "gateway.db"
+    assert invoked("keys", "create", "X", "--database", str(file))[0] == 0
+    monkeypatch.setattr("zeroconf_ai.accounting.storage.sqlite.BUSY_SECONDS", 0.1)
+    with closing(sqlite3.connect(file)) as holder:
+        holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+        holder.execute("BEGIN EXCLUSIVE")
+        code, out, err = invoked("keys", "create", "Y", "--database", str(file), "--json")
+    assert (code, out) == (1, "")
+    problem = json.loads(err)["error"]
+    assert problem["type"] == "database_failed"
+    assert "locked" in problem["message"]
+
+
+@pytest.mark.parametrize("said", ["", "n\n"])
+def test_question_that_nobody_confirms_says_what_to_pass(said: str, tmp_path: Path) -> None:
+    file = tmp_path / "gateway.db"
+    assert invoked("keys", "create", "X", "--database", str(file))[0] == 0
+    code, out, err = invoked("database", "downgrade", "0001", "--database", str(file), input=said)
+    assert (code, out) == (1, "")
+    assert err.endswith("Error: Nothing was changed: it was not confirmed. Confirm it, or pass --yes.\n")

@@ -10,6 +10,7 @@ import click
 
 from ..version import __version__
 from .errors import ClosedPipeError, run_and_exit
+from .examples import add_examples
 from .output import Invocation, colour_choice
 
 _COMMANDS: Mapping[str, str] = {
@@ -56,6 +57,7 @@ class _Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = import_module(f".{cmd_name}", __package__).command
+        add_examples(command, cmd_name)
         return command
 
     @override

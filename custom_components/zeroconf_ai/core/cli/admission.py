@@ -28,6 +28,7 @@ from ..server.access.guard import PRIVATE_NETWORKS, Guard
 from ..server.metrics import Metrics
 from . import state
 from .databases import database_option
+from .errors import CommandError
 from .notices import notice
 
 _DAY = 86_400.0
@@ -248,7 +249,7 @@ class Admission:
                 known_id=state.known_databases().get(address),
             )
         except DatabaseError as err:
-            raise click.ClickException(str(err)) from None
+            raise CommandError(str(err), kind="database_failed") from None
         stack.push_async_callback(store.close)
         state.remember_database(address, store.id)
         return store

@@ -29,11 +29,7 @@ _MAX_INPUT: Final = 8 * 1024 * 1024
 _CUT: Final = {"length": "it reached the maximum length", "content_filter": "the provider's filter ended it"}
 
 
-@click.command(
-    "ask",
-    epilog="\b\nzeroconf-ai ask what is mDNS\njournalctl -n 200 | zeroconf-ai ask 'what is wrong?'\n"
-    "zeroconf-ai ask --image cat.jpg --model llava 'what is this?'",
-)
+@click.command("ask")
 @click.argument("question", nargs=-1)
 @connection_options
 @model_option

@@ -10,6 +10,7 @@ import click
 from ..client.connections import KeyRequiredError, Wanted
 from ..protocol.values import encodable
 from .connecting import connection_options, model_option, wanted_of
+from .progress import progress
 from .repl import ask_key, ask_provider, converse
 from .talk import Talk
 
@@ -56,7 +57,8 @@ def command(
 def _begin(runner: asyncio.Runner, wanted: Wanted, model: str, session: str | None, *, interactive: bool) -> Talk:
     """Find the providers; on a terminal, ask for a missing API key. Raises ApiError, NoProviderError among them."""
     try:
-        return runner.run(Talk.begin(wanted, model, session))
+        with progress("Looking for providers"):
+            return runner.run(Talk.begin(wanted, model, session))
     except KeyRequiredError as err:
         if not interactive or wanted.key is not None:
             raise

@@ -7,15 +7,11 @@ from click.shell_completion import get_completion_class
 
 PROGRAM: Final = "zeroconf-ai"
 VARIABLE: Final = "_ZEROCONF_AI_COMPLETE"
-_INSTALL: Final = {
-    "bash": "echo 'eval \"$(zeroconf-ai completion bash)\"' >> ~/.bashrc",
-    "zsh": "echo 'eval \"$(zeroconf-ai completion zsh)\"' >> ~/.zshrc   # after compinit",
-    "fish": "zeroconf-ai completion fish > ~/.config/fish/completions/zeroconf-ai.fish",
-}
+_SHELLS: Final = ("bash", "zsh", "fish")
 
 
-@click.command("completion", epilog="\b\n" + "\n".join(_INSTALL.values()))
-@click.argument("shell", type=click.Choice(list(_INSTALL)))
+@click.command("completion")
+@click.argument("shell", type=click.Choice(_SHELLS))
 def command(shell: str) -> None:
     """Print the script with which SHELL completes commands, options, and the names of providers, models and API keys."""
     found = get_completion_class(shell)

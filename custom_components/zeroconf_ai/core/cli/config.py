@@ -10,6 +10,7 @@ from ..config.converted import converted, placeholders
 from ..config.document import ConfigError
 from ..config.file_schema import file_schema
 from ..config.providers_file import Configuration, read_config
+from .errors import CommandError
 from .output import json_option, print_json
 from .upstreams import read_text
 from .variables import Environment
@@ -61,9 +62,9 @@ def convert(file: Path, as_json: bool) -> None:
 
 
 def _read(file: Path, environment: Mapping[str, str] | None) -> Configuration:
-    """Read a file; without an environment, its variables contain their own names. Raises click.ClickException."""
+    """Read a file; without an environment, its variables contain their own names. Raises CommandError."""
     try:
         text = read_text(file)
         return read_config(text, str(file), placeholders(text) if environment is None else environment)
     except ConfigError as err:
-        raise click.ClickException(str(err)) from None
+        raise CommandError(str(err), kind="config_invalid") from None

@@ -66,11 +66,7 @@ def _powershell(name: str, value: str) -> str:
 SHELLS: Final[Mapping[str, Callable[[str, str], str]]] = {"sh": _sh, "fish": _fish, "powershell": _powershell}
 
 
-@click.command(
-    "endpoint",
-    epilog='\b\neval "$(zeroconf-ai endpoint)"\nzeroconf-ai endpoint --shell fish | source\n'
-    "zeroconf-ai endpoint --env > .env\nzeroconf-ai endpoint --exec opencode -- run 'explain this project'",
-)
+@click.command("endpoint")
 @connection_options
 @click.option("--shell", type=click.Choice(list(SHELLS)), help="The shell that reads the output.  [default: the one of $SHELL]")
 @click.option("--env", "as_env", is_flag=True, help="Print NAME=VALUE lines, for a file of variables.")

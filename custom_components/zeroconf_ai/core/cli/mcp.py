@@ -12,6 +12,7 @@ from ..client.client import Client
 from ..protocol.models import AUTO
 from ..protocol.values import encodable
 from .connecting import HINTS, connection_options, wanted_of
+from .errors import CommandError
 from .remembered import complete_models
 from .state import trust_file
 from .variables import PREFIX
@@ -77,8 +78,8 @@ def command(
         from ..mcp_server.providers import Providers  # noqa: PLC0415
         from ..mcp_server.server import create_server  # noqa: PLC0415
     except ImportError as err:
-        message = f"The package {err.name} is missing. Install it with: pip install 'zeroconf-ai[mcp]'"
-        raise click.ClickException(message) from None
+        hint = "Install it with: pip install 'zeroconf-ai[mcp]'"
+        raise CommandError(f"The package {err.name} is missing.", hint, kind="not_found") from None
 
     async def run() -> None:
         providers = Providers(make)
@@ -103,7 +104,7 @@ def command(
 
 
 def _listen(host: str, port: int, access_key: str | None) -> socket.socket:
-    """A socket that listens. Raises click.ClickException if it cannot, click.UsageError for a server that anybody could use."""
+    """A socket that listens. Raises CommandError if it cannot, click.UsageError for a server that anybody could use."""
     if not access_key and not _is_loopback(host):
         raise click.UsageError(f"Whoever reaches {host} could use your providers. Set --access-key or ZEROCONF_AI_ACCESS_KEY.")
     if access_key and len(access_key) < _MIN_ACCESS_KEY:
@@ -112,8 +113,8 @@ def _listen(host: str, port: int, access_key: str | None) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address[:2], family=family)
     except OSError as err:
-        message = f"Cannot listen on {host}, port {port}: {err.strerror}. Set another --host or --http."
-        raise click.ClickException(message) from None
+        message = f"Cannot listen on {host}, port {port}: {err.strerror}."
+        raise CommandError(message, "Set another --host or --http.", kind="port_in_use") from None
 
 
 def _is_loopback(host: str) -> bool:

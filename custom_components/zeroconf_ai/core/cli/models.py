@@ -34,11 +34,7 @@ _ABILITIES: Final = {
 """What sets models apart; nearly all of them stream."""
 
 
-@click.group(
-    "models",
-    invoke_without_command=True,
-    epilog="\b\nzeroconf-ai models\nzeroconf-ai models --provider http://192.0.2.10:8000 --json | jq -r '.models[].id'",
-)
+@click.group("models", invoke_without_command=True)
 @connection_options
 @json_option
 @click.pass_context

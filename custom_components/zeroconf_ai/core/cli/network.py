@@ -9,6 +9,7 @@ from zeroconf.asyncio import AsyncZeroconf
 
 from ..client import connections
 from ..client.connections import NoProviderError
+from .errors import CommandError
 
 
 def interface_option[F: Callable[..., Any]](function: F) -> F:
@@ -24,10 +25,10 @@ def interface_option[F: Callable[..., Any]](function: F) -> F:
 
 @asynccontextmanager
 async def open_zeroconf(interfaces: Sequence[str] = ()) -> AsyncIterator[AsyncZeroconf]:
-    """Open multicast DNS on the interfaces with these addresses (none: all). Raises click.ClickException if that fails."""
+    """Open multicast DNS on the interfaces with these addresses (none: all). Raises CommandError if that fails."""
     async with AsyncExitStack() as stack:
         try:
             instance = await stack.enter_async_context(connections.open_zeroconf(interfaces))
         except NoProviderError as err:
-            raise click.ClickException(err.message) from None
+            raise CommandError(err.message, kind=err.code or "no_provider") from None
         yield instance

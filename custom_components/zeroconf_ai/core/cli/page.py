@@ -4,12 +4,11 @@ from contextlib import AsyncExitStack
 from tempfile import TemporaryDirectory
 from typing import Final
 
-import click
-
 from ..accounting.storage.database import DatabaseError
 from ..accounting.store import AccountingStore
 from ..server.administration.administration import PATH
 from ..server.administration.sessions import Sessions
+from .errors import CommandError
 from .notices import notice
 
 LOGIN: Final = "#login="
@@ -43,14 +42,15 @@ def login_link(sessions: Sessions, address: str) -> str:
 async def open_demo_store(stack: AsyncExitStack) -> AccountingStore:
     """The API keys, budgets and records of a demo, in a temporary folder that is deleted when `stack` closes.
 
-    Raises click.ClickException if the folder cannot be used.
+    Raises CommandError if the folder cannot be used.
     """
     try:
         folder = stack.enter_context(TemporaryDirectory(prefix="zeroconf-ai-demo-", ignore_cleanup_errors=True))
         store = await AccountingStore.open(f"{folder}/demo.db")
     except OSError as err:
-        raise click.ClickException(f"The records of the demo cannot be stored: {err.strerror or err}. Set TMPDIR.") from None
+        message = f"The records of the demo cannot be stored: {err.strerror or err}."
+        raise CommandError(message, "Set TMPDIR.", kind="file_error") from None
     except DatabaseError as err:
-        raise click.ClickException(str(err)) from None
+        raise CommandError(str(err), kind="database_failed") from None
     stack.push_async_callback(store.close)
     return store

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ..backends.recorder import Recorder
+from .errors import CommandError
 from .notices import notice
 
 
@@ -43,7 +44,7 @@ class Recording:
         try:
             recorder = Recorder(self.record, keep_texts=self.record_texts)
         except OSError as err:
-            raise click.ClickException(f"{self.record} cannot be used for recordings: {err.strerror}.") from None
+            raise CommandError(f"{self.record} cannot be used for recordings: {err.strerror}.", "Set another --record.") from None
         stack.push_async_callback(recorder.close)
         texts = "with the texts of prompts and answers" if self.record_texts else "without texts"
         notice(f"Recording the exchanges with all upstreams in {self.record}, {texts}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ..server.replay import RecordingError, Replay, read_recording
+from .errors import CommandError
 from .output import json_option, print_json_line
 
 _MAX_SHOWN = 8
@@ -29,13 +30,14 @@ def command(folder: Path, host: str, port: int | None, speed: float, as_json: bo
     try:
         recorded = read_recording(folder)
     except RecordingError as err:
-        raise click.ClickException(str(err)) from None
+        raise CommandError(str(err), kind="file_error") from None
     try:
         asyncio.run(_serve([Replay(recorded[number], speed=speed) for number in sorted(recorded)], host, port, as_json=as_json))
     except KeyboardInterrupt:
         click.echo(err=True)
     except OSError as err:
-        raise click.ClickException(f"The recording cannot be served on {host}: {err.strerror}. Set another --port.") from None
+        message = f"The recording cannot be served on {host}: {err.strerror}."
+        raise CommandError(message, "Set another --port.", kind="port_in_use") from None
 
 
 async def _serve(replays: list[Replay], host: str, port: int | None, *, as_json: bool) -> None:

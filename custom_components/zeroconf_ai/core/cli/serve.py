@@ -43,6 +43,7 @@ from .output import json_option, print_json_line
 from .page import how_to_log_in, login_link, open_demo_store, page_address
 from .ports import FIRST_PORT, listen
 from .presence import Presence, reachable_at
+from .progress import progress
 from .recording import Recording
 from .running import RunningServer, noted
 from .stopping import Stopping
@@ -354,7 +355,8 @@ async def _advertise(
     presence = Presence(record, bound, saturn=saturn, renamed=renamed)
     stack.push_async_callback(presence.close)
     try:
-        await presence.start()
+        with progress("Advertising the server on the network"):
+            await presence.start()
     except (click.ClickException, OSError) as err:
         notice(f"Not advertised on the network: {err}")
         return None

@@ -53,7 +53,7 @@ _NO_ADMINISTRATOR: Final = (AuthenticationError, PermissionDeniedError, NotFound
 """Errors of the page for a key that is no administrator's, from the tenth time in a minute on RateLimitError."""
 
 
-@click.command("status", epilog="\b\nzeroconf-ai status\nzeroconf-ai status --provider http://192.0.2.10:8000 --key zai_…")
+@click.command("status")
 @connection_options
 @json_option
 def command(provider: str | None, key: str | None, trust: bool, interfaces: tuple[str, ...], as_json: bool) -> None:

@@ -29,8 +29,10 @@ from ..presence.local_engines import HOST, LocalEngines, backend_of, url_of
 from ..presence.server_kinds import SERVER_KINDS
 from ..protocol.record import Cost
 from ..routing.pool.health_loop import HealthLoop
+from .errors import CommandError
 from .network import open_zeroconf
 from .notices import notice, warn
+from .progress import progress
 from .state import providers_file, trust_file
 
 _LOGGER = logging.getLogger(__name__)
@@ -92,7 +94,7 @@ def read_sources(sources: Sources, environment: Mapping[str, str]) -> Configurat
     try:
         return sources.read(environment)
     except ConfigError as err:
-        raise click.ClickException(str(err)) from None
+        raise CommandError(str(err), kind="config_invalid") from None
 
 
 class Supply:
@@ -124,9 +126,9 @@ class Supply:
         try:
             self._wanted = self._read()
         except ConfigError as err:
-            raise click.ClickException(str(err)) from None
+            raise CommandError(str(err), kind="config_invalid") from None
         if not self._wanted.upstreams and not sources.discovered and not sources.auto:
-            raise click.ClickException("No provider is enabled. Enable one in the configuration file.")
+            raise CommandError("No provider is enabled.", "Enable one in the configuration file.", kind="config_invalid")
         self._own_ports: frozenset[int] = frozenset()
         self._stack = AsyncExitStack()
         self._session: aiohttp.ClientSession | None = None
@@ -155,7 +157,7 @@ class Supply:
             self._report_found()
         first = asyncio.create_task(self._upstreams.apply(self._all), name="zeroconf_ai first check")
         self._stack.push_async_callback(_end, first)
-        with suppress(TimeoutError):
+        with suppress(TimeoutError), progress("Asking the backends for their models"):
             await asyncio.wait_for(asyncio.shield(first), START_SECONDS)
         watch = HealthLoop(self._engine.pool, self._engine.checker)
         watch.start()

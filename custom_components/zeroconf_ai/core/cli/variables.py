@@ -8,6 +8,8 @@ from typing import Any, override
 import click
 from dotenv import dotenv_values
 
+from .errors import CommandError
+
 PREFIX = "ZEROCONF_AI_"
 _FILE = "_FILE"
 _MAX_SECRET_BYTES = 64 * 1024
@@ -20,14 +22,16 @@ class Environment(Mapping[str, str]):
     """
 
     def __init__(self, process: Mapping[str, str], folder: Path | None = None) -> None:
-        """`folder` may have a file `.env`. Raises click.ClickException if it cannot be read."""
+        """`folder` may have a file `.env`. Raises CommandError if it cannot be read."""
         file = None if folder is None else folder / ".env"
         values: Mapping[str, str | None] = {}
         if file is not None and file.is_file():
             try:
                 values = dotenv_values(file, encoding="utf-8")
             except (OSError, UnicodeDecodeError) as err:
-                raise click.ClickException(f"{file} cannot be read ({type(err).__name__}). Save it as UTF-8.") from None
+                raise CommandError(
+                    f"{file} cannot be read ({type(err).__name__}).", "Save it as UTF-8.", kind="file_error"
+                ) from None
         self._values = {name: value for name, value in values.items() if value is not None} | dict(process)
 
     @override
@@ -83,11 +87,12 @@ def environment_of(context: click.Context) -> Environment:
 
 
 def _content(name: str, path: str) -> str:
-    """The text of a file with a secret, without the line break at its end. Raises click.ClickException."""
+    """The text of a file with a secret, without the line break at its end. Raises CommandError."""
     try:
         with Path(path).open("rb") as file:
             text = file.read(_MAX_SECRET_BYTES).decode().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as err:
         reason = err.strerror if isinstance(err, OSError) else "it is not UTF-8"
-        raise click.ClickException(f"The file that {name}{_FILE} names cannot be read: {reason}.") from None
+        message = f"The file that {name}{_FILE} names cannot be read: {reason}."
+        raise CommandError(message, "Check the variable, and the permissions of the file.", kind="file_error") from None
     return text
