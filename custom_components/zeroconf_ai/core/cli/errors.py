@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import errno
 import os
 import sys
-from typing import Final, NoReturn
+from typing import Final, NoReturn, override
 
 import click
 
@@ -47,6 +47,11 @@ class CommandError(click.ClickException):
         super().__init__(message)
         self.hint = hint
         self.kind = kind
+
+    @override
+    def __str__(self) -> str:
+        """All in one line."""
+        return " ".join(filter(None, (self.message, self.hint)))
 
 
 class ClosedPipeError(Exception):
