@@ -34,12 +34,13 @@ def invoked(*arguments: str, **options: str) -> tuple[int, str, str]:
 
 
 def leaves(command: click.Command, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], click.Command]]:
-    """All commands that are no groups, with their paths."""
+    """All commands that do something, with their paths."""
     if not isinstance(command, click.Group):
         return [(path, command)]
+    own = [(path, command)] if command.invoke_without_command else []
     context = click.Context(command)
     found = {name: command.get_command(context, name) for name in command.list_commands(context)}
-    return [leaf for name, one in found.items() if one is not None for leaf in leaves(one, (*path, name))]
+    return own + [leaf for name, one in found.items() if one is not None for leaf in leaves(one, (*path, name))]
 
 
 def names(command: click.Command) -> set[str | None]:
@@ -277,6 +278,10 @@ ARGUMENTS_OF_ALL = {
     "completion": ("bash",),
     "config check": (os.devnull,),
     "config convert": (os.devnull,),
+    "models delete": ("llama2:7b", "--yes"),
+    "models load": ("qwen3:8b",),
+    "models pull": ("qwen3:8b",),
+    "models unload": ("qwen3:8b",),
     "replay": (".",),
     "serve": ("--demo", "--no-advertise", "--host", "127.0.0.1"),
 }

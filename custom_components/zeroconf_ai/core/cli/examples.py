@@ -44,6 +44,11 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "keys update": ("zeroconf-ai keys update Phone --budget 5/month --label Kitchen",),
     "mcp": ("zeroconf-ai mcp", "zeroconf-ai mcp --provider http://192.0.2.10:8000 --http 8080"),
     "models": ("zeroconf-ai models", "zeroconf-ai models --provider http://192.0.2.10:8000 --json | jq -r '.models[].id'"),
+    "models delete": ("zeroconf-ai models delete llama2:7b",),
+    "models held": ("zeroconf-ai models held",),
+    "models load": ("zeroconf-ai models load qwen3:8b --keep-alive 2h",),
+    "models pull": ("zeroconf-ai models pull qwen3:8b",),
+    "models unload": ("zeroconf-ai models unload qwen3:8b",),
     "replay": ("zeroconf-ai replay recording --port 9000",),
     "serve": (
         "zeroconf-ai serve",
@@ -72,5 +77,5 @@ def add_examples(command: click.Command, path: str) -> None:
     if isinstance(command, click.Group):
         for name, one in command.commands.items():
             add_examples(one, f"{path} {name}")
-    elif lines := EXAMPLES.get(path):
+    if lines := EXAMPLES.get(path):
         command.epilog = "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
