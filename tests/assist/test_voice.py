@@ -13,7 +13,8 @@ from custom_components.zeroconf_ai.const import CONF_ASSISTANT
 from custom_components.zeroconf_ai.core.engine import Caller, Source
 from custom_components.zeroconf_ai.core.routing.execution.waking import Waker
 from homeassistant.components import conversation
-from homeassistant.components.assist_pipeline import async_get_pipeline, async_update_pipeline
+from homeassistant.components.assist_pipeline import async_update_pipeline
+from homeassistant.components.assist_pipeline.pipeline import async_get_pipeline
 from homeassistant.components.conversation import trace
 from homeassistant.const import Platform
 from homeassistant.core import Context, HomeAssistant

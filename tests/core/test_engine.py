@@ -12,8 +12,10 @@ import pytest
 
 from tests.support.engine import complete
 from tests.support.fakes.chunks import delta
+from tests.support.fakes.recorder import MemoryRecorder
 from tests.support.fakes.upstream import COMPLETION, ROLE, STOP, USAGE, StubBackend, Upstream, answers, chat, stalls, streams
 from tests.support.waiting import AT_ONCE, pause_fake, run_pending_tasks, until
+from zeroconf_ai.accounting.usage.generation import OVERTAKEN, Recorders
 from zeroconf_ai.accounting.usage.totals import Subject, Totals
 from zeroconf_ai.backends.base import BackendInfo, Endpoint, Timeouts
 from zeroconf_ai.backends.zeroconfai import MAX_CONNECTIONS, ZeroconfAIBackend
@@ -76,6 +78,22 @@ async def test_engine_request_is_answered(engine: Engine, upstream: Upstream, ba
     assert "".join(data["choices"][0]["delta"].get("content", "") for data in text if data["choices"]) == "Hello"
     assert reply.used == Usage(3, 2)
     assert member.active == 0
+
+
+async def test_record_of_an_overtaken_attempt_names_it_and_counts_no_failure(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zeroconf_ai.routing.execution.hedging.HEDGE_SECONDS", 0.01)
+    totals, records = Totals(UTC), MemoryRecorder()
+    await engine.attach(Accounting(recorder=Recorders(totals, records)))
+    for backend in (StubBackend("a", [asyncio.Event(), STOP], priority=1), StubBackend("b", priority=2)):
+        await engine.checker.check(engine.add(backend))
+    async with engine.run(chat(stream=True), CALLER) as reply:
+        assert [chunk async for chunk in reply.chunks()]
+    record = records.only
+    assert (record.backend_id, record.attempts, record.outcome) == ("b", 2, "ok")
+    assert [(attempt.backend_id, attempt.code) for attempt in record.failed_attempts] == [("a", OVERTAKEN)]
+    assert [totals.of(Subject.BACKEND, name).total.failed_attempts for name in "ab"] == [0, 0]
 
 
 @pytest.mark.parametrize("stream", [False, True])

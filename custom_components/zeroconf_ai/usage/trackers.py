@@ -92,7 +92,7 @@ class UsageTrackers(Recorder):
     @override
     def record(self, generation: Generation) -> None:
         self.household.add(generation)
-        for attempt in generation.failed_attempts:
+        for attempt in generation.failures:
             if (tracker := self._trackers.get((Scope.BACKEND, attempt.backend_id))) is not None:
                 tracker.add_failed_attempt()
         if generation.backend_id is not None and (tracker := self._trackers.get((Scope.BACKEND, generation.backend_id))):

@@ -11,13 +11,13 @@ from tests.core.routing.conftest import Add, backend_of, sent
 from tests.support.fakes.chunks import delta
 from tests.support.fakes.upstream import STOP, USAGE, StubBackend, chat
 from tests.support.waiting import cancel, observe, until
-from zeroconf_ai.accounting.usage.generation import FailedAttempt
+from zeroconf_ai.accounting.usage.generation import OVERTAKEN, FailedAttempt
 from zeroconf_ai.protocol.errors import UpstreamError
 from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.record import Cost, Placement
 from zeroconf_ai.protocol.request import Request, Urgency
 from zeroconf_ai.routing.execution import hedging
-from zeroconf_ai.routing.execution.attempts import LOST, LOST_CODE
+from zeroconf_ai.routing.execution.attempts import LOST
 from zeroconf_ai.routing.execution.router import Router
 from zeroconf_ai.routing.policy import Terms
 from zeroconf_ai.routing.pool.member import Member
@@ -50,7 +50,7 @@ async def test_hedge_silent_backend_is_overtaken_by_another_and_cancelled_and_re
     reply = await router.route(spoken(), failures=failures, bills=bills)
     assert (reply.backend_id, sent(first, second)) == ("b", [1, 1])
     assert [(attempt.backend_id, attempt.failure) for attempt in reply.attempts] == [("a", LOST), ("b", "")]
-    assert [(failed.backend_id, failed.reason, failed.code) for failed in failures] == [("a", LOST, LOST_CODE)]
+    assert [(failed.backend_id, failed.reason, failed.code) for failed in failures] == [("a", LOST, OVERTAKEN)]
     assert [bill.member.id for bill in bills] == ["a", "b"]  # both may have worked
     assert (backend_of(first).open, first.active, first.limiter.active, first.breaker.failures) == (0, 0, 0, 0)
     await until(lambda: backend_of(first).asked["health"] == 1)  # it may be gone

@@ -11,6 +11,9 @@ from ...protocol.usage import Usage
 MEASURED = "measured"
 """The `cost_source` of measured energy (`routing.pricing.costs.CostSource`)."""
 
+OVERTAKEN = "hedged"
+"""The code of an attempt that was cancelled because another backend, which was asked too, answered first."""
+
 
 class Outcome(StrEnum):
     """How a request ended."""
@@ -94,7 +97,12 @@ class Generation:
     """The Home Assistant id of the user who made the request."""
     address: str | None = None
     failed_attempts: Sequence[FailedAttempt] = ()
-    """Counted in the sums of their backends. Of each record, the last `ledger.ATTEMPTS_LIMIT` are stored."""
+    """Those in `failures` count in the sums of their backends. Of each record, the last `ledger.ATTEMPTS_LIMIT` are stored."""
+
+    @property
+    def failures(self) -> tuple[FailedAttempt, ...]:
+        """The failed attempts without one that was overtaken: that is no error of its backend."""
+        return tuple(attempt for attempt in self.failed_attempts if attempt.code != OVERTAKEN)
 
     @property
     def budget_cost(self) -> int:

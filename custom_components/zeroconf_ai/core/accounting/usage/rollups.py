@@ -115,7 +115,7 @@ class Rollups:
         fine: _Rows = {}
         for record in records:
             self._row_of(fine, record, zone, record.model, record.backend_id, record.backend_name).add(record)
-            for attempt in record.failed_attempts:
+            for attempt in record.failures:
                 row = self._row_of(fine, record, zone, attempt.model, attempt.backend_id, attempt.backend_name)
                 row.failed_attempts += 1
         coarse: _Rows = {}

@@ -111,7 +111,7 @@ class Totals(Recorder):
             if summary is not None:
                 for period in periods:
                     getattr(summary, period).increase(increments, generation)
-        for attempt in generation.failed_attempts:
+        for attempt in generation.failures:
             for summary in (*of_caller, self._summary(Subject.BACKEND, attempt.backend_id)):
                 if summary is not None:
                     for period in periods:

@@ -6,7 +6,7 @@ import time
 from typing import NoReturn
 
 from ...accounting.conversations.session_row import SessionRow
-from ...accounting.usage.generation import FailedAttempt
+from ...accounting.usage.generation import OVERTAKEN, FailedAttempt
 from ...protocol.errors import (
     ApiError,
     LoopDetectedError,
@@ -32,7 +32,6 @@ from ..selection.candidates import Candidate
 from .reply import Attempt
 
 LOST = "another provider answered first"
-LOST_CODE = "hedged"
 
 
 @dataclass(slots=True)
@@ -145,7 +144,7 @@ class RequestAttempts:
         member, now = candidate.member, time.perf_counter()
         self.attempts += (Attempt(member.id, member.name, LOST),)
         self.failures.append(
-            FailedAttempt(member.id, member.name, candidate.model, LOST, LOST_CODE, began - self.started, now - self.started)
+            FailedAttempt(member.id, member.name, candidate.model, LOST, OVERTAKEN, began - self.started, now - self.started)
         )
 
     def fail(self, passed_over: tuple[str, ...], equivalents: str = "") -> NoReturn:
