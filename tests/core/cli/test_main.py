@@ -27,14 +27,13 @@ def test_command_help_lists_commands_without_loading_them(tmp_path: Path) -> Non
     assert done.stderr == ""
 
 
-def test_command_help_of_each_command_is_printed(tmp_path: Path) -> None:
-    for command in ("chat", "discover", "keys", "serve"):
-        done = run(tmp_path, command, "-h")
-        assert done.returncode == 0
-        assert "Usage: zeroconf-ai" in done.stdout
+def test_command_help_of_a_command_is_printed(tmp_path: Path) -> None:
+    done = run(tmp_path, "keys", "-h")
+    assert done.returncode == 0
+    assert done.stdout.startswith("Usage: zeroconf-ai keys ")
 
 
 def test_command_unknown_is_a_usage_error(tmp_path: Path) -> None:
     done = run(tmp_path, "nothing")
     assert done.returncode == 2
-    assert "No such command 'nothing'" in done.stderr
+    assert done.stderr == "Error: No such command 'nothing'. Options: zeroconf-ai --help\n"
