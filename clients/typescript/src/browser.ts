@@ -8,17 +8,16 @@ import type { RemoteInfo } from "node:dgram";
 
 import type { Answer, StringAnswer } from "dns-packet";
 
-import { canonical, isLinkLocal, isLoopback } from "./addresses.ts";
+import { isLoopback } from "./addresses.ts";
 import { NoProviderError } from "./errors.ts";
-import { MulticastSocket, type Packet, interfacesFor, zoneOf } from "./interfaces.ts";
+import { HostAddresses } from "./host-addresses.ts";
+import { MulticastSocket, type Packet, interfacesFor } from "./interfaces.ts";
 import { advertisedByThisHost } from "./own-host.ts";
 import { RecordError, SERVICE_TYPES, ServiceRecord, pairsOf } from "./record.ts";
 import { mapping, textOf } from "./text.ts";
 
 /** Instances of both service types. More than a household needs. */
 export const MAX_INSTANCES = 256;
-const MAX_HOSTS = 512;
-const MAX_ADDRESSES = 32;
 /** Records of one packet. */
 const MAX_RECORDS = 512;
 /** Seconds between two questions for all providers: the first may be lost, later ones are for those that missed both. */
@@ -67,8 +66,7 @@ export class Browser {
   readonly #open: OpenSocket;
   readonly #sockets = new Map<string, OpenedSocket>();
   readonly #instances = new Map<string, Instance>();
-  /** When each address of a host was heard, by host name. */
-  readonly #hosts = new Map<string, Map<string, number>>();
+  readonly #hosts = new HostAddresses();
   readonly #timers = new Set<NodeJS.Timeout>();
   #checks = 0;
   #closed = false;
@@ -217,43 +215,12 @@ export class Browser {
   }
 
   #addresses(records: readonly Answer[], sender: RemoteInfo, changed: Set<string>): void {
-    const wanted = new Map<string, string[]>();
+    const keys = new Map<string, string[]>();
     for (const [key, { host }] of this.#instances) {
-      if (host !== undefined) wanted.set(host.toLowerCase(), [...(wanted.get(host.toLowerCase()) ?? []), key]);
+      if (host !== undefined) keys.set(host.toLowerCase(), [...(keys.get(host.toLowerCase()) ?? []), key]);
     }
-    const now = seconds();
-    for (const record of records) {
-      if (record.type !== "A" && record.type !== "AAAA") continue;
-      const host = record.name.toLowerCase();
-      const keys = wanted.get(host);
-      let address = canonical(record.data);
-      if (keys === undefined || address === undefined) continue;
-      if (address.includes(":") && isLinkLocal(address)) {
-        const zone = zoneOf(sender);
-        if (zone === undefined) continue;
-        address = `${address}%${zone}`;
-      }
-      let known = this.#hosts.get(host);
-      if (known === undefined) {
-        if (this.#hosts.size >= MAX_HOSTS) this.#forgetHosts(wanted);
-        known = new Map<string, number>();
-        this.#hosts.set(host, known);
-      }
-      // A unique record that is announced replaces those that were announced more than a second before (RFC 6762, 10.2).
-      if (record.flush === true) {
-        for (const [old, at] of known)
-          if (old.includes(":") === address.includes(":") && now - at > 1) known.delete(old);
-      }
-      if (record.ttl === 0) known.delete(address);
-      else if (known.size < MAX_ADDRESSES || known.has(address)) known.set(address, now);
-      for (const key of keys) changed.add(key);
-    }
-  }
-
-  #forgetHosts(wanted: ReadonlyMap<string, unknown>): void {
-    for (const host of this.#hosts.keys()) if (!wanted.has(host)) this.#hosts.delete(host);
-    const [oldest] = this.#hosts.keys();
-    if (this.#hosts.size >= MAX_HOSTS && oldest !== undefined) this.#hosts.delete(oldest);
+    for (const host of this.#hosts.learn(records, sender, keys))
+      for (const key of keys.get(host) ?? []) changed.add(key);
   }
 
   #remove(key: string, goodbye: boolean): void {
@@ -269,7 +236,7 @@ export class Browser {
     const instance = this.#instances.get(key);
     if (instance === undefined) return;
     const { host, port, txt } = instance;
-    const addresses = [...(this.#hosts.get(host?.toLowerCase() ?? "")?.keys() ?? [])];
+    const addresses = this.#hosts.of(host);
     if (host === undefined || port === undefined || txt === undefined || addresses.length === 0) {
       this.#askForMissing(key, instance);
       return;

@@ -1,12 +1,11 @@
 // The providers of the network, each at an address that its identity is known to have.
 
-import { Advertisements, type Advertisement } from "./advertisements.ts";
+import { Advertisements } from "./advertisements.ts";
+import { baseURLOf } from "./base-url.ts";
 import { Browser, type OpenSocket } from "./browser.ts";
 import { ApiError, NoProviderError } from "./errors.ts";
 import { Endpoint } from "./http.ts";
-import { type Confirmed, identifyAny } from "./identity.ts";
-import { isGenerated } from "./key-proof.ts";
-import { answeringURL, endpointOf, identityProbe } from "./probe.ts";
+import { locate } from "./locate.ts";
 import { Provider } from "./provider.ts";
 import type { ServiceRecord } from "./record.ts";
 import { type Pin, TrustStore } from "./trust.ts";
@@ -27,18 +26,6 @@ const GOODBYE_SECONDS = 1;
 const PARALLEL = 16;
 /** Providers of a client. More than a household needs. */
 const MAX_PROVIDERS = 64;
-const URL_FORM = /^(?:(https?):\/\/([^\s?#]+)|((?:[\w.-]+|\[[\da-f:.]+\]):\d{1,5}(?:\/[^\s?#]*)?))$/i;
-
-/** Paths of requests, which people copy together with the base URL. */
-const ENDPOINTS = [
-  "/chat/completions",
-  "/completions",
-  "/embeddings",
-  "/responses",
-  "/messages",
-  "/api/chat",
-  "/api/generate",
-];
 
 /** Which providers to connect to, and how. */
 export interface Wanted {
@@ -221,7 +208,9 @@ export class Connections {
     }
     if (known === undefined && !this.#makeRoom()) return;
     try {
-      const { record, endpoint } = await this.#limited(() => this.#locate(advertisement));
+      const { record, endpoint } = await this.#limited(() =>
+        locate(advertisement, this.#wanted.key, this.#confirmed(id)),
+      );
       this.#refused.delete(id);
       if (this.#isClosed()) return;
       if (known === undefined) this.#providers.set(id, new Provider(id, record.name, endpoint, record));
@@ -292,42 +281,6 @@ export class Connections {
     }
   }
 
-  /** The endpoint of a provider. Throws NoProviderError if its identity must be confirmed first. */
-  async #locate({ record, records }: Advertisement): Promise<{ record: ServiceRecord; endpoint: Endpoint }> {
-    const key = this.#wanted.key;
-    const pin = this.#confirmed(record.id);
-    if (pin === undefined) {
-      const baseURL = record.isUpstream ? record.baseURL() : await answeringURL(record);
-      return { record, endpoint: endpointOf(record, baseURL, key ?? record.ephemeralKey) };
-    }
-    const known: Confirmed = {
-      id: record.id,
-      baseURL: pin.baseURL ?? "",
-      fingerprint: pin.fingerprint,
-      keyed: key !== undefined,
-      provable: key !== undefined && isGenerated(key),
-      ephemeral: key === undefined && record.ephemeralKey !== undefined,
-    };
-    const probe = identityProbe(record.name, record.id, key);
-    let found = await identifyAny(records, known, probe);
-    if (
-      found.verdict === "same" &&
-      (await probe({ baseURL: known.baseURL, fingerprint: known.fingerprint })) === "silent"
-    ) {
-      found = await identifyAny(records, known, probe, true);
-    }
-    const baseURL = found.follow ? found.baseURL : pin.baseURL;
-    const unsure = found.verdict === "moved_unproven" || found.verdict === "changed";
-    if (!baseURL || (unsure && !found.follow)) {
-      throw new NoProviderError(
-        `${record.name} is advertised at ${found.baseURL ?? record.baseURL()}, which was not confirmed, and it does not prove that it` +
-          " is the same provider. Nothing was sent there. If you moved or changed it, pass trust: true once.",
-      );
-    }
-    const ephemeral = found.record.baseURLs().has(baseURL) ? found.record.ephemeralKey : undefined;
-    return { record: found.record, endpoint: endpointOf(found.record, baseURL, key ?? ephemeral, pin.fingerprint) };
-  }
-
   /** Where a provider was confirmed: in this client, else before. */
   #confirmed(id: string): Pick<Pin, "baseURL" | "fingerprint"> | undefined {
     const known = this.#providers.get(id);
@@ -362,13 +315,3 @@ export class Connections {
 
 /** An advertisement that nobody asked for. */
 const IRRELEVANT = "";
-
-/** The base URL for `HOST:PORT`, with or without a scheme and `/v1`; undefined for a name. */
-export function baseURLOf(text: string): string | undefined {
-  const found = URL_FORM.exec(text.trim());
-  if (found === null) return undefined;
-  const [host = "", ...rest] = (found[2] ?? found[3] ?? "").split("/");
-  let path = `/${rest.join("/")}`.replace(/\/{2,}/g, "/").replace(/\/+$/, "");
-  for (const ending of ENDPOINTS) if (path.endsWith(ending)) path = path.slice(0, -ending.length);
-  return `${(found[1] ?? "http").toLowerCase()}://${host}${path.replace(/(?:\/v1){2,}$/, "/v1") || "/v1"}`;
-}

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { baseURLOf } from "../src/connections.ts";
+import { baseURLOf } from "../src/base-url.ts";
 import { EventDecoder, readEvent } from "../src/events.ts";
 import { findModel, isForChat, parseModels, ranked, spellings, splits } from "../src/models.ts";
 import { ServiceRecord, pairsOf } from "../src/record.ts";
