@@ -19,6 +19,7 @@ from zeroconf_ai.accounting.storage.database import DatabaseError
 from zeroconf_ai.cli import main
 from zeroconf_ai.cli.errors import CommandError, run_and_exit
 from zeroconf_ai.cli.examples import EXAMPLES
+from zeroconf_ai.cli.notices import warn
 from zeroconf_ai.cli.output import Invocation, colour_choice
 from zeroconf_ai.protocol.errors import AuthenticationError, NotFoundError
 
@@ -237,6 +238,13 @@ def test_errors_have_colours_only_if_they_are_wanted(monkeypatch: pytest.MonkeyP
     assert reported(CommandError("No."), capsys)[1] == "\x1b[31mError:\x1b[0m No.\n"
     monkeypatch.setenv("NO_COLOR", "1")
     assert reported(CommandError("No."), capsys)[1] == "Error: No.\n"
+
+
+@pytest.mark.parametrize(("colours", "shown"), [(True, "\x1b[33mWarning:\x1b[0m Look.\n"), (False, "Warning: Look.\n")])
+def test_warnings_are_yellow_only_with_colours(colours: bool, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with click.Context(main, color=colours):
+        warn("Look.")
+    assert capsys.readouterr().err == shown
 
 
 PRINTS_NO_DATA = {"chat", "completion", "mcp"}

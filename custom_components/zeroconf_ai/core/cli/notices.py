@@ -14,7 +14,7 @@ def notice(text: str, level: int = logging.INFO) -> None:
     if LOGGER.handlers:
         LOGGER.log(level, "%s", text)
     else:
-        click.echo(f"Warning: {text}" if level == logging.WARNING else text, err=True)
+        click.echo(f"{click.style('Warning:', fg='yellow')} {text}" if level == logging.WARNING else text, err=True)
 
 
 def warn(text: str) -> None:
