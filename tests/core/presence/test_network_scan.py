@@ -85,3 +85,27 @@ async def test_scan_without_a_server_of_its_own_does_not_ask_it() -> None:
 
 async def test_scan_of_no_network_finds_nothing() -> None:
     assert await NetworkScan([]).run() == ScanResult(())
+
+
+@pytest.mark.parametrize("has_table", [True, False])
+async def test_scan_asks_all_ports_only_of_machines_that_are_there(has_table: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+
+    async def closed(_: NetworkScan, host: IPv4Address, port: int) -> bool:
+        asked.append((str(host), port))
+        return False
+
+    monkeypatch.setattr(NetworkScan, "_is_open", closed)
+    shares: list[float] = []
+    there = frozenset({IPv4Address("192.0.2.2")}) if has_table else None
+    scan = NetworkScan([IPv4Network("192.0.2.0/29")], [Known(IPv4Address("192.0.2.5"))], table=lambda: there)
+    scan.on_progress = shares.append
+    await scan.run()
+    ports = len({kind.port for kind in scan.kinds})
+    times = {host: sum(one == host for one, _ in asked) for host, _ in asked}
+    silent = 1 if has_table else 3  # a firewall may drop what is not open
+    known = {"192.0.2.5": ports, **({"192.0.2.2": ports} if has_table else {})}
+    assert times == {f"192.0.2.{number}": silent for number in range(1, 7)} | known
+    assert [host for host, _ in asked[:2]] == ["192.0.2.5", "192.0.2.2" if has_table else "192.0.2.1"]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0

@@ -36,6 +36,8 @@ _CONNECT_SECONDS = 0.3
 """Maximum time for a connection: a machine of the same network accepts or refuses it within some milliseconds."""
 _ANSWER_SECONDS = 1.0
 """Maximum time for the answer of one path."""
+_PORTS_OF_SILENT = 3
+"""Ports that are tried of each address on systems without a neighbour table: a firewall may drop what is not open."""
 _RECOGNIZE_SECONDS = 2.5
 """Maximum time in which a server must have shown what it is."""
 _MAX_BYTES = 1024 * 1024
@@ -113,7 +115,7 @@ def neighbours() -> frozenset[IPv4Address] | None:
 
 @dataclass(slots=True)
 class NetworkScan:
-    """One scan. `done` of `total` connections were tried so far; both may grow."""
+    """One scan."""
 
     networks: Sequence[IPv4Network]
     known: Sequence[Known] = ()
@@ -124,8 +126,6 @@ class NetworkScan:
     on_progress: Callable[[float], None] = lambda _: None
     """Called with the share that is done, 0 to 1."""
     table: Callable[[], frozenset[IPv4Address] | None] = neighbours
-    _done: int = 0
-    _total: int = 0
     _there: set[IPv4Address] = field(default_factory=set)
     """Addresses that accepted or refused a connection."""
     _servers: list[FoundServer] = field(default_factory=list)
@@ -138,19 +138,22 @@ class NetworkScan:
             if any(known.address in net for net in self.networks)
         }
         ports = tuple(dict.fromkeys(kind.port for kind in self.kinds))
+        before = await asyncio.to_thread(self.table) or frozenset()
         others = [host for net in self.networks for host in net.hosts() if host not in names]
+        others.sort(key=lambda host: host not in before)
         jar = aiohttp.DummyCookieJar()
         timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS)
         connector = aiohttp.TCPConnector(limit=_AT_ONCE, force_close=True)
         async with aiohttp.ClientSession(cookie_jar=jar, timeout=timeout, connector=connector, trust_env=False) as session:
             try_port = partial(self._try, session, names)
-            # A machine is known by its first port, or by its entry in the neighbour table, which a connection makes.
-            self._total = len(names) * len(ports) + len(others)
-            await self._each(try_port, [(host, port) for host in names for port in ports] + [(host, ports[0]) for host in others])
+            # A machine is known by an answer, or by its entry in the neighbour table, which the first connection makes.
+            await self._each(try_port, [*names, *others], ports, 0)
             table = await asyncio.to_thread(self.table)
-            rest = others if table is None else [host for host in others if host in table or host in self._there]
-            self._total += len(rest) * (len(ports) - 1)
-            await self._each(try_port, [(host, port) for port in ports[1:] for host in rest])
+            for index in range(1, len(ports)):
+                there = self._there if table is None else self._there | table
+                asks_silent = table is None and index < _PORTS_OF_SILENT
+                rest = [host for host in others if asks_silent or host in there]
+                await self._each(try_port, [*names, *rest], ports, index)
         self.on_progress(1.0)
         there = self._there | (frozenset() if table is None else table)
         servers = sorted(self._servers, key=lambda server: (server.address, server.port))[:MAX_FOUND]
@@ -160,16 +163,21 @@ class NetworkScan:
         return ScanResult(tuple(self.networks), tuple(servers), tuple(shown[:MAX_SILENT]))
 
     async def _each(
-        self, try_port: Callable[[IPv4Address, int], Awaitable[None]], waiting: Iterable[tuple[IPv4Address, int]]
+        self,
+        try_port: Callable[[IPv4Address, int], Awaitable[None]],
+        hosts: Sequence[IPv4Address],
+        ports: Sequence[int],
+        index: int,
     ) -> None:
-        """Try all, at most `_AT_ONCE` at a time."""
-        queue = iter(waiting)
+        """Try one of the ports of all hosts, at most `_AT_ONCE` at a time."""
+        waiting, done = iter(hosts), 0
 
         async def work() -> None:
-            for host, port in queue:
-                await try_port(host, port)
-                self._done += 1
-                self.on_progress(min(self._done / max(self._total, 1), 1.0))
+            nonlocal done
+            for host in waiting:
+                await try_port(host, ports[index])
+                done += 1
+                self.on_progress((index + done / len(hosts)) / len(ports))
 
         async with asyncio.TaskGroup() as group:
             for _ in range(_AT_ONCE):
