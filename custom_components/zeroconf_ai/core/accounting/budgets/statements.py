@@ -4,11 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, case, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ..budget import Action, Balance, Budget, Scope
 from ..periods import Period
-from ..storage.statements import clamp_int64, upsert
+from ..storage.statements import clamp_int64, insert_into, upsert
 from ..storage.tables import accounts, budgets, counters, reservations
 
 _COUNTER = "budgets"
@@ -84,8 +83,7 @@ def read_balances(connection: Connection, keys: Iterable[BalanceKey]) -> dict[Ba
 
 def add(connection: Connection, charges: Mapping[BalanceKey, tuple[int, int]]) -> None:
     """Add spent amounts and record notified thresholds: (nano-units, per cent) by balance."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert  # dialect spot; of one shape
-    statement = make(accounts)
+    statement = insert_into(connection, accounts)
     statement = statement.on_conflict_do_update(
         index_elements=[accounts.c.budget_id, accounts.c.label],
         set_={

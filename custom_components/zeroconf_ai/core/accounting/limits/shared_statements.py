@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from ..storage.statements import clock, now
+from ..storage.statements import clock, insert_into, now
 from ..storage.tables import buckets
 
 _GIVE = update(buckets).where(buckets.c.name == bindparam("of")).values(level=buckets.c.level + bindparam("amount"))
@@ -17,7 +16,6 @@ def draw(connection: Connection, name: str, capacity: int, amount: float) -> flo
     An amount above the capacity is taken from a full bucket, which is then overdrawn. Each statement is atomic.
     """
     moment = clock(connection)
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert  # dialect spot; of one shape
     least = func.least if connection.dialect.name == "postgresql" else func.min  # dialect spot
     most = func.greatest if connection.dialect.name == "postgresql" else func.max  # dialect spot
     level = least(float(capacity), buckets.c.level + most(0.0, moment - buckets.c.at) * (capacity / 60.0))
@@ -29,7 +27,7 @@ def draw(connection: Connection, name: str, capacity: int, amount: float) -> flo
     if found is not None:
         return float(found)
     statement = (
-        make(buckets)
+        insert_into(connection, buckets)
         .values(name=name, level=capacity - amount, at=moment)
         .on_conflict_do_update(index_elements=[buckets.c.name], set_=rest, where=enough)
         .returning(buckets.c.level)

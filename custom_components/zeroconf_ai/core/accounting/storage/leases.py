@@ -11,10 +11,9 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from .database import Database
-from .statements import DELETE_ROWS, clock, now
+from .statements import DELETE_ROWS, clock, insert_into, now
 from .tables import accounts, reservations
 
 LEASE_SECONDS = 80.0
@@ -83,9 +82,8 @@ def lock(connection: Connection, keys: Iterable[LeasedKey]) -> dict[LeasedKey, L
         return {}
     found = _lock_existing(connection, wanted)
     if len(found) < len(wanted):
-        make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert  # dialect spot; of one shape
         blank = [{"budget_id": key[0], "label": key[1], "spent": 0, "reserved": 0, "warned": 0} for key in wanted]
-        connection.execute(make(accounts).on_conflict_do_nothing(), blank)
+        connection.execute(insert_into(connection, accounts).on_conflict_do_nothing(), blank)
         found = _lock_existing(connection, wanted)
     return found
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from secrets import randbelow
 
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from .rescue import NOTHING_RESCUED, Rescued
+from .statements import insert_into
 from .tables import counters
 
 STORE_ID = "store_id"
@@ -53,5 +53,4 @@ def confirm(connection: Connection) -> None:
 
 
 def _put(connection: Connection, name: str, value: int) -> None:
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert  # dialect spot; of one shape
-    connection.execute(make(counters).on_conflict_do_nothing(), [{"name": name, "value": value}])
+    connection.execute(insert_into(connection, counters).on_conflict_do_nothing(), [{"name": name, "value": value}])

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     Column,
@@ -20,7 +20,10 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 TEXT_LIMIT = 512
 """Maximum characters of a text from outside, such as a model name."""
@@ -57,8 +60,7 @@ def clamp_int64(number: int) -> int:
 
 def upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]], *, kept: Collection[str] = ()) -> None:
     """Insert rows, replacing those with the same primary key, except for the values of the columns `kept`."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert  # dialect spot; of one shape
-    statement = insert(table)
+    statement = insert_into(connection, table)
     keys = list(table.primary_key.columns)
     left = {*(column.name for column in keys), *kept}
     values = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in left}
@@ -70,21 +72,28 @@ def add_up(connection: Connection, table: Table, rows: Sequence[dict[str, Any]],
 
     `latest` names columns that take the newest known value instead of a sum.
     """
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert  # dialect spot; of one shape
-    statement = insert(table)
+    statement = insert_into(connection, table)
     connection.execute(_adding(statement, table, latest), rows)
 
 
 def add_up_from(connection: Connection, table: Table, found: Select[Any], *, latest: Collection[str]) -> None:
     """`add_up` with the rows of a query whose columns are named like the table's."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert  # dialect spot; of one shape
-    connection.execute(_adding(insert(table).from_select(found.selected_columns.keys(), found), table, latest))
+    connection.execute(_adding(insert_into(connection, table).from_select(found.selected_columns.keys(), found), table, latest))
 
 
 type _Insert = postgresql.Insert | sqlite.Insert
 
 
-def _adding(statement: _Insert, table: Table, latest: Collection[str]) -> _Insert:
+def insert_into(connection: Connection, table: Table) -> "_Insert":
+    """An INSERT that may say what to do where a row exists. PostgreSQL's dialect takes 3 MB: only who uses it loads it."""
+    if connection.dialect.name == "postgresql":  # dialect spot; of one shape
+        from sqlalchemy.dialects.postgresql import insert  # noqa: PLC0415
+
+        return insert(table)
+    return sqlite.insert(table)
+
+
+def _adding(statement: "_Insert", table: Table, latest: Collection[str]) -> "_Insert":
     keys = list(table.primary_key.columns)
     values: dict[str, ColumnElement[Any]] = {}
     for column in table.columns:
