@@ -14,6 +14,8 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 import pytest
 
+from .support.command import free_port, line_of, started
+
 ROOT = Path(__file__).parents[1]
 UV = str(Path(sys.prefix) / "bin" / "uv")
 
@@ -37,6 +39,13 @@ async def main():
 assert asyncio.run(main()) > 3
 assert importlib.metadata.version("zeroconf-ai") == zeroconf_ai.__version__
 assert not [name for name in sys.modules if name.partition(".")[0] in ("homeassistant", "custom_components")]
+"""
+
+ASK = """
+from zeroconf_ai import SyncClient
+
+with SyncClient("{url}") as ai:
+    print(ai.chat("Hello").text)
 """
 
 
@@ -67,8 +76,9 @@ def test_wheel_contains_only_the_package(wheel: Path) -> None:
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"zeroconf_ai"}
 
 
-def test_wheel_without_home_assistant_works(wheel: Path, tmp_path: Path) -> None:
-    run(UV, "venv", "--quiet", "--python", sys.executable, str(tmp_path / "env"))
+@pytest.mark.parametrize("environment", [sys.prefix, ROOT / ".venv-lowest"], ids=["newest Python", "lowest Python"])
+def test_wheel_without_home_assistant_works(wheel: Path, tmp_path: Path, socket_enabled: None, environment: str | Path) -> None:
+    run(UV, "venv", "--quiet", "--python", str(Path(environment) / "bin" / "python"), str(tmp_path / "env"))
     python = str(tmp_path / "env" / "bin" / "python")
     run(UV, "pip", "install", "--quiet", "--python", python, str(wheel))
     installed = {package["name"] for package in json.loads(run(UV, "pip", "list", "--python", python, "--format", "json"))}
@@ -77,6 +87,15 @@ def test_wheel_without_home_assistant_works(wheel: Path, tmp_path: Path) -> None
     command = str(tmp_path / "env" / "bin" / "zeroconf-ai")
     assert run(command, "--version", cwd=tmp_path).strip().endswith("0.1.0")
     assert "discover" in run(command, "--help", cwd=tmp_path)
+    options = ("--demo", "--delay", "0", "--no-advertise", "--host", "127.0.0.1", "--port", str(free_port()), "--json")
+    with started(tmp_path, [command, "serve", *options]) as server:
+        try:
+            url = json.loads(line_of(server, 60))["url"]
+            assert run(python, "-c", ASK.format(url=url), cwd=tmp_path).strip()
+        finally:
+            server.terminate()
+            server.communicate()
+    assert server.returncode == 0
 
 
 def test_lowest_versions_of_the_libraries_are_those_that_are_tested() -> None:
