@@ -26,6 +26,8 @@ def test_translation_of_each_language_has_every_sentence(language: str) -> None:
     for sentence in (*sentences.values(), texts["conversation"]["agent"]["done"]):
         assert len(sentence) <= 80
         assert re.fullmatch(r"[^.。{}]+[.。]", sentence), sentence
+    assert texts["conversation"].keys() == {"agent"}
+    assert texts["conversation"]["agent"].keys() == {"done"}, "hassfest accepts no others"
     if language != "en":
         assert texts.keys() == {"exceptions", "conversation"}
 

@@ -52,7 +52,8 @@ async def async_done(hass: HomeAssistant, language: str | None) -> str:
 
 async def async_provider_changed(hass: HomeAssistant, language: str | None, origin: str, target: str) -> str:
     """The sentence for a conversation that continues with another provider."""
-    text = await _async_text(hass, "conversation", "agent.provider_changed", language)
+    # Beside the sentences for errors: hassfest accepts only `done` for `conversation`.
+    text = await async_sentence(hass, "provider_changed", language)
     return text.replace("{origin}", origin).replace("{target}", target)
 
 
