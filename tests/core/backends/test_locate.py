@@ -32,14 +32,17 @@ def record(provider: FakeProvider, *addresses: str, **changes: object) -> Servic
 @asynccontextmanager
 async def silent(host: str, port: int) -> AsyncIterator[None]:
     """Something that takes connections at an address and never answers."""
+    writers: list[asyncio.StreamWriter] = []
 
     async def ignore(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
         await reader.read()
         writer.close()
 
     server = await asyncio.start_server(ignore, host, port)
     yield
-    server.close_clients()
+    for writer in writers:
+        writer.close()
     server.close()
     await server.wait_closed()
 

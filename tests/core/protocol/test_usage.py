@@ -27,7 +27,8 @@ def test_usage_serialized_is_parsed_back(usage: Usage) -> None:
 def test_usage_updated_has_the_later_counts_and_earlier_ones_instead_of_zeros(first: Usage, later: Usage) -> None:
     found = first.updated(later)
     for name in Usage.__slots__:
-        assert getattr(found, name) == (getattr(later, name) or getattr(first, name) or getattr(later, name))
+        known = [value for value in (getattr(later, name), getattr(first, name)) if value is not None]
+        assert getattr(found, name) == (next(filter(None, known), known[0]) if known else None)
     assert first.updated(None) == first
 
 

@@ -9,6 +9,7 @@ import sys
 import click
 
 from ..client.client import Client
+from ..protocol.addresses import unmapped
 from ..protocol.models import AUTO
 from ..protocol.values import encodable
 from .connecting import HINTS, connection_options, wanted_of
@@ -120,6 +121,6 @@ def _listen(host: str, port: int, access_key: str | None) -> socket.socket:
 def _is_loopback(host: str) -> bool:
     """Whether only this machine reaches a server at `host`."""
     try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        return host == "localhost" or unmapped(ipaddress.ip_address(host)).is_loopback
     except ValueError:
         return False

@@ -8,6 +8,7 @@ from typing import Any, override
 from zeroconf import DNSQuestionType, IPVersion, RecordUpdate, RecordUpdateListener, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
+from ..protocol.addresses import unmapped
 from ..protocol.record import SERVICE_TYPES, RecordError, ServiceRecord
 from .advertisements import Key
 from .own_host import without_foreign_loopback
@@ -78,7 +79,7 @@ class AdvertisementBrowser:
 
     async def usable(self, record: ServiceRecord) -> ServiceRecord | None:
         """The record reduced to addresses that may be probed; None if there are none."""
-        if record.addresses and not any(address.is_loopback for address in record.addresses):
+        if record.addresses and not any(unmapped(address).is_loopback for address in record.addresses):
             return record
         async with self._limit:
             return await without_foreign_loopback(record)

@@ -13,6 +13,7 @@ from zeroconf._dns import DNSQuestion, DNSService
 from zeroconf._protocol.incoming import DNSIncoming
 from zeroconf._protocol.outgoing import DNSOutgoing
 
+from ..protocol.addresses import unmapped
 from ..protocol.record import ServiceRecord
 
 ANSWER_SECONDS = 1.0
@@ -26,7 +27,7 @@ async def without_foreign_loopback(record: ServiceRecord) -> ServiceRecord | Non
 
     Loopback addresses are usable only if the record has no other and a program on this host advertises it.
     """
-    reachable = [address for address in record.addresses if not address.is_loopback]
+    reachable = [address for address in record.addresses if not unmapped(address).is_loopback]
     if reachable:
         return record if len(reachable) == len(record.addresses) else record.with_addresses(reachable)
     if record.addresses and await advertised_by_this_host(record):

@@ -1,6 +1,6 @@
-"""Reduces a network address to the subscriber to which limits per address apply."""
+"""Network addresses: the one that is meant, and the subscriber to which limits per address apply."""
 
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 _IPV6_SUBSCRIBER_BITS = 64
 """An IPv6 host may use any of the 2^64 addresses of its network (RFC 8981), so limits apply to the network."""
@@ -15,3 +15,11 @@ def subscriber(address: str | None) -> str:
     if not isinstance(parsed, IPv6Address) or parsed.ipv4_mapped:
         return str(address)
     return f"{int(parsed) >> (128 - _IPV6_SUBSCRIBER_BITS):x}/{_IPV6_SUBSCRIBER_BITS}"
+
+
+def unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """The IPv4 address that an IPv6 address stands for (::ffff:127.0.0.1); others as they are.
+
+    `is_loopback` and its like look into such an address only from Python 3.13 on.
+    """
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address

@@ -15,6 +15,7 @@ from uuid import UUID, uuid5
 
 from yarl import URL
 
+from .addresses import unmapped
 from .values import clean
 
 SERVICE_TYPE = "_zeroconfai._tcp.local."
@@ -291,8 +292,9 @@ def _version(values: Mapping[str, str], *, saturn: bool) -> str:
 
 def _ordered(addresses: Iterable[IPv4Address | IPv6Address]) -> list[IPv4Address | IPv6Address]:
     """Usable addresses, those that are most likely reachable first."""
-    usable = [address for address in addresses if not (address.is_unspecified or address.is_multicast)]
-    likely = sorted(dict.fromkeys(usable), key=lambda address: (address.is_loopback, address.is_link_local, address.version))
+    meant = {address: unmapped(address) for address in addresses}
+    usable = [address for address, plain in meant.items() if not (plain.is_unspecified or plain.is_multicast)]
+    likely = sorted(usable, key=lambda address: (meant[address].is_loopback, address.is_link_local, address.version))
     return likely[:MAX_ADDRESSES]
 
 
@@ -370,7 +372,7 @@ def _checked_api_base(url: str | None, own: tuple[IPv4Address | IPv6Address, ...
         address = ip_address(host)
     except ValueError:
         return str(parsed) if parsed.scheme == "https" and _is_public_name(host) else None
-    return str(parsed) if address in own and not address.is_loopback else None
+    return str(parsed) if address in own and not unmapped(address).is_loopback else None
 
 
 def names_public_host(url: str) -> bool:
