@@ -12,7 +12,7 @@ import yaml
 from zeroconf_ai.cli.config import command
 from zeroconf_ai.config.converted import converted, placeholders
 from zeroconf_ai.config.file_schema import file_schema
-from zeroconf_ai.config.providers_file import read_config
+from zeroconf_ai.config.providers_file import SECTIONS, read_config
 
 from ...support.backend_settings import CASES, provider
 from .test_design_files import ROUTER, SECRET, SERVER
@@ -23,6 +23,8 @@ OWN = f"""{ATTIC}    headers: {{X-Team: secret-of-the-team}}
     authSecret: {SECRET}
 models: {{house: [attic/qwen3], smart: {{strategy: cost}}}}
 routing: {{strategy: local_first, cloudFallback: no, homeOnly: yes, retryMeteredTimeouts: yes}}
+currency: EUR
+exchangeRates: {{USD: 0.92}}
 limits: {{perAddress: {{requestsPerMinute: 5}}, perUser: {{tokensPerMinute: 9}}}}
 usage_tracking: {{storage: influxdb, influxdb: {{url: "http://192.0.2.9:8086", bucket: ai, token: "${{TOKEN}}"}}}}
 """
@@ -50,6 +52,7 @@ def test_converted_file_means_the_same_and_contains_no_secret(text: str) -> None
     assert [(one.id, one) for one in after.upstreams] == [(one.id, one) for one in before.upstreams]
     assert (after.policy, after.server, after.usage) == (before.policy, before.server, before.usage)
     assert (after.per_address, after.per_user) == (before.per_address, before.per_user)
+    assert after.exchange == before.exchange
 
 
 @pytest.mark.parametrize(("key", "value"), CASES)
@@ -70,6 +73,7 @@ def test_converted_setting_means_the_same_and_fits_the_schema(key: str, value: A
 def test_schema_accepts_files_and_refuses_unknown_keys(text: str) -> None:
     schema = file_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
+    assert set(schema["properties"]) == set(SECTIONS)
     document = yaml.safe_load(text)
     jsonschema.validate(document, schema)
     with pytest.raises(jsonschema.ValidationError):
@@ -92,6 +96,11 @@ def test_config_check_prints_warnings_and_providers_or_one_error(tmp_path: Path)
     done = invoke("check", str(file))
     assert done.exit_code == 1
     assert done.stderr == f"Error: {file}:8:15: priority must be a whole number from 0 to 65535.\n"
+
+
+def test_config_check_of_an_endless_file_is_one_error() -> None:
+    done = invoke("check", "/dev/zero")
+    assert (done.exit_code, done.stderr) == (1, "Error: /dev/zero is larger than 4 MB. Check that it is the file of providers.\n")
 
 
 def test_config_convert_and_schema_print_documents(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ from .progress import progress
 from .state import providers_file, trust_file
 
 _LOGGER = logging.getLogger(__name__)
+_MAX_FILE_BYTES = 4 * 1024 * 1024
 
 START_SECONDS = 5.0
 """Maximum time for which the start waits for backends to answer. Later ones are served as soon as they do."""
@@ -331,11 +332,14 @@ def _free_id(name: str, taken: Collection[str]) -> str:
 
 
 def read_text(file: Path) -> str:
-    """The file's text. Raises ConfigError if it cannot be read or is not UTF-8."""
+    """The file's text. Raises ConfigError if it cannot be read, is too large or is not UTF-8."""
     try:
-        raw = file.read_bytes()
+        with file.open("rb") as opened:
+            raw = opened.read(_MAX_FILE_BYTES + 1)
     except OSError as err:
         raise ConfigError(f"{file} cannot be read: {err.strerror}.") from None
+    if len(raw) > _MAX_FILE_BYTES:
+        raise ConfigError(f"{file} is larger than {_MAX_FILE_BYTES // 1024**2} MB. Check that it is the file of providers.")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as err:

@@ -37,6 +37,10 @@ def converted(configuration: Configuration) -> tuple[str, list[str]]:
     scopes = {"perAddress": configuration.per_address, "perUser": configuration.per_user}
     if limits := {scope: _rates(rates) for scope, rates in scopes.items() if rates is not None}:
         document["limits"] = limits
+    if (currency := configuration.exchange.currency) is not None:
+        document["currency"] = currency
+        if rates := dict(configuration.exchange.rates):
+            document["exchangeRates"] = rates
     document |= _server(configuration.server) | _usage(configuration.usage)
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000), secrets
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from .backend_fields import NAMES, YAML_FIELDS
+from .currency_fields import currency_schema
 from .fields import FieldKind, snake
 from .model_entries import models_schema
 from .routing_fields import ROUTER, ROUTER_KEYS, limits_schema, routing_schema
@@ -31,6 +32,7 @@ def file_schema() -> dict[str, Any]:
             "server": server_schema(),
             "usage_tracking": usage,
             "usageTracking": usage,
+            **currency_schema(),
         },
         "additionalProperties": False,
         "$defs": {"provider": provider, "router": _router_schema()},

@@ -36,6 +36,8 @@ from .server_fields import KEYS as SERVER_KEYS, ServerSettings, UsageSettings, r
 
 LISTS = ("providers", "backends")
 """The keys of a file whose values are backends."""
+SECTIONS = (*LISTS, *ROUTING_KEYS, *SERVER_KEYS, *CURRENCY_KEYS)
+"""All keys of a file."""
 _NO_TYPE = frozenset({"id", "type", "endpoint", "enabled", "authSecret"})
 """The settings that `PROVIDER_{ID}_{KEY}` does not override here: `Draft.resolve` reads their variables."""
 
@@ -75,7 +77,7 @@ def read_config(text: str, source: str, environment: Mapping[str, str], taken: I
     `source` is the file name in errors, `taken` are ids in use elsewhere. Raises ConfigError.
     """
     document = Value.parse(text, source)
-    sections = document.fields((*LISTS, *ROUTING_KEYS, *SERVER_KEYS, *CURRENCY_KEYS))
+    sections = document.fields(SECTIONS)
     if not any(key in sections for key in (*LISTS, *SERVER_KEYS)):
         raise document.error("the file must contain a list of `providers:`.")
     ids = {variable_prefix(other): other for other in taken}
@@ -100,6 +102,7 @@ def read_config(text: str, source: str, environment: Mapping[str, str], taken: I
     read_routers = (read_router(value, key, names) for value, key in routers)
     virtual = dict(router for router in read_routers if router is not None)
     limits = read_limits(sections)
+    exchange = read_exchange(sections, found)
     return Configuration(
         tuple(found),
         read_policy(sections, aliases, {**_auto(default, sections), **virtual}),
@@ -108,7 +111,7 @@ def read_config(text: str, source: str, environment: Mapping[str, str], taken: I
         read_server(sections),
         read_usage(sections, environment),
         tuple(document.warnings),
-        read_exchange(sections),
+        exchange,
     )
 
 
