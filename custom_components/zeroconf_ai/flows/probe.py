@@ -15,6 +15,7 @@ from ..core.backends.locate import locate
 from ..core.backends.zeroconfai import NotAProviderError, endpoint_of_record, probe
 from ..core.config.backend_types import BackendType
 from ..core.config.base_paths import base_path
+from ..core.lan.open_port import accepts_connections
 from ..core.presence.provider_backend import ProviderBackend
 from ..core.presence.server_kinds import ServerKind
 from ..core.protocol.errors import (
@@ -229,13 +230,7 @@ async def _closed(urls: Sequence[str]) -> set[str]:
 async def _accepts(url: str) -> bool:
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    try:
-        async with asyncio.timeout(_CONNECT_SECONDS):
-            _, writer = await asyncio.open_connection(parts.hostname, port)
-    except OSError:  # TimeoutError is one
-        return False
-    writer.close()
-    return True
+    return await accepts_connections(parts.hostname or "", port, _CONNECT_SECONDS)
 
 
 async def probe_record(session: aiohttp.ClientSession, record: ServiceRecord, key: str | None = None) -> ProbedProvider:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 import os
@@ -14,6 +13,7 @@ from ..lan.firewall import Firewalls, Port, read_firewalls
 from ..lan.host_network import MDNS_PORT, HostNetwork, read_host_network
 from ..lan.interfaces import interface_addresses, reachable_addresses
 from ..lan.multicast_check import InterfaceCheck, MulticastCheck
+from ..lan.open_port import accepts_connections
 from ..lan.providers import Provider
 from ..lan.trust import Trust
 from ..presence.local_engines import LocalEngines, url_of
@@ -121,7 +121,7 @@ async def _reach(provider: Provider) -> tuple[Provider, tuple[str, ...]]:
     """A provider, and its addresses that accept no connection."""
     record = provider.record
     addresses = record.addresses[:_MAX_ADDRESSES]
-    opened = await asyncio.gather(*(is_open(str(address), record.port) for address in addresses))
+    opened = await asyncio.gather(*(accepts_connections(str(address), record.port, CONNECT_SECONDS) for address in addresses))
     return provider, tuple(str(address) for address, accepted in zip(addresses, opened, strict=True) if not accepted)
 
 
@@ -133,26 +133,14 @@ async def _local_engines(session: aiohttp.ClientSession) -> tuple[list[SeenEngin
     address = next((str(address) for address in own if isinstance(address, IPv4Address)), None)
 
     async def seen(engine: ServerKind) -> SeenEngine:
-        return SeenEngine(engine, address if address is not None and await is_open(address, engine.port) else None)
+        is_open = address is not None and await accepts_connections(address, engine.port, CONNECT_SECONDS)
+        return SeenEngine(engine, address if is_open else None)
 
     found = await asyncio.gather(*map(seen, engines.present))
     ports = {engine.port for engine in engines.present} | set(_SHARED_PORTS)
     others = [engine for engine in SERVER_KINDS if engine.port not in ports]
-    taken = await asyncio.gather(*(is_open("127.0.0.1", engine.port) for engine in others))
+    taken = await asyncio.gather(*(accepts_connections("127.0.0.1", engine.port, CONNECT_SECONDS) for engine in others))
     return found, [engine for engine, is_taken in zip(others, taken, strict=True) if is_taken]
-
-
-async def is_open(host: str, port: int) -> bool:
-    """Whether an address accepts connections within some seconds."""
-    try:
-        async with asyncio.timeout(CONNECT_SECONDS):
-            _, writer = await asyncio.open_connection(host, port)
-    except OSError:  # TimeoutError is one
-        return False
-    writer.close()
-    with suppress(OSError):
-        await writer.wait_closed()
-    return True
 
 
 def _network(seen: Examination) -> Iterator[Finding]:

@@ -5,7 +5,6 @@ A server is used only if it lists its models without an API key.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -15,6 +14,7 @@ from ..backends.bodies import read_limited
 from ..config.backend_config import BackendConfig
 from ..config.backend_types import BACKEND_TYPES
 from ..config.providers_file import found_config
+from ..lan.open_port import accepts_connections
 from ..protocol.errors import ApiError
 from .server_kinds import SERVER_KINDS, Page, ServerKind, recognize
 
@@ -59,7 +59,7 @@ class LocalEngines:
     async def _look_at(self, port: int, *, confirm: bool) -> None:
         here = [engine for engine in self._engines if engine.port == port]
         present = next((engine for engine in here if engine.id in self._present), None)
-        reachable = await _is_open(port)
+        reachable = await accepts_connections(HOST, port, _CONNECT_SECONDS)
         if present is None:
             if reachable and (found := await self._recognize(port, here)) is not None:
                 self._present[found.id] = found
@@ -96,15 +96,3 @@ def backend_of(engine: ServerKind, backend_id: str, environment: Mapping[str, st
     """
     values = {"id": backend_id, "name": engine.title, "type": BACKEND_TYPES[engine.type], "endpoint": url_of(engine)}
     return found_config(values if engine.is_proxy else {**values, "location": "local"}, environment)
-
-
-async def _is_open(port: int) -> bool:
-    try:
-        async with asyncio.timeout(_CONNECT_SECONDS):
-            _, writer = await asyncio.open_connection(HOST, port)
-    except OSError:  # TimeoutError is one
-        return False
-    writer.close()
-    with suppress(OSError):
-        await writer.wait_closed()
-    return True
