@@ -200,6 +200,16 @@ def test_error_that_nobody_expects_is_raised() -> None:
         run_and_exit(fail, Invocation())
 
 
+def test_command_with_closed_streams_works(tmp_path: Path) -> None:
+    code = "import sys\nfrom zeroconf_ai.cli import config, main\n"
+    code += "@config.command.command()\ndef shown():\n    sys.exit(7 + len(sys.stdin.read()) + sys.stdout.isatty())\n"
+    code += "main(['config', 'shown'])\n"
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$0" -c "$1" <&- >&- 2>&-', sys.executable, code], env=environment(tmp_path), check=False
+    )
+    assert done.returncode == 7
+
+
 def test_command_whose_reader_has_gone_ends_without_a_word(tmp_path: Path) -> None:
     code = "import click\nfrom zeroconf_ai.cli import config, main\n"
     code += "@config.command.command()\ndef much():\n    for _ in range(100_000): click.echo('word')\n"

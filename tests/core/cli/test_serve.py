@@ -188,6 +188,12 @@ def test_serve_unknown_host_is_named(tmp_path: Path) -> None:
         )
 
 
+def test_serve_name_with_control_characters_and_host_in_brackets_are_read(tmp_path: Path) -> None:
+    with serving(tmp_path, "--host", "[::1]", "--name", "At\x1b\x7ftic", *QUIET) as server:
+        assert server.url.startswith("http://[::1]:")
+        assert server.ready["name"] == "Attic"
+
+
 def test_serve_invalid_priority_is_a_usage_error(tmp_path: Path) -> None:
     done = run(tmp_path, "serve", "--demo", "--priority", "70000")
     assert done.returncode == 2

@@ -335,6 +335,7 @@ async def test_advertiser_invalid_record_is_refused_and_the_former_stays(network
         ("ü" * 40, "ü" * 31),
         (" . ", "ZeroConf AI"),
         ("Büro 🏠", "Büro 🏠"),
+        ("a\x1b[31m\x7fb\udcff", "a[31mb"),
     ],
 )
 async def test_advertiser_names_are_converted_to_dns_labels(network: AsyncZeroconf, name: str, expected: str) -> None:

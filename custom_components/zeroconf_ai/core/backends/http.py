@@ -195,6 +195,8 @@ class HttpUpstream:
         if isinstance(err, aiohttp.ConnectionTimeoutError):
             seconds = min(self.timeouts.connect, connect_limit() or self.timeouts.connect)
             return UpstreamConnectionError(f"{self.name} did not accept the connection within {seconds:g} s")
+        if isinstance(err, ValueError):
+            return UpstreamConnectionError(f"{self.name} could not be asked: its address or its API key has invalid characters")
         detail = redact(str(err), self.secrets) or type(err).__name__
         message = f"{self.name} could not be reached"
         return UpstreamConnectionError(f"{message}: {connection_reason(err)}", log_text=f"{message}: {detail}")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 import logging
+import os
 import sys
 from typing import Any, override
 
@@ -33,10 +34,18 @@ _COMMANDS: Mapping[str, str] = {
 }
 
 
+def _open_closed_streams() -> None:
+    """Connect standard streams that are closed (`>&-`) to nothing: reads find no text, writes succeed."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115  # until the process ends
+
+
 class _Commands(click.Group):
     @override
     def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
         """Run a command; its expected errors are one line, or with `--json` one object."""
+        _open_closed_streams()
         invocation = Invocation(sys.argv[1:] if args is None else args)
         options = {**options, "standalone_mode": False, "obj": invocation, "color": colour_choice()}
         return run_and_exit(lambda: super(_Commands, self).main(args, *more, **options), invocation)

@@ -49,8 +49,11 @@ def not_opened(err: OSError, host: str | None, port: int, option: str) -> Comman
 
 
 async def _is_opened(runner: web.AppRunner, host: str | None, port: int, option: str) -> bool:
-    """Open a port. False: it is in use. Raises CommandError if it cannot be opened for another reason."""
-    site = web.TCPSite(runner, host, port)
+    """Open a port. False: it is in use. Raises CommandError if it cannot be opened for another reason.
+
+    An IPv6 address may have the brackets that it has in URLs.
+    """
+    site = web.TCPSite(runner, host and host.strip("[]"), port)
     try:
         await site.start()
     except OSError as err:

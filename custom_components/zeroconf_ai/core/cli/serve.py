@@ -22,6 +22,7 @@ from ..engine import Engine
 from ..lan.interfaces import interface_addresses
 from ..presence.advertised_record import AdvertisedRecord, describe_engine
 from ..protocol.record import DEFAULT_PRIORITY, MAX_CONTACT, Auth, ServiceRecord, is_contact
+from ..protocol.values import clean
 from ..routing.accounting import Accounting
 from ..server.administration.administration import USAGE_PAGE, Administration
 from ..server.administration.program import Program
@@ -174,7 +175,7 @@ def command(
     options = Options(
         host or server.host,
         port or server.port,
-        name or server.name or f"{'Demo' if demo else 'AI'} on {socket.gethostname().partition('.')[0]}",
+        clean(name or server.name or "") or f"{'Demo' if demo else 'AI'} on {socket.gethostname().partition('.')[0]}",
         admitted,
         not no_advertise and server.advertise is not False,
         _first(saturn, server.saturn, True),

@@ -23,6 +23,7 @@ from zeroconf import (  # type: ignore[attr-defined]  # DNSService is public in 
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from ..protocol.record import SATURN_TYPE, SERVICE_TYPE, ServiceRecord
+from ..protocol.values import clean
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -222,8 +223,11 @@ class _NameConflictListener(RecordUpdateListener):
 
 
 def _instance_name(name: str) -> str:
-    """Convert `name` to an instance name: without dots, which python-zeroconf treats as label ends, and at most 63 bytes."""
-    return _truncate(" ".join(name.replace(".", " ").split()), _MAX_NAME_BYTES) or "ZeroConf AI"
+    """Convert `name` to an instance name of at most 63 bytes.
+
+    It has no dots, which python-zeroconf treats as label ends, and no control characters, which it refuses.
+    """
+    return _truncate(" ".join(clean(name.replace(".", " ")).split()), _MAX_NAME_BYTES) or "ZeroConf AI"
 
 
 def _names(wanted: str) -> Iterator[str]:
