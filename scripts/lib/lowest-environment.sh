@@ -7,24 +7,17 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . scripts/lib/debian-testing.sh
+. scripts/lib/other-python.sh
 
 folder=${XDG_CACHE_HOME:-$HOME/.cache}/zeroconf-ai/python-3.13
 
-# is PYTHON VERSION: whether it runs and has this version.
-is() { "$1" -c "import ssl, sqlite3, sys; sys.exit(sys.version_info[:2] != (${2/./, }))" 2>/dev/null; }
-
 # Prints the path of the lowest one.
 lowest_python() {
-  local version python
+  local version
   for version in 3.12 3.13; do
-    for python in "$(command -v "python$version")" "$HOME/.pyenv/versions/$version".*/bin/python; do
-      if is "$python" "$version"; then echo "$python"; return; fi
-    done
-    if uv python install --quiet "$version" 2>/dev/null && python=$(uv python find --managed-python "$version" 2>/dev/null); then
-      echo "$python"; return
-    fi
+    if other_python "$version"; then return; fi
   done
-  if is "$folder/usr/bin/python3.13" 3.13 || { command -v apt-get >/dev/null && debian_python trixie 3.13 "$folder" >&2; }; then
+  if is_python "$folder/usr/bin/python3.13" 3.13 || { command -v apt-get >/dev/null && debian_python trixie 3.13 "$folder" >&2; }; then
     echo "$folder/usr/bin/python3.13"; return
   fi
   echo "scripts/setup: neither Python 3.12 nor 3.13 can be had: the lowest versions of libraries are tested with 3.14" >&2

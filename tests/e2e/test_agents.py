@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 import json
 import os
 from pathlib import Path
@@ -13,6 +14,7 @@ import shlex
 import sys
 from typing import Any, override
 
+from aiohttp import ClientSession
 import pytest
 import pytest_asyncio
 
@@ -21,6 +23,7 @@ from devhome.process import ManagedProcess, free_port
 from tests.support.clouds.openai import FakeOpenAI
 from tests.support.clouds.server import Call, Outcome, Reply
 from tests.support.documented import ADDRESS, sections, with_replaced
+from tests.support.waiting import until
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -30,15 +33,20 @@ pytestmark = [
 PAGE = sections("use/agents.md")
 EXAMPLE_KEY = "zai_example_key_of_this_page_012345678"
 BIN = Path(sys.prefix) / "bin"
-PACKAGES = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "zeroconf-ai" / "agents" / "node_modules"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "zeroconf-ai"
+PACKAGES = CACHE / "agents" / "node_modules"
+AIDER = CACHE / "aider/bin/aider"
 PROGRAMS = {
     "opencode": PACKAGES / "opencode-linux-x64/bin/opencode",
     "claude": PACKAGES / "@anthropic-ai/claude-code-linux-x64/claude",
     "codex": PACKAGES / "@openai/codex/vendor/x86_64-unknown-linux-musl/bin/codex",
     "cn": PACKAGES / ".bin/cn",
+    "aider": AIDER,
 }
 FILE = "notes.txt"
 PROMPT = f"Read {FILE} and say what it contains."
+LIST = "shopping.txt"
+ADD, COMMIT = f"Add sugar to {LIST}.", "feat: add sugar"
 ASK, ATTIC = "Ask the models of my network what is in the attic.", "What is in the attic?"
 SECONDS = 120.0
 """The time of an agent; alone on a machine it takes 2 to 6 s."""
@@ -54,6 +62,11 @@ class Model(FakeOpenAI):
         conversation = json.dumps(body["messages"])
         if conversation.endswith(f'{ATTIC}"}}]'):
             return Reply("There is NOTE-7 in the attic.")
+        if ADD in conversation:
+            if "commit message" in conversation:
+                return Reply(COMMIT)
+            (bought,) = set(re.findall(r"NOTE-\d+", conversation))
+            return Reply(f"{LIST}\n```\n{bought}\nsugar\n```\n")
         if PROMPT not in conversation and ASK not in conversation:
             return Reply("Notes")  # a request of the agent's own, such as for a title
         if found := re.search(r"NOTE-\d+", conversation):
@@ -141,7 +154,19 @@ async def work(site: Site, tmp_path: Path) -> Path:
     if site.key == EXAMPLE_KEY:
         (created,) = PAGE["A key for each agent"].commands[:1]
         site.key = re.findall(r"zai_\w{20,}", await site.run(home, created))[0]
+        await accepted(site)
     return home
+
+
+async def accepted(site: Site) -> None:
+    """Wait until the gateway has read the key from its database, which takes up to a second."""
+    async with ClientSession(headers={"Authorization": f"Bearer {site.key}"}) as session:
+
+        async def is_known() -> bool:
+            async with session.get(f"{site.url}/v1/models") as response:
+                return response.status == HTTPStatus.OK
+
+        await until(is_known)
 
 
 async def test_key_of_an_agent_is_limited_and_lists_models(site: Site, work: Path) -> None:
@@ -180,6 +205,25 @@ async def test_agent_with_documented_settings_makes_a_tool_call(site: Site, work
     assert any(PROMPT in shlex.split(command, comments=True) for command in section.commands)
     printed = await site.run(work, *section.commands)
     assert f"It contains {number}." in printed
+
+
+@pytest.mark.skipif(not AIDER.exists(), reason="aider needs Python 3.12, which scripts/setup found neither here nor at uv's")
+async def test_agent_without_tools_edits_a_file_and_commits_it(site: Site, work: Path) -> None:
+    number = f"NOTE-{secrets.randbelow(10**6)}"
+    (work / "project" / LIST).parent.mkdir()
+    (work / "project" / LIST).write_text(f"{number}\n", encoding="utf-8")
+    identity = "-c user.name=tester -c user.email=tester@example.org"
+    await site.run(work, f"cd project; git init --quiet; git add .; git {identity} commit --quiet --message start")
+    section = PAGE["aider"]
+    section.written(work, {f"http://{ADDRESS}:8000": site.url})
+    before = len(site.model.received)
+    said = await site.run(work, "cd project", *section.commands) + (work / "errors.log").read_text("utf-8")
+    tried_to_download = re.search(r"connection|retries|resolve|warning|https:", said, re.IGNORECASE)
+    assert tried_to_download is None, said
+    assert (work / "project" / LIST).read_text("utf-8") == f"{number}\nsugar\n"
+    committed = await site.run(work, f"cd project; git log --format=%s; git show --format= HEAD:{LIST}")
+    assert committed.split("\n") == [COMMIT, "start", number, "sugar", ""]
+    assert [request.method for request in site.model.received[before:]].count("POST") == 2
 
 
 async def test_agent_asks_other_models_by_its_tool(site: Site, work: Path) -> None:
