@@ -16,7 +16,9 @@ def test_providers_without_a_name_are_chosen_by_state_and_trust() -> None:
     anybody, hints = Wanted(), Hints(provider="--provider NAME")
     open_one, locked, changed = found("a"), found("b", auth=Auth.TOKEN), found("c", trust=Trust.CHANGED)
     assert choose([locked, open_one, changed], anybody, hints) == [open_one]
-    with pytest.raises(KeyRequiredError, match=r"Set --provider NAME: .* Found: b, c\.") as raised:
+    with pytest.raises(
+        KeyRequiredError, match=r"Set --provider NAME: an API key is sent only to the provider that you name, .* Found: b, c\."
+    ) as raised:
         choose([locked, changed], anybody, hints)
     assert raised.value.names == ("b",)
     with pytest.raises(NoProviderError, match=r"Set --provider NAME: .* Found: c\.") as other:

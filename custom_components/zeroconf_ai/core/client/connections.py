@@ -206,7 +206,10 @@ def choose(providers: list[Provider], wanted: Wanted, hints: Hints) -> list[Prov
     if wanted.provider is None:
         usable = [found for found in providers if found.trust is not Trust.CHANGED and found.record.auth is Auth.NONE]
         if not usable:
-            message = f"Set {hints.provider}: each provider requires an API key or has a changed identity. Found: {names}."
+            message = (
+                f"Set {hints.provider}: an API key is sent only to the provider that you name, and each provider requires"
+                f" one or has a changed identity. Found: {names}."
+            )
             if locked := [found.record.name for found in providers if found.trust is not Trust.CHANGED]:
                 error = KeyRequiredError(message)
                 error.names = tuple(locked)
