@@ -1,19 +1,22 @@
 """`zeroconf-ai` on a network with other providers: the demo provider, and one that avahi advertises."""
 
 import json
+import os
 from pathlib import Path
 import shutil
 
 from devhome.namespaces import Lan
 from devhome.process import ManagedProcess
 from devhome.provider import COMMAND
+from tests.support.documented import sections
 
 from .conftest import StartProvider
 
 
-async def run(lan: Lan, log: Path, *arguments: str) -> str:
-    """The output of the command on a separate host."""
-    command = ("env", f"XDG_STATE_HOME={log.parent}", str(COMMAND), *arguments)
+async def run(lan: Lan, log: Path, *arguments: str, program: tuple[str, ...] = (str(COMMAND),)) -> str:
+    """The output of the command, or of another program, on a separate host."""
+    variables = (f"XDG_STATE_HOME={log.parent}", f"PATH={COMMAND.parent}:{os.environ['PATH']}")
+    command = ("env", *variables, *program, *arguments)
     process = ManagedProcess("zeroconf-ai", command, log, host=lan.host("laptop")).start()
     assert await process.wait() == 0, process.output()
     return process.output()
@@ -22,7 +25,10 @@ async def run(lan: Lan, log: Path, *arguments: str) -> str:
 async def test_discover_lists_the_providers_of_the_network(lan: Lan, tmp_path: Path, start_provider: StartProvider) -> None:
     provider = await start_provider("gpu", name="Gaming PC")
     locked = await start_provider("pi", name="Locked", key="zai_example-key")
-    table = await run(lan, tmp_path / "table.log", "discover")
+    (block,) = sections("troubleshooting.md")["Why is no provider found?"].commands
+    both = await run(lan, tmp_path / "documented.log", block, program=("sh", "-ec"))
+    explained, said, table = both.partition("Nothing is wrong.\n")
+    assert ("Gaming PC" in explained, bool(said)) == (True, True), both
     assert "Gaming PC" in table
     assert "Locked" in table
     listed = json.loads(await run(lan, tmp_path / "json.log", "discover", "--json"))

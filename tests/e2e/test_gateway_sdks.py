@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+import json
 import time
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest_asyncio
 from devhome.namespaces import Lan
 from tests.support.clouds.openai import VECTOR
 from tests.support.clouds.server import PNG, Call, Refusal, Reply
+from tests.support.documented import ADDRESS, sections, with_replaced
 
 from .gateway_home import HELLO, GatewayHome, gateway_home
 from .sdks import CHAT_MODEL, READING, SDKS, VISION_MODEL, Sdk
@@ -143,3 +145,18 @@ async def test_sdk_cancelled_stream_ends_the_provider_within_a_second(site: Gate
         assert told == {"cancelled": True}
         await asyncio.wait_for(site.openai.last.over.wait(), 1)
         assert site.openai.last.cut
+
+
+async def test_curl_with_the_documented_command_turns_on_the_light(site: GatewayHome) -> None:
+    (command,) = sections("guides.md")["curl"].commands
+    process = await asyncio.create_subprocess_exec(
+        *("bash", "-c", with_replaced(command, {f"http://{ADDRESS}:8123": site.home.url})),
+        env={"PATH": "/usr/bin:/bin", "ZEROCONF_AI_KEY": site.gateway.key},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(60):
+        printed, _ = await process.communicate()
+    (choice,) = json.loads(printed)["choices"]
+    assert choice["message"]["content"] == "Turned on the light"
+    assert await site.client.state("light.kitchen_light") == "on"
+    assert site.openai.received == []
