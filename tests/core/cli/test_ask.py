@@ -167,9 +167,9 @@ def test_ask_failover_and_a_cut_answer_are_told(capsys: pytest.CaptureFixture[st
     )
 
 
-def test_models_lists_abilities_context_and_price(server: Server) -> None:
+def test_models_lists_capabilities_context_and_price(server: Server) -> None:
     lines = called("models").stdout.splitlines()
-    assert lines[0].split() == ["Model", "Provider", "Context", "Abilities", "Price", "per", "million", "tokens"]
+    assert lines[0].split() == ["Model", "Provider", "Context", "Capabilities", "Price", "per", "million", "tokens"]
     assert lines[2].split() == ["demo-rules", server.url, "32,768", "chat,", "tools,", "structured", "data", "free"]
     told = json.loads(called("models", "--json").stdout)
     assert ([model["id"] for model in told["models"]], told["providers_not_asked"]) == (["demo-embed", "demo-rules"], [])

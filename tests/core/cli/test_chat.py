@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ...support.command import LO, Server, free_port, run, serving
+from ...support.terminal import Terminal
 from .conftest import NAME
 
 pytestmark = pytest.mark.usefixtures("own_loopback")
@@ -43,6 +44,20 @@ def test_chat_with_a_session_remembers_its_questions(provider: Server, tmp_path:
     assert "say my cat is Mia" in run(tmp_path, *ask, "what did I say?").stdout
     wrong = run(tmp_path, *ask[:-1], "my trip", "hello")
     assert (wrong.returncode, "Enter 1 to 64 letters" in wrong.stderr) == (2, True)
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of forkpty:DeprecationWarning")
+def test_chat_json_is_the_answer_of_a_session_and_needs_a_prompt(provider: Server, tmp_path: Path) -> None:
+    ask = ("chat", "--json", "--provider", provider.url, "--session", "trip")
+    first = run(tmp_path, *ask, "say my cat is Mia")
+    told = json.loads(first.stdout)
+    assert (told["text"], told["model"], told["finish_reason"], told["failed"]) == ("my cat is Mia", "demo-rules", "stop", {})
+    assert first.stderr == ""
+    assert "say my cat is Mia" in json.loads(run(tmp_path, *ask, "what did I say?").stdout)["text"]
+    terminal = Terminal(tmp_path, "chat", "--json")
+    problem = json.loads(terminal.rest().strip().splitlines()[-1])["error"]
+    assert (terminal.end(), problem["type"]) == (2, "usage")
+    assert "needs a prompt" in problem["message"]
 
 
 @pytest.mark.parametrize("arguments", [(), ("-",)])

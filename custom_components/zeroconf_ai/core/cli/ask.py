@@ -19,7 +19,7 @@ from .errors import CommandError
 from .output import json_option, print_json
 from .progress import progress
 from .remembered import remember
-from .talk import Printer
+from .talk import Printer, answer_json
 from .transcript import Attachment, Turn, read_image
 
 INCOMPLETE: Final = 3
@@ -64,7 +64,7 @@ def command(
         messages.insert(0, {"role": "system", "content": encodable(system)})
     answer = asyncio.run(_ask(wanted, encodable(model), messages, stream=not (no_stream or as_json), show=not no_reasoning))
     if as_json:
-        print_json(_json(answer))
+        print_json(answer_json(answer))
     elif no_stream:
         if _print_reasoning(answer.reasoning, wanted=not no_reasoning):
             click.echo(err=True)
@@ -167,15 +167,3 @@ def _report(answer: Answer) -> None:
         click.secho(f"{clean(name)} failed: {printable(reason, 200)}; {clean(answer.provider)} answered.", dim=True, err=True)
     if (cut := _CUT.get(answer.finish_reason or "")) is not None:
         click.secho(f"The answer is incomplete: {cut}.", fg="yellow", err=True)
-
-
-def _json(answer: Answer) -> dict[str, Any]:
-    return {
-        "text": answer.text,
-        "reasoning": answer.reasoning,
-        "provider": answer.provider,
-        "model": answer.model,
-        "finish_reason": answer.finish_reason,
-        "usage": answer.usage.to_json(),
-        "failed": dict(answer.failed),
-    }

@@ -10,9 +10,10 @@ import click
 from ..client.connections import KeyRequiredError, Wanted
 from ..protocol.values import encodable
 from .connecting import connection_options, model_option, wanted_of
+from .output import json_option, print_json
 from .progress import progress
 from .repl import ask_key, ask_provider, converse
-from .talk import Talk
+from .talk import Talk, answer_json
 
 
 def _name(_context: click.Context, _param: click.Parameter, value: str | None) -> str | None:
@@ -27,6 +28,7 @@ def _name(_context: click.Context, _param: click.Parameter, value: str | None) -
 @connection_options
 @model_option
 @click.option("--session", metavar="NAME", callback=_name, help="Continue the chat with this name, and keep it.")
+@json_option
 def command(
     prompt: str | None,
     provider: str | None,
@@ -35,19 +37,24 @@ def command(
     trust: bool,
     interfaces: tuple[str, ...],
     session: str | None,
+    as_json: bool,
 ) -> None:
-    """Send PROMPT and print the answer as it streams.
+    """Send PROMPT and print the answer as it streams, or with --json when it is complete.
 
     Without PROMPT, the prompt is read from stdin; on a terminal, an interactive chat starts. Without --provider, the best
     provider on the network answers, with failover to the next one.
     """
     wanted = wanted_of(provider, key, trust, interfaces)
     question = _question(prompt)
+    if question is None and as_json:
+        raise click.UsageError("--json needs a prompt. Pass PROMPT, or pipe it in.")
     with asyncio.Runner() as runner:
         talk = _begin(runner, wanted, encodable(model), session, interactive=question is None)
         try:
             if question is not None:
-                runner.run(talk.ask(question))
+                answer = runner.run(talk.ask(question, show=not as_json))
+                if as_json:
+                    print_json(answer_json(answer))
             else:
                 converse(runner, talk)
         finally:

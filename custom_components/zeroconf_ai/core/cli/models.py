@@ -20,10 +20,10 @@ _COLUMNS: Final = (
     Column("Model", usual=24),
     Column("Provider", usual=14),
     Column("Context", rank=2, right=True),
-    Column("Abilities", usual=16, rank=3),
+    Column("Capabilities", usual=16, rank=3),
     Column("Price per million tokens", usual=20, rank=1),
 )
-_ABILITIES: Final = {
+_CAPABILITIES: Final = {
     "completion": "chat",
     "embeddings": "embeddings",
     "vision": "images",
@@ -41,7 +41,7 @@ _ABILITIES: Final = {
 def command(
     context: click.Context, provider: str | None, key: str | None, trust: bool, interfaces: tuple[str, ...], as_json: bool
 ) -> None:
-    """List the models of all providers that need no API key, or of one, with abilities and prices.
+    """List the models of all providers that need no API key, or of one, with capabilities and prices.
 
     The commands control what a server holds: Ollama on this machine, unless --provider names another one. LM Studio and llama.cpp
     without a model of its own can load and unload.
@@ -81,7 +81,7 @@ def _row(model: KnownModel, served: ServedModel) -> tuple[str | Styled, ...]:
         model["id"],
         Styled(served["backend"], "" if served["online"] else "red"),
         "" if window is None else f"{window:,}",
-        "" if known is None else ", ".join(name for ability, name in _ABILITIES.items() if ability in known),
+        "" if known is None else ", ".join(name for capability, name in _CAPABILITIES.items() if capability in known),
         _price(served),
     )
 

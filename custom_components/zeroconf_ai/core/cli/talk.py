@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from ..client.answers import Stream
+from ..client.answers import Answer, Stream
 from ..client.connections import Connections, Wanted
 from ..engine import Caller, Source
 from ..protocol.errors import InvalidRequestError
@@ -131,8 +131,8 @@ class Talk:
             await former.close()
         self._last = None
 
-    async def ask(self, question: str) -> None:
-        """Print the answer as it streams. Raises ApiError if there is no answer or if it is interrupted.
+    async def ask(self, question: str, *, show: bool = True) -> Answer:
+        """Print the answer as it streams, if it is to be shown. Raises ApiError if there is no answer or if it is interrupted.
 
         A question without an answer is forgotten: it would be sent again with the next one.
         """
@@ -148,7 +148,8 @@ class Talk:
                 self._tell(reply)
                 stream = Stream(reply)
                 async for piece in stream.reasoning_pieces():
-                    printer.show(piece)
+                    if show:
+                        printer.show(piece)
                 turn.answer, turn.reasoning = stream.answer.text, stream.answer.reasoning
                 self._connections.confirm(reply.backend_id)
         finally:
@@ -158,6 +159,7 @@ class Talk:
                 self.turns.append(turn)
                 self.attachments.clear()
         await self.keep()
+        return stream.answer
 
     async def repeat(self) -> None:
         """Ask the last question again; without a new answer, the former one is kept. Raises ApiError as `ask` does."""
@@ -209,6 +211,19 @@ class Talk:
             member = self._connections.engine.pool.get(last.id)
             reasons = f"{last.name} went offline" if member is None or not member.online else f"{last.name} is not used"
         click.secho(f"{reasons}; answering from {self._last.name}", dim=True, err=True)
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """What `ask` and `chat` print of an answer with `--json`."""
+    return {
+        "text": answer.text,
+        "reasoning": answer.reasoning,
+        "provider": answer.provider,
+        "model": answer.model,
+        "finish_reason": answer.finish_reason,
+        "usage": answer.usage.to_json(),
+        "failed": dict(answer.failed),
+    }
 
 
 class Printer:
