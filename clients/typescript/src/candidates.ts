@@ -7,7 +7,7 @@ import type { Capability } from "./record.ts";
 import type { Request } from "./request.ts";
 
 /** Capabilities that a provider may omit in its record although one of its models has them. */
-const MODEL_NEEDS: readonly Capability[] = ["vision", "embeddings", "audio"];
+const MODEL_NEEDS: readonly Capability[] = ["vision", "embeddings", "audio", "image_generation"];
 
 /** The better first. */
 const STATES: readonly State[] = ["healthy", "degraded", "offline", "unauthorized"];

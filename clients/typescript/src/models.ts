@@ -9,9 +9,21 @@ export const AUTO = "auto";
 const GATEWAY = "zeroconf-ai";
 const MAX_MODELS = 10_000;
 const NOT_FOR_CHAT = [
-  ...["embed", "rerank", "bge-", "minilm", "moderation", "whisper", "transcribe", "tts", "realtime", "dall-e"],
-  ...["gpt-image", "sora-", "stable-diffusion"],
+  ...["embed", "rerank", "bge-", "minilm", "moderation", "whisper", "transcribe", "tts", "realtime", "sora-"],
 ];
+const MAKES_IMAGES = [
+  ...["dall-e", "gpt-image", "chatgpt-image", "stable-diffusion", "stablediffusion", "sdxl", "flux", "imagen-"],
+  ...["qwen-image", "z-image", "hidream", "kandinsky", "seedream", "ideogram", "recraft", "grok-2-image"],
+  ...["grok-imagine-image"],
+];
+/** Models with one of these capabilities mostly do nothing else. */
+const ONLY: readonly Capability[] = ["embeddings", "image_generation"];
+/** Together's `type` of a model, as far as it is none for chats. */
+const TYPES = new Map<unknown, Capability>([
+  ["embedding", "embeddings"],
+  ["embeddings", "embeddings"],
+  ["image", "image_generation"],
+]);
 const SYNONYMS = new Map<string, Capability>([
   ["chat", "completion"],
   ["completion_chat", "completion"],
@@ -93,17 +105,25 @@ function capabilitiesOf(fields: Readonly<Record<string, unknown>>): ReadonlySet<
     (word) => SYNONYMS.get(textOf(word)) ?? CAPABILITIES.find((capability) => capability === word),
   );
   const found = new Set(known.filter((capability) => capability !== undefined));
-  if (found.size === 0)
-    return fields.type === "embedding" || fields.type === "embeddings" ? new Set(["embeddings"]) : undefined;
+  if (found.size === 0) {
+    const only = TYPES.get(fields.type);
+    return only === undefined ? undefined : new Set([only]);
+  }
   // Some providers list only capabilities beyond chat.
-  return found.has("embeddings") ? found : found.add("completion");
+  return ONLY.some((capability) => found.has(capability)) ? found : found.add("completion");
 }
 
 /** Whether it is a chat model: by its capabilities if they are known, else by its name. */
 export function isForChat(model: ModelInfo): boolean {
   if (model.capabilities !== undefined) return model.capabilities.has("completion");
   const id = model.id.toLowerCase();
-  return !NOT_FOR_CHAT.some((word) => id.includes(word));
+  return ![...NOT_FOR_CHAT, ...MAKES_IMAGES].some((word) => id.includes(word));
+}
+
+/** Whether it makes images from texts: by its capabilities if they are known, else by its name. */
+function makesImages(model: ModelInfo): boolean {
+  const id = model.id.toLowerCase();
+  return model.capabilities?.has("image_generation") ?? MAKES_IMAGES.some((word) => id.includes(word));
 }
 
 /** Whether the model has the capabilities, or may have them because the provider does not report any. */
@@ -116,7 +136,7 @@ export function ranked(models: readonly ModelInfo[], needs: ReadonlySet<Capabili
   const real = models.filter((model) => !model.virtual);
   if (needs.has("embeddings")) {
     // Embeddings of different models do not mix: the provider's own order decides, and nothing that may change.
-    return real.filter((model) => model.capabilities?.has("embeddings") ?? !isForChat(model));
+    return real.filter((model) => model.capabilities?.has("embeddings") ?? !(isForChat(model) || makesImages(model)));
   }
   const rank = (model: ModelInfo) => (supports(model, ["tools"]) ? 0 : 2) + (model.warm === true ? 0 : 1);
   return real

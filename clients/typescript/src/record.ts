@@ -19,7 +19,16 @@ const MAX_KEYS = 64;
 const MAX_ID = 64;
 const NAMESPACE = Buffer.from("5b0f3a526a0e5c0c9a550f2f8a4d8f10", "hex");
 
-export const CAPABILITIES = ["completion", "streaming", "embeddings", "vision", "tools", "json", "audio"] as const;
+export const CAPABILITIES = [
+  "completion",
+  "streaming",
+  "embeddings",
+  "vision",
+  "tools",
+  "json",
+  "audio",
+  "image_generation",
+] as const;
 export type Capability = (typeof CAPABILITIES)[number];
 export type Auth = "none" | "token" | "mtls";
 export type Cost = "free" | "metered" | "subscription" | "unknown";

@@ -24,6 +24,7 @@ from homeassistant.helpers import entity_registry as er
 
 from ..assist.local_fallback import MAX_SENTENCE
 from ..const import SUBENTRY_HOME_AGENT
+from ..core.backends.answer_errors import no_images
 from ..core.backends.answers import TextAnswer
 from ..core.backends.base import Answer, Backend, BackendInfo, Timeouts
 from ..core.dialects.openai.text_completions import as_chat
@@ -123,6 +124,8 @@ class AgentBackend(Backend):
         """Start the agent call. Invalid requests raise here; later failures are raised by the answer."""
         if request.kind is Kind.EMBEDDINGS:
             raise NotFoundError(f"{self._info.name} has no models for embeddings.", code="model_not_found", param="model")
+        if request.kind is Kind.IMAGES:
+            raise no_images(self._info.name)
         if request.model != self._model.id:
             message = f"There is no model {request.model}, only {self._model.id}."
             raise NotFoundError(message, code="model_not_found", param="model")

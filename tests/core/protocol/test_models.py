@@ -155,3 +155,29 @@ def test_models_list_starts_with_a_chat_model_under_both_keys() -> None:
 def test_best_model_is_a_loaded_chat_model_with_tools(models: list[ModelInfo], best: str | None) -> None:
     found = best_model(models)
     assert (found.id if found else None) == best
+
+
+@pytest.mark.parametrize(
+    "name", ["gpt-image-1.5", "dall-e-3", "black-forest-labs/FLUX.1-schnell", "stablediffusion", "sdxl-turbo", "Qwen/Qwen-Image"]
+)
+def test_model_for_images_is_known_by_its_name(name: str) -> None:
+    model = ModelInfo(name)
+    assert (model.makes_images, model.for_chat, model.abilities) == (True, False, frozenset({Capability.IMAGE_GENERATION}))
+
+
+@pytest.mark.parametrize("name", ["llama3", "gpt-4.1", "gemini-2.5-flash-image", "llava", "nomic-embed-text"])
+def test_model_for_chats_or_embeddings_makes_no_images(name: str) -> None:
+    assert not ModelInfo(name).makes_images
+
+
+def test_model_capability_of_images_is_read_and_excludes_chats_unless_both_are_listed() -> None:
+    only, both = (
+        ModelInfo.parse({"id": "a", "capabilities": ["image_generation"]}),
+        ModelInfo.parse({"id": "b", "capabilities": ["chat", "image_generation"]}),
+    )
+    of_type = ModelInfo.parse({"id": "c", "type": "image"})
+    assert only is not None
+    assert both is not None
+    assert of_type is not None
+    assert [model.for_chat for model in (only, both, of_type)] == [False, True, False]
+    assert all(model.makes_images for model in (only, both, of_type))

@@ -19,6 +19,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": {"messages": HELLO},
     "/v1/completions": {"prompt": "Hello"},
     "/v1/embeddings": {"input": "Hello"},
+    "/v1/images/generations": {"prompt": "A house"},
     "/v1/responses": {"input": "Hello"},
     "/v1/messages": {"messages": HELLO, "max_tokens": 9, "tools": [TOOL]},
     "/v1/messages/count_tokens": {"messages": HELLO},

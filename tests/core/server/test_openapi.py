@@ -32,6 +32,7 @@ from zeroconf_ai.server.dispatch import Route
 from zeroconf_ai.server.endpoints import OWN_PORT_ROUTES, ROUTES
 from zeroconf_ai.server.metrics import Metrics
 
+from ...support.fakes.upstream import StubBackend
 from ...support.pictures import encoded
 from ...support.server import Served, served
 from .test_audio import FakeAudio
@@ -74,6 +75,8 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("POST /v1/completions", {"body": {"prompt": "Once", "stream": True}}),
     ("POST /v1/embeddings", {"body": {"input": "Hello"}}),
     ("POST /v1/embeddings", {"body": {"input": ["Hello", "there"], "encoding_format": "base64"}}),
+    ("POST /v1/images/generations", {"body": {"prompt": "A house"}}),
+    ("POST /v1/images/generations", {"body": {"model": "gpt-image-1", "prompt": "A house", "n": 2, "size": "1024x1024"}}),
     ("POST /v1/responses", {"body": {"input": "Hello"}}),
     ("POST /v1/responses", {"body": {"input": "Hello", "stream": True}}),
     ("GET /v1/responses/{response}", {}),
@@ -145,7 +148,8 @@ async def complete(folder: Path, audio: FakeAudio | None = None) -> AsyncIterato
         _, secret = await store.keys.create("Robot", endpoints=tuple(sorted(scopes)))
         backend = DemoBackend(word_seconds=0.0)
         options: dict[str, Any] = {"ledger": store.ledger, "images": store.images, "audio": audio or FakeAudio()}
-        async with served(backend, access=Guard(store.keys), **options) as gateway:
+        painter = StubBackend("painter", models=["gpt-image-1"])
+        async with served(backend, painter, access=Guard(store.keys), **options) as gateway:
             metrics = Metrics(gateway.engine.pool)
             await gateway.engine.attach(Accounting(Recorders(store.ledger, metrics)))
             gateway.gateway.metrics = metrics

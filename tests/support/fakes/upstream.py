@@ -46,6 +46,12 @@ COMPLETION = {
 
 EMBEDDINGS = {"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}], "usage": {"prompt_tokens": 3}}
 
+IMAGES = {
+    "created": 1_700_000_000,
+    "data": [{"b64_json": "iVBORw0KGgo="}],
+    "usage": {"input_tokens": 3, "output_tokens": 100, "total_tokens": 103},
+}
+
 
 def answers(
     body: object = None, status: int = 200, headers: Mapping[str, str] | None = None, kind: str = "application/json"
@@ -221,7 +227,7 @@ class StubBackend(Backend):
         if isinstance(outcome, BaseException):
             raise outcome
         assert isinstance(outcome, list)
-        whole = EMBEDDINGS if request.kind is Kind.EMBEDDINGS else COMPLETION
+        whole = {Kind.EMBEDDINGS: EMBEDDINGS, Kind.IMAGES: IMAGES}.get(request.kind, COMPLETION)
         return StubAnswer(self, outcome if request.stream else [whole])
 
     @override

@@ -45,6 +45,7 @@ class Api(StrEnum):
     CHAT = "chat"
     COMPLETIONS = "completions"
     EMBEDDINGS = "embeddings"
+    IMAGES = "images/generations"
     RESPONSES = "responses"
     MESSAGES = "messages"
     GEMINI = "chat/gemini"
@@ -89,6 +90,7 @@ _PATHS: Final = (
     ("/chat/completions", Api.CHAT),
     ("/completions", Api.COMPLETIONS),
     ("/embeddings", Api.EMBEDDINGS),
+    ("/images/generations", Api.IMAGES),
     ("/responses", Api.RESPONSES),
     ("/messages", Api.MESSAGES),
     ("/messages/count_tokens", Api.MESSAGES),
@@ -211,6 +213,8 @@ def _translated(api: Api, body: Mapping[str, Any], path: str) -> tuple[Kind, Map
             return Kind.COMPLETION, body
         case Api.EMBEDDINGS:
             return Kind.EMBEDDINGS, body
+        case Api.IMAGES:
+            return Kind.IMAGES, body
         case Api.RESPONSES:
             return Kind.CHAT, responses_chat(body)[0]
         case Api.MESSAGES:

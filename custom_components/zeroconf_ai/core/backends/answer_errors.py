@@ -1,7 +1,7 @@
-"""Errors of answers that are lost, stall or cannot be read."""
+"""Errors of answers that are lost, stall, cannot be read, or are not offered."""
 
 from ..protocol import json
-from ..protocol.errors import StreamBrokenError, UpstreamTimeoutError
+from ..protocol.errors import NotFoundError, StreamBrokenError, UpstreamTimeoutError
 
 
 def connection_lost(name: str, err: Exception) -> StreamBrokenError:
@@ -21,3 +21,8 @@ def stalled_error(name: str, *, begun: bool) -> UpstreamTimeoutError:
     """The error for a stream that stalls. `begun`: whether it has contained a token."""
     reason = "stopped in the middle of its answer" if begun else "accepted the request but did not start to answer"
     return UpstreamTimeoutError(f"{name} {reason}")
+
+
+def no_images(name: str) -> NotFoundError:
+    """The error for a request for images at a backend that makes none."""
+    return NotFoundError(f"{name} has no models that make images.", code="model_not_found", param="model")

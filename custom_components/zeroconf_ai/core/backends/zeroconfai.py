@@ -25,7 +25,7 @@ from ..protocol.errors import (
 )
 from ..protocol.models import ModelInfo, parse_models
 from ..protocol.record import ServiceRecord
-from ..protocol.request import Kind, Request
+from ..protocol.request import Request
 from ..protocol.status import Health, ProviderStatus
 from ..protocol.values import mapping
 from .base import Answer, Backend, BackendInfo, Endpoint, Ssl, Timeouts
@@ -213,7 +213,7 @@ class ZeroconfAIBackend(Backend):
         # Only servers with this protocol report an id. Others may reject unknown fields, as their backends may.
         request = without_cache_marks(request) if self.answered_as is None else without_extras(request)
         path = f"/{request.kind.value}"
-        expected = None if request.kind is Kind.EMBEDDINGS else Expected.by(request)
+        expected = Expected.by(request) if request.kind.writes else None
         if not (request.stream and "stream_options" in request.body):
             return await self._upstream.post(
                 path, request.dump(), stream=request.stream, headers=headers, max_bytes=request.answer_bytes, expected=expected

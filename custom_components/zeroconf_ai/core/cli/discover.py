@@ -49,6 +49,7 @@ CAPABILITY_NAMES = {
     Capability.TOOLS: "tools (device control)",
     Capability.JSON: "structured data",
     Capability.AUDIO: "audio",
+    Capability.IMAGE_GENERATION: "generated images",
 }
 """As Home Assistant's forms name them (`selector.capability` of the translations)."""
 

@@ -31,6 +31,8 @@ _CAPABILITIES: Mapping[str, Capability] = {
     "embedding": Capability.EMBEDDINGS,
 }
 """Words of files for capabilities. The camelCase ones are the router's."""
+_NO_CHAT = frozenset({Capability.EMBEDDINGS, Capability.IMAGE_GENERATION})
+"""Models with nothing but these capabilities are not for chats."""
 ENTRY_KEYS = ("id", "alias", "name", "isDefault", "enabled", "tags", "prices", "costPer1kTokens")
 """The keys of a model in a file, besides those of `AllowedModels.overrides`."""
 _TAGS = Texts("list its tags, or delete the line")
@@ -38,14 +40,14 @@ _TAGS = Texts("list its tags, or delete the line")
 
 @dataclass(frozen=True, slots=True)
 class Capabilities(Choices[Capability]):
-    """What models can do: a list of words, or true and false by word. Chat is assumed unless only embeddings are true."""
+    """What models can do: a list of words, or true and false by word. Chat is assumed unless only other kinds are true."""
 
     @override
     def read(self, value: Value, draft: Draft) -> frozenset[Capability]:
         if not value.has_keys:
             return frozenset(map(self._word, value.items())) if value.texts(self.correction) else frozenset()
         found = {self._word(key) for key, held in value.entries() if not held.is_null and held.flag()}
-        return frozenset(found if found == {Capability.EMBEDDINGS} else found | {Capability.COMPLETION})
+        return frozenset(found if found and found <= _NO_CHAT else found | {Capability.COMPLETION})
 
     @staticmethod
     def _word(value: Value) -> Capability:

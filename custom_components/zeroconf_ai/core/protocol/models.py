@@ -8,9 +8,21 @@ from .record import Capability
 from .values import clean, mapping, parse_count
 
 _NOT_FOR_CHAT = (
-    "embed", "rerank", "bge-", "minilm", "moderation", "whisper", "transcribe", "tts", "realtime", "dall-e", "gpt-image", "sora-",
-    "stable-diffusion",
+    "embed", "rerank", "bge-", "minilm", "moderation", "whisper", "transcribe", "tts", "realtime", "sora-",
 )  # fmt: skip
+_MAKES_IMAGES = (
+    "dall-e", "gpt-image", "chatgpt-image", "stable-diffusion", "stablediffusion", "sdxl", "flux", "imagen-", "qwen-image",
+    "z-image", "hidream", "kandinsky", "seedream", "ideogram", "recraft", "grok-2-image", "grok-imagine-image",
+)  # fmt: skip
+"""Parts of the names of models whose only answers are images: those of clouds, of LocalAI's gallery and of vLLM-Omni."""
+_ONLY = frozenset({Capability.EMBEDDINGS, Capability.IMAGE_GENERATION})
+"""Capabilities of models that mostly do nothing else."""
+_TYPES: Mapping[object, Capability] = {
+    "embedding": Capability.EMBEDDINGS,
+    "embeddings": Capability.EMBEDDINGS,
+    "image": Capability.IMAGE_GENERATION,
+}
+"""Together's `type` of a model, as far as it is none for chats."""
 _SYNONYMS = {
     "chat": "completion",
     "completion_chat": "completion",
@@ -51,7 +63,22 @@ class ModelInfo:
         """Whether it is a chat model: by its capabilities if they are known, else by its name."""
         if self.capabilities is not None:
             return Capability.COMPLETION in self.capabilities
-        return not any(word in self.id.lower() for word in _NOT_FOR_CHAT)
+        return not self.makes_images and not any(word in self.id.lower() for word in _NOT_FOR_CHAT)
+
+    @property
+    def makes_images(self) -> bool:
+        """Whether it makes images from texts: by its capabilities if they are known, else by its name."""
+        if self.capabilities is not None:
+            return Capability.IMAGE_GENERATION in self.capabilities
+        return any(word in self.id.lower() for word in _MAKES_IMAGES)
+
+    @property
+    def abilities(self) -> frozenset[Capability]:
+        """Its capabilities if they are known, else the main one by its name."""
+        if self.capabilities:
+            return self.capabilities
+        named = Capability.IMAGE_GENERATION if self.makes_images else Capability.EMBEDDINGS
+        return frozenset({Capability.COMPLETION if self.for_chat else named})
 
     def supports(self, needed: Iterable[Capability]) -> bool:
         """Whether the model has the capabilities, or may have them because the provider does not report any."""
@@ -117,9 +144,10 @@ def _capabilities(data: Mapping[str, Any]) -> frozenset[Capability] | None:
     words = {_SYNONYMS.get(word, word) for word in named if isinstance(word, str)} if isinstance(named, list | tuple) else set()
     known = frozenset(Capability(word) for word in words if word in Capability)
     if not known:
-        return frozenset({Capability.EMBEDDINGS}) if data.get("type") in ("embedding", "embeddings") else None
+        kind = data.get("type")
+        return frozenset({_TYPES[kind]}) if isinstance(kind, str) and kind in _TYPES else None
     # Some providers list only capabilities beyond chat.
-    return known if Capability.EMBEDDINGS in known else known | {Capability.COMPLETION}
+    return known | {Capability.COMPLETION} if known.isdisjoint(_ONLY) else known
 
 
 def parse_models(body: object) -> tuple[ModelInfo, ...]:

@@ -53,6 +53,8 @@ class Capability(StrEnum):
     TOOLS = "tools"
     JSON = "json"
     AUDIO = "audio"
+    IMAGE_GENERATION = "image_generation"
+    """It makes images from texts."""
 
 
 MAX_CONTACT = 120

@@ -1,4 +1,4 @@
-"""A request in the internal format: OpenAI's chat completions, text completions and embeddings, validated once."""
+"""A request in the internal format: OpenAI's chat completions, text completions, embeddings and images, validated once."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import orjson
 
-from . import json
+from . import image_requests, json
 from .data_urls import with_plain_data_urls
 from .demand import PromptDemand, chat_demand, text_demand
 from .errors import InvalidRequestError
@@ -43,6 +43,12 @@ class Kind(StrEnum):
     CHAT = "chat/completions"
     COMPLETION = "completions"
     EMBEDDINGS = "embeddings"
+    IMAGES = "images/generations"
+
+    @property
+    def writes(self) -> bool:
+        """Whether its answer is a text, which a model writes token by token."""
+        return self in (Kind.CHAT, Kind.COMPLETION)
 
 
 class Urgency(IntEnum):
@@ -113,7 +119,7 @@ class Request:
     @property
     def stream(self) -> bool:
         """Whether the client requests a stream of chunks."""
-        return self.body.get("stream") is True and self.kind is not Kind.EMBEDDINGS
+        return self.body.get("stream") is True and self.kind.writes
 
     @property
     def listening(self) -> bool:
@@ -125,6 +131,8 @@ class Request:
         """The capabilities that provider and model must have."""
         if self.kind is Kind.EMBEDDINGS:
             return frozenset({Capability.EMBEDDINGS})
+        if self.kind is Kind.IMAGES:
+            return frozenset({Capability.IMAGE_GENERATION})
         needs = {Capability.COMPLETION}
         if self.body.get("tools"):
             needs.add(Capability.TOOLS)
@@ -288,13 +296,19 @@ def _check(body: Mapping[str, Any], kind: Kind) -> None:
     model = body.get("model")
     if model is not None and not (isinstance(model, str) and 0 < len(model) <= MAX_NAME):
         raise _refuse("model", "a model's id, or left out")
+    rules = image_requests.RULES if kind is Kind.IMAGES else _RULES
     for param, value in body.items():
-        if value is not None and param in _RULES:
-            allowed, wanted = _RULES[param]
+        if value is not None and param in rules:
+            allowed, wanted = rules[param]
             if not allowed(value):
                 raise _refuse(param, wanted)
     if kind is Kind.CHAT:
         _check_messages(body.get("messages"))
+        return
+    if kind is Kind.IMAGES:
+        allowed, wanted = image_requests.PROMPT
+        if not allowed(body.get("prompt")):
+            raise _refuse("prompt", wanted)
         return
     param = "input" if kind is Kind.EMBEDDINGS else "prompt"
     value = body.get(param)

@@ -104,6 +104,12 @@ async def test_public_facts_of_a_model_are_added_where_the_provider_says_nothing
     assert describe(reported, listed_as) == reported
 
 
+async def test_public_price_of_an_answer_is_that_of_its_images(book: PriceBook) -> None:
+    prices = book.prices(OPENAI, "gpt-image-1.5")
+    assert prices is not None
+    assert prices.cost(Usage(0, 1_000_000)) == dollars(32)  # 10 for a text
+
+
 async def test_public_facts_without_a_cloud_are_not_added(book: PriceBook) -> None:
     assert await book.describe(BACKEND_TYPES["ollama"].price_list, "https://api.openai.com/v1") is None
     assert await book.describe(BACKEND_TYPES["openai_compatible"].price_list, "http://192.0.2.1/v1") is None

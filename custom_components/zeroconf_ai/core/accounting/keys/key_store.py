@@ -28,7 +28,7 @@ SECRET_LIMIT = 256
 """Characters; longer secrets are rejected without hashing."""
 PREFIX_LENGTH = 8
 """Characters of a secret shown to distinguish keys."""
-_REQUEST_SCOPES = ("models", "chat", "completions", "embeddings", "responses", "messages", "audio")
+_REQUEST_SCOPES = ("models", "chat", "completions", "embeddings", "responses", "messages", "audio", "images")
 SCOPES = (*_REQUEST_SCOPES, "status", "generation", "usage", "metrics")
 """The groups of paths that a key can be limited to: all values of `server.dispatch.Route.scope`."""
 LARGEST_RATE = 1_000_000_000

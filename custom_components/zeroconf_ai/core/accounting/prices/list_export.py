@@ -62,6 +62,8 @@ def _condition(constraint: StartDateConstraint | TimeOfDateConstraint | None) ->
 def _rates(price: ModelPrice) -> dict[str, Any]:
     """Our rates → the amount, and those above a number of prompt tokens."""
     given = {name: getattr(price, field, None) for name, field in CLASSES.items()}
+    if (image := price.output_image_mtok) is not None:  # nearly all tokens of such a model's answers are those of images
+        given["output"] = image
     return {
         name: [str(getattr(rate, "base", rate)), [[tier.start, str(tier.price)] for tier in getattr(rate, "tiers", ())]]
         for name, rate in given.items()

@@ -21,6 +21,7 @@ from ...protocol.record import Capability, Cost, Placement
 from ...protocol.request import Kind, Request
 from ...protocol.status import Health
 from ...protocol.values import clean, mapping
+from ..answer_errors import no_images
 from ..answers import TextAnswer
 from ..base import Answer, BackendInfo, Endpoint, Timeouts
 from ..dialect_backend import DialectBackend, DialectUpstream
@@ -115,6 +116,8 @@ class AnthropicBackend(DialectBackend[_AnthropicUpstream]):
     async def send(self, request: Request) -> Answer:
         if request.kind is Kind.EMBEDDINGS:
             raise NotFoundError(f"{self._info.name} has no embedding models.", code="model_not_found", param="model")
+        if request.kind is Kind.IMAGES:
+            raise no_images(self._info.name)
         if request.kind is Kind.COMPLETION:
             return TextAnswer(await self._chat(as_chat(request)))
         return await self._chat(request)

@@ -24,6 +24,7 @@ from ...protocol.record import Capability, Cost, Placement
 from ...protocol.request import Kind, Request
 from ...protocol.status import Health
 from ...protocol.values import mapping, parse_count
+from ..answer_errors import no_images
 from ..answers import TextAnswer
 from ..base import Answer, BackendInfo, Endpoint, StaticAnswer, Timeouts
 from ..dialect_backend import DialectBackend, DialectUpstream
@@ -127,6 +128,8 @@ class GeminiBackend(DialectBackend[_GeminiUpstream]):
 
     @override
     async def send(self, request: Request) -> Answer:
+        if request.kind is Kind.IMAGES:
+            raise no_images(self._info.name)
         if request.kind is Kind.EMBEDDINGS:
             return await self._embed(request)
         if request.kind is Kind.COMPLETION:

@@ -23,6 +23,7 @@ from ...protocol.record import Capability
 from ...protocol.request import Kind, Request
 from ...protocol.status import Health, ProviderStatus, Queue
 from ...protocol.values import clean, mapping, parse_count
+from ..answer_errors import no_images
 from ..answers import TextAnswer
 from ..base import Answer, BackendInfo, Endpoint, ReleasingAnswer, StaticAnswer, Timeouts
 from ..dialect_backend import DialectBackend, DialectUpstream
@@ -134,6 +135,8 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
     async def send(self, request: Request) -> Answer:
         self._active += 1
         try:
+            if request.kind is Kind.IMAGES:
+                raise no_images(self._info.name)
             if request.kind is Kind.EMBEDDINGS:
                 answer: Answer = await self._embed(request)
             elif request.kind is Kind.COMPLETION and (request.body.get("suffix") or request.body.get("raw") is True):

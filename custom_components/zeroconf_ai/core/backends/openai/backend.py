@@ -35,6 +35,7 @@ from ..message_forms import MessageForms
 from ..model_control import ModelControl
 from ..rejected_params import RejectedParams
 from .flavors import FOREIGN, Flavor
+from .image_answer import ImagesAnswer
 from .listing import ApiRoots
 from .load import is_not_offered
 
@@ -44,6 +45,8 @@ _OPTIONAL = (
     "encoding_format", *sorted(FOREIGN - REASONING),
 )  # fmt: skip
 """Parameters that may be removed without changing what is requested."""
+_OPTIONAL_OF_IMAGES = ("response_format", "style", "moderation", "background", "user")
+"""The same for images: the GPT image models always answer by value, and reject `response_format`."""
 _OTHER_NAME = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 _REJECTED = re.compile(
     r"unsupported|not support|unrecogni[sz]ed|unknown|unexpected|extra (?:inputs|fields)|not (?:permitted|allowed)|deprecated",
@@ -168,12 +171,14 @@ class OpenAIBackend(Backend):
         if not self._flavor.fetches_images:
             request = await self._gate.embed(request)
         answer = await self._forms.send(request, lambda formed: self._post(self._fitted(formed)))
+        if request.kind is Kind.IMAGES and request.body.get("response_format") == "b64_json":
+            return ImagesAnswer(answer, self._roots.root, self._gate)
         return PackedAnswer(answer) if packs else answer
 
     async def _post(self, request: Request) -> Answer:
         """Send the request; removes parameters that this model rejects and that are not essential."""
         headers = self._headers(request)
-        expected = None if request.kind is Kind.EMBEDDINGS else Expected.by(request)
+        expected = Expected.by(request) if request.kind.writes else None
         rejected: set[str] = set()
         while True:
             try:
@@ -243,7 +248,8 @@ def _rejected_param(err: InvalidRequestError, request: Request) -> str | None:
     if err.code not in _REJECTED_CODES and not _REJECTED.search(err.message):
         return None
     named = f"{err.param or ''} {err.message}"
-    candidates = [param for param in _OPTIONAL if param in request.body]
+    optional = _OPTIONAL_OF_IMAGES if request.kind is Kind.IMAGES else _OPTIONAL
+    candidates = [param for param in optional if param in request.body]
     if request.kind is Kind.CHAT:
         candidates += REASONING & reasoning_fields(request)
         candidates += [param for param, other in _OTHER_NAME.items() if param in request.body and other not in request.body]

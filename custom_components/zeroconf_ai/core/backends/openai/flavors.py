@@ -81,7 +81,7 @@ class Flavor:
 
     def info(self, backend_id: str, name: str, **changes: Any) -> BackendInfo:
         """The default description of such a backend. `changes` override fields."""
-        can = frozenset(Capability) if self.placement is Placement.CLOUD else None
+        can = frozenset(Capability) - {Capability.IMAGE_GENERATION} if self.placement is Placement.CLOUD else None
         return replace(BackendInfo(backend_id, name, can, cost=self.cost, placement=self.placement), **changes)
 
 

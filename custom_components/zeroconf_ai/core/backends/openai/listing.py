@@ -118,6 +118,8 @@ def _litellm_model(model: ModelInfo, info: Mapping[str, Any] | None) -> ModelInf
         can |= {capability for flag, capability in flags.items() if info.get(flag) is not False}
     elif info.get("mode") == "embedding":
         can = {Capability.EMBEDDINGS}
+    elif info.get("mode") == "image_generation":
+        can = {Capability.IMAGE_GENERATION}
     return replace(
         model,
         context_window=model.context_window or parse_count(info.get("max_input_tokens")) or None,

@@ -10,6 +10,7 @@ from typing import Any
 from ...backends.base import Answer
 from ...protocol.chunks import Chunk, Delta, has_message
 from ...protocol.errors import ApiError, StreamBrokenError
+from ...protocol.image_requests import has_images
 from ...protocol.request import Kind
 from ...protocol.usage import Usage
 from ..pool.concurrency import Permit
@@ -236,9 +237,11 @@ class Reply:
 
 
 def _has_answer(kind: Kind, data: Mapping[str, Any]) -> bool:
-    """Whether a complete answer has what was requested: embeddings, a message or a text."""
-    if kind is not Kind.EMBEDDINGS:
+    """Whether a complete answer has what was requested: embeddings, images, a message or a text."""
+    if kind.writes:
         return has_message(data)
+    if kind is Kind.IMAGES:
+        return has_images(data)
     items = data.get("data")
     return isinstance(items, list) and bool(items)
 

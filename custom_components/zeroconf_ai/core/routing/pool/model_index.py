@@ -116,7 +116,10 @@ class ModelIndex:
 
 def _able(model: ModelInfo, needs: frozenset[Capability]) -> bool:
     if Capability.EMBEDDINGS in needs:
-        return not model.for_chat if model.capabilities is None else Capability.EMBEDDINGS in model.capabilities
+        unknown = model.capabilities is None
+        return not (model.for_chat or model.makes_images) if unknown else model.supports({Capability.EMBEDDINGS})
+    if Capability.IMAGE_GENERATION in needs:
+        return model.makes_images
     return model.for_chat and model.supports(needs)
 
 

@@ -2,6 +2,7 @@
 
 from ...accounting.admission import AdmissionRequest
 from ...protocol.demand import answer_count, answer_limit
+from ...protocol.image_requests import image_tokens
 from ...protocol.request import Kind, Request
 from ..caller import Caller
 from .bounds import USUAL_ANSWER
@@ -19,7 +20,7 @@ def admission_request(request: Request, caller: Caller, known: WorstCase, create
         user_id=caller.user_id,
         address=caller.address,
         prompt_tokens=request.estimated_prompt_tokens,
-        answer_tokens=(limit or USUAL_ANSWER) * answer_count(request.body) if request.kind is not Kind.EMBEDDINGS else 0,
+        answer_tokens=_answer_tokens(request, limit),
         limits_answer=limit is not None,
         worst_costs=known.worst_costs,
         ample_costs=known.ample_costs,
@@ -30,3 +31,9 @@ def admission_request(request: Request, caller: Caller, known: WorstCase, create
         monthly_limits=known.monthly_limits,
         nested=nested,
     )
+
+
+def _answer_tokens(request: Request, limit: int | None) -> int:
+    if request.kind is Kind.IMAGES:
+        return image_tokens(request.body)
+    return (limit or USUAL_ANSWER) * answer_count(request.body) if request.kind.writes else 0

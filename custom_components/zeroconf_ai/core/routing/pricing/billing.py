@@ -9,6 +9,7 @@ from ...backends.base import Answer
 from ...protocol.chunks import Chunk, Delta
 from ...protocol.demand import answer_count
 from ...protocol.exchange import NO_EXCHANGE, Exchange
+from ...protocol.image_requests import image_tokens
 from ...protocol.request import CHARACTERS_PER_TOKEN, Kind, Request, english_length
 from ...protocol.usage import Usage
 from ...protocol.values import mapping
@@ -141,6 +142,9 @@ class Bill:
         """Estimated tokens of the answer so far; of an incomplete answer without streaming, its maximum."""
         if self.request.kind is Kind.EMBEDDINGS:
             return 0
+        if self.request.kind is Kind.IMAGES:
+            # A server at home that counts no tokens has none; one that charges for them has at most these.
+            return 0 if self._quote.prices is None else image_tokens(self.request.body)
         if not self.request.stream and not self.finished and self._quote.prices is not None:
             return self._most  # the upstream completes the answer, and bills all of it
         if self._ceiling is not None and self.request.stream:

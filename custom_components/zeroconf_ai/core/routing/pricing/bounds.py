@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from ...dialects.gemini.options import google_options
 from ...protocol.demand import PromptDemand, answer_count, answer_limit, predicted_tokens
 from ...protocol.errors import BudgetShortError
+from ...protocol.image_requests import image_tokens
 from ...protocol.models import ModelInfo
 from ...protocol.prices import MILLION, Prices
 from ...protocol.request import Kind, Request
@@ -65,6 +66,12 @@ _FORWARDED: Mapping[Kind, frozenset[str]] = {
             "task_type",
         }
     ),
+    Kind.IMAGES: frozenset(
+        {
+            "model", "prompt", "n", "size", "quality", "background", "moderation", "output_format", "output_compression",
+            "response_format", "style", "user",
+        }
+    ),
 }  # fmt: skip
 """The fields that cost nothing beyond tokens, or are counted among them. All others are removed."""
 _UNPRICED = ("web_search_options", "audio", "plugins", "models", "route", "provider", "preset", "mcp_servers", "container")
@@ -105,6 +112,9 @@ def cost_bounds(member: Member, model: str, request: Request) -> CostBounds:
     prompt = _prompt_tokens(request.prompt_demand, model, info)
     if request.kind is Kind.EMBEDDINGS:
         cost = worst_cost(member, model, prompt, 0)
+        return CostBounds(cost, cost)
+    if request.kind is Kind.IMAGES:  # nothing can make an image cheaper once it is asked for
+        cost = worst_cost(member, model, prompt, image_tokens(request.body))
         return CostBounds(cost, cost)
     count, predicted = answer_count(request.body), predicted_tokens(request.body)
     limit = answer_tokens(request, info)
@@ -167,6 +177,10 @@ def bounded(member: Member, model: str, request: Request, allowance: int) -> tup
     if left < 0:
         raise _short(member)
     if request.kind is Kind.EMBEDDINGS:
+        return _only_known(request, {}), None
+    if request.kind is Kind.IMAGES:
+        if left < rates.dearest(0, image_tokens(request.body)):
+            raise _short(member)
         return _only_known(request, {}), None
     count, predicted = answer_count(request.body), predicted_tokens(request.body)
     limit = answer_tokens(request, info)

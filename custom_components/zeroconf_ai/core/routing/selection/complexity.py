@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import re
 from typing import Any
 
-from ...protocol.request import CHARACTERS_PER_TOKEN, Kind, Request, english_length
+from ...protocol.request import CHARACTERS_PER_TOKEN, Request, english_length
 
 HARD = 3
 """Points from which a request goes to a strong model."""
@@ -72,8 +72,8 @@ class Complexity:
 
 
 def complexity(request: Request) -> Complexity:
-    """How hard a request looks. Embeddings are never hard."""
-    if request.kind is Kind.EMBEDDINGS:
+    """How hard a request looks. Embeddings and images are never hard."""
+    if not request.kind.writes:
         return Complexity(0, ())
     body = request.body
     user_texts: list[str] = [

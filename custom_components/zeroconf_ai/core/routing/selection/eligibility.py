@@ -11,7 +11,7 @@ from ...protocol.request import Kind, Request
 from ...protocol.status import ProviderState
 from ..pool.member import Member
 
-_MODEL_NEEDS = frozenset({Capability.VISION, Capability.EMBEDDINGS, Capability.AUDIO})
+_MODEL_NEEDS = frozenset({Capability.VISION, Capability.EMBEDDINGS, Capability.AUDIO, Capability.IMAGE_GENERATION})
 """Capabilities that a provider may omit in its record although one of its models has them."""
 _JSON = frozenset({Capability.JSON})
 """Never a reason for a rejection: a model without this capability gets an instruction instead."""
@@ -62,6 +62,8 @@ def choose_model(member: Member, requested: str, request: Request, *, cheapest: 
     if info.agent:
         if request.kind is Kind.EMBEDDINGS:
             return Rejection(Reason.CANNOT, info.name, "conversation agents do not support embeddings")
+        if request.kind is Kind.IMAGES:
+            return Rejection(Reason.CANNOT, info.name, "conversation agents do not make images")
         if request.inside:
             return Rejection(Reason.AGENT, info.name, "conversation agents do not answer requests of other agents")
     if info.capabilities is not None and not pinned:  # a pinned backend is used as requested

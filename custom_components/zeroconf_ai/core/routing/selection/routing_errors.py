@@ -101,6 +101,8 @@ def _usable(pool: Pool, patterns: Sequence[str], without: frozenset[str] | None 
 
 def _can(model: ModelInfo, needs: frozenset[Capability]) -> bool:
     """Whether a model is of the needed kind, and has the capabilities or may have them."""
+    if Capability.IMAGE_GENERATION in needs:
+        return model.makes_images
     return model.for_chat is (Capability.EMBEDDINGS not in needs) and model.supports(needs - {Capability.JSON})
 
 

@@ -47,6 +47,7 @@ ROUTES = (
     Route("POST", "/v1/chat/completions", generate.chat, "chat"),
     Route("POST", "/v1/completions", generate.completions, "completions"),
     Route("POST", "/v1/embeddings", generate.embeddings, "embeddings"),
+    Route("POST", "/v1/images/generations", generate.image_generations, "images"),
     Route("POST", "/v1/responses", responses.responses, "responses"),
     Route("GET", "/v1/responses/{response}", stored_responses.get_response, "responses"),
     Route("DELETE", "/v1/responses/{response}", stored_responses.delete_response, "responses"),

@@ -102,7 +102,7 @@ def _number(text: str, param: str) -> int:
 def _described(listed_model: dict[str, Any]) -> dict[str, Any]:
     """A model of `/v1/models` in Google's format."""
     model = ModelInfo.parse(listed_model) or ModelInfo(str(listed_model["id"]))
-    can = model.capabilities or ({Capability.COMPLETION} if model.for_chat else {Capability.EMBEDDINGS})
+    can = model.abilities
     methods = ["generateContent", "countTokens"] if Capability.COMPLETION in can else []
     methods += ["embedContent", "batchEmbedContents"] if Capability.EMBEDDINGS in can else []
     limits = {"inputTokenLimit": model.context_window, "outputTokenLimit": model.max_output_tokens}

@@ -1,4 +1,4 @@
-"""`POST /v1/chat/completions`, `/v1/completions` and `/v1/embeddings`, streaming and not."""
+"""`POST /v1/chat/completions`, `/v1/completions`, `/v1/embeddings` and `/v1/images/generations`, streaming and not."""
 
 from collections.abc import Awaitable, Mapping
 from functools import partial
@@ -37,6 +37,11 @@ def embeddings(gateway: Gateway, context: RequestContext) -> Awaitable[web.Strea
     return answer(gateway, context, _parse_embeddings)
 
 
+def image_generations(gateway: Gateway, context: RequestContext) -> Awaitable[web.StreamResponse]:
+    """Handle OpenAI's generation of images, which is not streamed."""
+    return answer(gateway, context, _parse_images)
+
+
 def _parse_chat(context: RequestContext, raw: bytes) -> ParsedRequest:
     given = parse_object(raw)
     if "messages" not in given and "input" in given:  # Cursor sends a body of Responses, and expects a chat completion
@@ -54,4 +59,6 @@ def _parse(kind: Kind, context: RequestContext, raw: bytes) -> ParsedRequest:
     return ParsedRequest(request, OpenAIWriter(request).for_model)
 
 
-_parse_completion, _parse_embeddings = (partial(_parse, kind) for kind in (Kind.COMPLETION, Kind.EMBEDDINGS))
+_parse_completion, _parse_embeddings, _parse_images = (
+    partial(_parse, kind) for kind in (Kind.COMPLETION, Kind.EMBEDDINGS, Kind.IMAGES)
+)

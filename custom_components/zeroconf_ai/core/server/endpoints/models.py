@@ -22,6 +22,7 @@ from ..gateway import Gateway
 
 _CHAT = frozenset({Capability.COMPLETION})
 _EMBEDDINGS = frozenset({Capability.EMBEDDINGS})
+_IMAGES = frozenset({Capability.IMAGE_GENERATION})
 ANTHROPIC_VERSION = "anthropic-version"
 """The header that all requests of Anthropic's SDKs have."""
 
@@ -102,7 +103,8 @@ def _reached(target: Target, online: Sequence[Member], patterns: Sequence[str]) 
         if target.member not in (None, member):
             continue
         if target.model == AUTO:
-            needs = (_CHAT,) if target.member is None else (_CHAT, _EMBEDDINGS)  # a provider's own default may be for embeddings
+            # A provider's own default may be for embeddings or images.
+            needs = (_CHAT,) if target.member is None else (_CHAT, _EMBEDDINGS, _IMAGES)
             best = (model for need in needs for model in member.served.ranked(need, tuple(patterns))[:1])
             yield from ((member, model) for model in islice(best, 1))
         elif (model := member.served.find(target.model)) and member.served.may_use(patterns, model.id):

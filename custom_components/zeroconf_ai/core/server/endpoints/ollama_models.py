@@ -29,6 +29,7 @@ _CAPABILITIES = {
     Capability.TOOLS: "tools",
     Capability.VISION: "vision",
     Capability.EMBEDDINGS: "embedding",
+    Capability.IMAGE_GENERATION: "image",
 }
 _NOT_OFFERED = {
     "/api/create": "create models",
@@ -58,7 +59,7 @@ async def show(gateway: Gateway, context: RequestContext) -> web.Response:
     """`POST /api/show`: details of a model. Raises NotFoundError, which names similar models."""
     body = parse_object(await context.read(gateway.max_body_bytes))
     model = named_model(gateway, context, body.get("model") or body.get("name"))
-    known = model.capabilities or ({Capability.COMPLETION} if model.for_chat else {Capability.EMBEDDINGS})
+    known = model.abilities
     info: dict[str, Any] = {"general.architecture": _ARCHITECTURE, "general.basename": model.id}
     if model.context_window:
         info[f"{_ARCHITECTURE}.context_length"] = model.context_window
