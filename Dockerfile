@@ -22,8 +22,8 @@ USER 10001:0
 WORKDIR /data
 VOLUME /data
 EXPOSE 8000
-# The answer names no model and needs no key. start-period: the database of an earlier version is migrated at the start.
+# start-period: the database of an earlier version is migrated at the start.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
-  CMD ["python3", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/v1/health', timeout=4)"]
+  CMD ["python3", "-m", "zeroconf_ai.cli.container_health"]
 ENTRYPOINT ["zeroconf-ai"]
 CMD ["serve", "--port", "8000"]

@@ -1,0 +1,46 @@
+"""The health check of the container image: the exit code is 0 if a server answers that runs with this state folder, else 1.
+
+It asks on the port of `serve`, whichever it is. A server without an online provider is healthy: a restart would not bring
+the provider back. It runs every 30 seconds, so it imports little.
+"""
+
+from http.client import HTTPConnection, HTTPException
+import sys
+from typing import Final
+from urllib.parse import urlsplit
+
+from ..protocol import json
+from .running import RunningServer, running_servers
+
+TIMEOUT: Final = 4.0
+"""Seconds for connecting and for each read; less than the five that the image allows."""
+_MAX_BYTES: Final = 64 * 1024
+
+
+def main() -> int:
+    """The exit code."""
+    return 0 if any(map(_is_alive, running_servers())) else 1
+
+
+def _is_alive(server: RunningServer) -> bool:
+    where = urlsplit(server.url)
+    port, path = where.port or 80, f"{where.path}/health"
+    # The loopback address first: the allowed networks need not contain the container's own address.
+    return any(_answerer(host, port, path) == server.id for host in ("127.0.0.1", where.hostname or ""))
+
+
+def _answerer(host: str, port: int, path: str) -> str | None:
+    """The ID of the server that answers there, if there is one."""
+    connection = HTTPConnection(host, port, timeout=TIMEOUT)
+    try:
+        connection.request("GET", path)
+        found = json.loads(connection.getresponse().read(_MAX_BYTES))
+        return str(found["id"])
+    except (OSError, HTTPException, json.JSONDecodeError, LookupError, TypeError):
+        return None
+    finally:
+        connection.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
