@@ -1,4 +1,4 @@
-"""AI task entities of providers and of the gateway: text and structured data."""
+"""AI task entities of providers and of the gateway: text, structured data and images."""
 
 from typing import override
 
@@ -6,9 +6,10 @@ from homeassistant.components import ai_task, conversation
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .assist.image_task import image_model, make_image, makes_images
 from .const import SUBENTRY_AI_TASK
 from .core.engine import Source
-from .core.protocol.errors import ApiError
+from .core.protocol.errors import ApiError, InvalidRequestError
 from .entity import AgentEntity
 from .errors import to_home_assistant_error
 from .runtime import ZeroconfAIConfigEntry
@@ -28,10 +29,18 @@ async def async_setup_entry(
 
 
 class ProviderAITask(AgentEntity, ai_task.AITaskEntity):
-    """Generates data with a provider's model."""
+    """Generates data with a provider's model, and images where a provider has a model for them."""
 
     _attr_translation_key = "ai_task_data"
-    _attr_supported_features = ai_task.AITaskEntityFeature.GENERATE_DATA | ai_task.AITaskEntityFeature.SUPPORT_ATTACHMENTS
+
+    @property
+    @override
+    def supported_features(self) -> ai_task.AITaskEntityFeature:
+        """With images as long as a backend that may answer has a model for them."""
+        found = ai_task.AITaskEntityFeature.GENERATE_DATA | ai_task.AITaskEntityFeature.SUPPORT_ATTACHMENTS
+        if any(map(makes_images, self.members)):
+            found |= ai_task.AITaskEntityFeature.GENERATE_IMAGE
+        return found
 
     @override
     async def _async_generate_data(self, task: ai_task.GenDataTask, chat_log: conversation.ChatLog) -> ai_task.GenDataTaskResult:
@@ -42,3 +51,24 @@ class ProviderAITask(AgentEntity, ai_task.AITaskEntity):
         except ApiError as err:
             raise to_home_assistant_error(err, self.entity_id) from err
         return ai_task.GenDataTaskResult(conversation_id=chat_log.conversation_id, data=data)
+
+    @override
+    async def _async_generate_image(
+        self, task: ai_task.GenImageTask, chat_log: conversation.ChatLog
+    ) -> ai_task.GenImageTaskResult:
+        """Make one image."""
+        agent = self.chat_loop(Source.AI_TASK)
+        try:
+            if task.attachments:
+                raise InvalidRequestError("Images are made from instructions only. Leave the attachments out.")
+            model = image_model(self.only_member, self.model)
+            made = await make_image(agent.engine, agent.caller, task.instructions, model=model, pin=agent.pin)
+        except ApiError as err:
+            raise to_home_assistant_error(err, self.entity_id) from err
+        return ai_task.GenImageTaskResult(
+            image_data=made.content,
+            conversation_id=chat_log.conversation_id,
+            mime_type=made.mime_type,
+            model=made.model,
+            revised_prompt=made.revised_prompt,
+        )

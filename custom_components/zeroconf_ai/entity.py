@@ -229,12 +229,17 @@ class AgentEntity(Entity):
     @override
     def available(self) -> bool:
         """Whether a backend is online or can be woken."""
-        engine = self.hass.data[DATA].engine
-        members = [self._only] if self._only is not None else [member for member in engine.pool if member.enabled]
-        return any(_may_answer(member) and not engine.keeps_out(member) for member in members)
+        return any(map(_may_answer, self.members))
 
     @property
-    def _only(self) -> Member | None:
+    def members(self) -> list[Member]:
+        """The backends that may answer, online or not."""
+        engine = self.hass.data[DATA].engine
+        found = [self.only_member] if self.only_member is not None else [member for member in engine.pool if member.enabled]
+        return [member for member in found if not engine.keeps_out(member)]
+
+    @property
+    def only_member(self) -> Member | None:
         """The only backend that may answer; None for any."""
         return None if self.is_auto else self.entry.runtime_data.only_member
 
@@ -242,17 +247,22 @@ class AgentEntity(Entity):
     async def async_added_to_hass(self) -> None:
         await super().async_added_to_hass()
         self.async_on_remove(
-            async_dispatcher_connect(self.hass, SIGNAL_PROVIDERS_CHANGED, self._on_providers_changed(self.available))
+            async_dispatcher_connect(self.hass, SIGNAL_PROVIDERS_CHANGED, self._on_providers_changed(self._shown))
         )
 
-    def _on_providers_changed(self, shown: bool) -> Callable[[], None]:
-        """Return a callback that writes the state if the availability changed, since the signal is for all providers."""
+    @property
+    def _shown(self) -> tuple[bool, int | None]:
+        """What its state shows of the providers."""
+        return self.available, self.supported_features
+
+    def _on_providers_changed(self, shown: tuple[bool, int | None]) -> Callable[[], None]:
+        """Return a callback that writes the state if what it shows changed, since the signal is for all providers."""
 
         @callback
         def changed() -> None:
             nonlocal shown
-            if self.available != shown:
-                shown = self.available
+            if self._shown != shown:
+                shown = self._shown
                 self.async_write_ha_state()
 
         return changed
@@ -267,7 +277,7 @@ class AgentEntity(Entity):
                 caller=Caller(source, self.entity_id),
                 entity_id=self.entity_id,
                 model=self.model,
-                pin=self._only.id if self._only is not None else None,
+                pin=self.only_member.id if self.only_member is not None else None,
                 options=self.subentry.data,
                 on_prompt=self._check_context,
             )
@@ -276,7 +286,7 @@ class AgentEntity(Entity):
     @callback
     def _check_context(self, request: Request) -> None:
         """Create or delete the repair issue for a prompt that is too long for the model."""
-        models = self._only.models if self._only is not None else ()
+        models = self.only_member.models if self.only_member is not None else ()
         window = next((model.context_window for model in models if model.id == self.model), None)
         issues.check_context(self.hass, self.entry, self.subentry, request.estimated_prompt_tokens, window)
 

@@ -17,6 +17,9 @@ from ..waiting import pause_fake
 from .chunks import delta
 from .server import FakeServer, Received, bearer_key
 
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+"""A PNG image of one pixel, in base64."""
+
 type Script = list[dict[str, Any]] | Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -58,6 +61,8 @@ class FakeProvider(FakeServer):
     answers: list[Script] = field(default_factory=list)
     """The answers of the next chats, in order; the last one is repeated."""
     requests: list[dict[str, Any]] = field(default_factory=list)
+    image: dict[str, Any] = field(default_factory=lambda: {"created": 1, "data": [{"b64_json": PNG}]})
+    """The answer to a request for images; a 502 without `data`."""
     """The bodies of the chats that it accepted."""
     received: list[Received] = field(default_factory=list)
     challenged: int = 0
@@ -94,6 +99,9 @@ class FakeProvider(FakeServer):
                 return await self._status(request)
             case "POST", "/v1/chat/completions":
                 return await self._chat(request)
+            case "POST", "/v1/images/generations":
+                self.requests.append(await request.json())
+                return web.json_response(self.image, status=200 if "data" in self.image else 502)
         raise web.HTTPNotFound
 
     async def _health(self, request: web.Request) -> web.Response:
