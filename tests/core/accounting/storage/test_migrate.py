@@ -10,7 +10,7 @@ import sqlite3
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 import pytest
-from sqlalchemy import Engine, MetaData, text
+from sqlalchemy import Engine, MetaData, inspect, text
 
 from zeroconf_ai.accounting.storage import migrate, tables
 from zeroconf_ai.accounting.storage.database import DatabaseError, make_engine, parse_url
@@ -70,16 +70,50 @@ def with_next(folder: Path, monkeypatch: pytest.MonkeyPatch, *, fails: bool) -> 
     monkeypatch.setattr(migrate, "FOLDER", folder)
 
 
+def migrated(engine: Engine) -> None:
+    """Let the migrations make the tables from nothing."""
+    with engine.begin() as connection:
+        migrate.run("upgrade", connection, "head")
+
+
+def made(engine: Engine) -> tuple[object, object]:
+    """All that the database knows of its tables, without the order of the columns; and the rows."""
+    inspector = inspect(engine)
+    known = {
+        name: (
+            {found["name"]: {**found, "type": str(found["type"])} for found in inspector.get_columns(name)},
+            inspector.get_pk_constraint(name)["constrained_columns"],
+            inspector.get_foreign_keys(name),
+            sorted(map(str, inspector.get_indexes(name))),
+            sorted(map(str, inspector.get_unique_constraints(name))),
+            inspector.get_check_constraints(name),
+        )
+        for name in inspector.get_table_names()
+    }
+    with engine.connect() as connection:
+        rows = {name: sorted(map(tuple, connection.execute(text(f"SELECT * FROM {name}")))) for name in known}  # noqa: S608
+    return known, rows
+
+
 def test_database_newest_migration_equals_the_tables(engine: Engine) -> None:
-    migrate.upgrade(engine, before=nothing)
+    migrated(engine)
     assert different(engine) == []
+
+
+def test_database_created_at_once_equals_that_of_the_migrations(engine: Engine) -> None:
+    migrate.upgrade(engine, before=nothing)
+    at_once = made(engine)
+    migrate.downgrade(engine, "base")
+    migrated(engine)
+    assert at_once == made(engine)
+    assert at_once[1] != {}
 
 
 @pytest.mark.parametrize("revision", [*migrate.revisions()[:-1], "base"])
 def test_database_migrations_of_each_version_upgrade_and_downgrade(engine: Engine, revision: str) -> None:
-    migrate.upgrade(engine, before=nothing)
+    migrated(engine)
     migrate.downgrade(engine, revision)
-    migrate.upgrade(engine, before=nothing)
+    migrated(engine)
     assert different(engine) == []
     migrate.downgrade(engine, "base")
     left = MetaData()
