@@ -1,5 +1,6 @@
 """`GeminiBackend`: Google's Gemini API, or a compatible server."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 import re
@@ -9,6 +10,7 @@ from urllib.parse import quote
 import aiohttp
 import orjson
 
+from ...dialects.gemini.image_generation import image_body, image_list, image_of
 from ...dialects.gemini.model_traits import Traits, entries
 from ...dialects.gemini.signatures import SignatureMemory
 from ...dialects.gemini.upstream_request import embedding_batches, translate
@@ -129,7 +131,7 @@ class GeminiBackend(DialectBackend[_GeminiUpstream]):
     @override
     async def send(self, request: Request) -> Answer:
         if request.kind is Kind.IMAGES:
-            raise no_images(self._info.name)
+            return await self._make_images(request)
         if request.kind is Kind.EMBEDDINGS:
             return await self._embed(request)
         if request.kind is Kind.COMPLETION:
@@ -165,6 +167,32 @@ class GeminiBackend(DialectBackend[_GeminiUpstream]):
                 del config[name]
             self._rejected.add(model, rejected)
 
+    async def _make_images(self, request: Request) -> Answer:
+        """All images at once, each by a request of its own. The first failure cancels the others."""
+        model = request.model.removeprefix("models/")
+        if not (self._traits.get(model) or Traits.by_name(model)).images:
+            raise no_images(self._info.name)
+        path, body = f"{_path(model)}:generateContent", image_body(request)
+        makers = [
+            GeminiTranslator(request.model, self._signatures, secrets=self._upstream.secrets) for _ in range(_count(request))
+        ]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._make_image(path, body, maker)) for maker in makers]
+        except* ApiError as failed:
+            raise next(err for err in failed.exceptions if isinstance(err, ApiError)) from None
+        known = [maker.usage for maker in makers if maker.usage is not None]
+        total = sum(known[1:], known[0]) if known else None
+        return StaticAnswer(Chunk.of(image_list([task.result() for task in tasks], total)))
+
+    async def _make_image(self, path: str, body: Mapping[str, Any], translator: GeminiTranslator) -> str:
+        """The base64 of one image."""
+        answer = await self._upstream.translate(path, body, translator, stream=False)
+        try:
+            return image_of((await answer.completion()).data, self._info.name)
+        finally:
+            await answer.close()
+
     async def _embed(self, request: Request) -> Answer:
         base64 = wants_base64(request)
         path = f"{_path(request.model.removeprefix('models/'))}:batchEmbedContents"
@@ -188,6 +216,12 @@ class GeminiBackend(DialectBackend[_GeminiUpstream]):
         if not counted:
             listed["usage"]["estimated"] = True
         return StaticAnswer(Chunk.of(listed))
+
+
+def _count(request: Request) -> int:
+    """The number of images that a request is for, from 1 to 10."""
+    count: int = request.body.get("n") or 1
+    return count
 
 
 def _path(model: str) -> str:

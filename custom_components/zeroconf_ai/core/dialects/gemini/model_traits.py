@@ -17,6 +17,8 @@ _NEWEST = (99, 0)
 """The version of aliases such as `gemini-flash-latest`."""
 _NO_CHAT = ("tts", "live", "native-audio", "transcribe")
 """Words in the names of models that answer with sound, or only to it."""
+_WITH_IMAGES = ("image", "nano-banana")
+"""Words in the names of models that answer with images."""
 _NOT_THINKING = ("image", "embedding", *_NO_CHAT)
 _FIRST_THINKING, _FIRST_WITH_LEVELS, _FIRST_WITHOUT_SAMPLING = (2, 5), (3, 0), (3, 6)
 _SAMPLING_EXCEPTIONS = ("gemini-3.5-flash-lite", "gemini-3.5-transcribe")
@@ -48,6 +50,8 @@ class Traits:
     """Whether it accepts a system instruction."""
     tools: bool = True
     json: bool = True
+    images: bool = False
+    """Whether it answers with images."""
 
     @classmethod
     def by_name(cls, model: str) -> Self:
@@ -68,7 +72,7 @@ class Traits:
         elif name.startswith("gemini-") and name.endswith("-latest"):
             version = _NEWEST
         else:
-            return cls()
+            return cls(images=name.startswith("gemini-") and any(word in name for word in _WITH_IMAGES))
         leveled = version >= _FIRST_WITH_LEVELS
         return cls(
             thinks=version >= _FIRST_THINKING and not any(word in name for word in _NOT_THINKING),
@@ -77,6 +81,7 @@ class Traits:
             sampling=version < _FIRST_WITHOUT_SAMPLING and not name.startswith(_SAMPLING_EXCEPTIONS),
             signed=leveled,
             json_with_tools=leveled,
+            images=any(word in name for word in _WITH_IMAGES),
         )
 
     @classmethod
@@ -105,6 +110,7 @@ class Traits:
         if "generateContent" in self.methods:
             can |= {Capability.COMPLETION, Capability.STREAMING, Capability.VISION}
             can |= ({Capability.TOOLS} if self.tools else set()) | ({Capability.JSON} if self.json else set())
+            can |= {Capability.IMAGE_GENERATION} if self.images else set()
             can |= {Capability.AUDIO} if model.rpartition("/")[2].startswith("gemini") else set()
         if self.methods & _EMBEDS:
             can.add(Capability.EMBEDDINGS)
