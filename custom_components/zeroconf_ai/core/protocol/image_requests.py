@@ -67,3 +67,9 @@ def has_images(data: Mapping[str, Any]) -> bool:
 
 def _is_filled(value: object) -> bool:
     return isinstance(value, str) and bool(value)
+
+
+def without_content(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A complete answer without the content of its images, for records."""
+    items = [{name: value for name, value in item.items() if name != "b64_json"} for item in data["data"]]
+    return {**data, "data": items}

@@ -1,8 +1,10 @@
 """Images are reserved by the tokens that they may have, and charged by those that they had."""
 
+import orjson
 import pytest
 
 from zeroconf_ai.accounting.store import AccountingStore
+from zeroconf_ai.engine import Engine
 from zeroconf_ai.protocol.errors import QuotaError
 from zeroconf_ai.protocol.image_requests import image_tokens
 from zeroconf_ai.protocol.models import ModelInfo
@@ -11,7 +13,7 @@ from zeroconf_ai.protocol.record import Cost
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.values import NANO
 
-from ....support.engine import complete
+from ....support.engine import CALLER, complete
 from ....support.fakes.billing import spending, spent
 from ....support.fakes.upstream import StubBackend
 
@@ -30,6 +32,15 @@ async def test_budget_reserves_images_and_charges_their_tokens(store: Accounting
             await complete(engine, Request.parse(Kind.IMAGES, HOUSE | {"n": 4}))
         await complete(engine, Request.parse(Kind.IMAGES, HOUSE | {"n": 4, "quality": "low"}))
     assert len(cloud.sent) == 2
+
+
+async def test_record_of_images_has_no_images() -> None:
+    engine = Engine()
+    await engine.checker.check(engine.add(StubBackend("one", models=["gpt-image-1"])), models=True)
+    async with engine.run(Request.parse(Kind.IMAGES, HOUSE), CALLER) as reply:
+        assert "b64_json" in reply.body.decode()
+        assert orjson.loads(reply.said)["data"] == [{}]
+    await engine.close()
 
 
 @pytest.mark.parametrize(

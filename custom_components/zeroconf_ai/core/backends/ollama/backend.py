@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+import time
 from typing import Any, override
 
 import aiohttp
@@ -17,13 +18,13 @@ from ...dialects.openai.cache_control import without_cache_marks
 from ...dialects.openai.embeddings import embedding_list, texts, wants_base64
 from ...dialects.openai.text_completions import as_chat
 from ...protocol.chunks import Chunk
-from ...protocol.errors import ApiError, InvalidRequestError, UpstreamError
+from ...protocol.errors import ApiError, InvalidRequestError, StreamBrokenError, UpstreamError
+from ...protocol.image_requests import has_images
 from ...protocol.models import MAX_MODELS, ModelInfo
 from ...protocol.record import Capability
 from ...protocol.request import Kind, Request
 from ...protocol.status import Health, ProviderStatus, Queue
 from ...protocol.values import clean, mapping, parse_count
-from ..answer_errors import no_images
 from ..answers import TextAnswer
 from ..base import Answer, BackendInfo, Endpoint, ReleasingAnswer, StaticAnswer, Timeouts
 from ..dialect_backend import DialectBackend, DialectUpstream
@@ -42,6 +43,7 @@ _CAPABILITIES: Mapping[str, frozenset[Capability]] = {
     "vision": frozenset({Capability.VISION}),
     "audio": frozenset({Capability.AUDIO}),
     "embedding": frozenset({Capability.EMBEDDINGS}),
+    "image": frozenset({Capability.IMAGE_GENERATION}),
 }
 _MAX_PARALLEL_SHOW = 4
 
@@ -136,9 +138,9 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
         self._active += 1
         try:
             if request.kind is Kind.IMAGES:
-                raise no_images(self._info.name)
-            if request.kind is Kind.EMBEDDINGS:
-                answer: Answer = await self._embed(request)
+                answer: Answer = await self._make_images(request)
+            elif request.kind is Kind.EMBEDDINGS:
+                answer = await self._embed(request)
             elif request.kind is Kind.COMPLETION and (request.body.get("suffix") or request.body.get("raw") is True):
                 answer = TextAnswer(await self._complete(request))
             elif request.kind is Kind.COMPLETION:
@@ -149,6 +151,22 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
             self._done()
             raise
         return ReleasingAnswer(answer, self._done)
+
+    async def _make_images(self, request: Request) -> Answer:
+        """All images, one after the other: its API for images, which is OpenAI's, makes one for each request, by value."""
+        body = {name: request.body[name] for name in ("model", "prompt", "size") if name in request.body}
+        raw = orjson.dumps(body | {"response_format": "b64_json"})
+        made: list[Any] = []
+        for _ in range(request.body.get("n") or 1):
+            answer = await self._upstream.post("/v1/images/generations", raw, stream=False)
+            try:
+                data = (await answer.completion()).data
+            finally:
+                await answer.close()
+            if not has_images(data):
+                raise StreamBrokenError(f"{self._info.name} answered without an image")
+            made += data["data"]
+        return StaticAnswer(Chunk.of({"created": int(time.time()), "data": made}))
 
     def _done(self) -> None:
         self._active -= 1

@@ -7,10 +7,12 @@ import logging
 import time
 from typing import Any
 
+import orjson
+
 from ...backends.base import Answer
 from ...protocol.chunks import Chunk, Delta, has_message
 from ...protocol.errors import ApiError, StreamBrokenError
-from ...protocol.image_requests import has_images
+from ...protocol.image_requests import has_images, without_content
 from ...protocol.request import Kind
 from ...protocol.usage import Usage
 from ..pool.concurrency import Permit
@@ -164,8 +166,10 @@ class Reply:
 
     @property
     def said(self) -> str:
-        """The text of a stream, as far as it was read after `listen`; else the complete body."""
+        """The text of a stream, as far as it was read after `listen`; else the complete body, without images in it."""
         if self._completion is not None:
+            if self._request.kind is Kind.IMAGES:
+                return orjson.dumps(without_content(self._completion.data)).decode()
             return self._completion.raw.decode(errors="replace")
         return "".join(self._heard or ())
 
