@@ -93,6 +93,10 @@ export const styles = css`
     border-bottom: 1px solid var(--zai-line);
     vertical-align: top;
   }
+  /* Long names break anywhere, but not after every third letter: the table scrolls instead. */
+  .scroll td:first-child {
+    min-width: 7em;
+  }
   caption {
     text-align: start;
     padding: 12px 0 4px;
@@ -125,6 +129,7 @@ export const styles = css`
     width: 100%;
   }
   button {
+    overflow-wrap: normal;
     cursor: pointer;
   }
   button.main {

@@ -16,6 +16,31 @@ export class ServerModelsView extends View {
       progress {
         width: 100%;
       }
+      /* A phone shows each model as a block, with its buttons below. */
+      @media (max-width: 600px) {
+        thead {
+          display: none;
+        }
+        tr {
+          display: flex;
+          flex-wrap: wrap;
+          gap: 4px 16px;
+          padding: 8px 0;
+          border-bottom: 1px solid var(--zai-line);
+        }
+        td {
+          border: 0;
+          padding: 0;
+        }
+        td[data-label]::before {
+          content: attr(data-label) ": ";
+          color: var(--zai-quiet);
+        }
+        td:first-child,
+        td:last-child {
+          width: 100%;
+        }
+      }
     `,
   ];
 
@@ -60,7 +85,7 @@ export class ServerModelsView extends View {
       ${
         server.models.length === 0
           ? nothing
-          : html`<div class="scroll">
+          : html`<div class="scroll" tabindex="0">
               <table>
                 <thead>
                   <tr>
@@ -93,8 +118,8 @@ export class ServerModelsView extends View {
       <td>
         ${model.name} ${model.loaded ? html`<span class="quiet">${texts("server_models.loaded")}</span>` : nothing}
       </td>
-      <td>${this.bytes(model.size)}</td>
-      <td>${this.bytes(model.memory)}</td>
+      <td data-label=${texts("server_models.size")}>${this.bytes(model.size)}</td>
+      <td data-label=${texts("server_models.memory")}>${this.bytes(model.memory)}</td>
       <td>
         <div class="row">
           ${
