@@ -133,6 +133,10 @@ var e=globalThis,t=e.ShadowRoot&&(e.ShadyCSS===void 0||e.ShadyCSS.nativeShadow)&
     border-bottom: 1px solid var(--zai-line);
     vertical-align: top;
   }
+  /* Long names break anywhere, but not after every third letter: the table scrolls instead. */
+  .scroll td:first-child {
+    min-width: 7em;
+  }
   caption {
     text-align: start;
     padding: 12px 0 4px;
@@ -165,6 +169,7 @@ var e=globalThis,t=e.ShadowRoot&&(e.ShadyCSS===void 0||e.ShadyCSS.nativeShadow)&
     width: 100%;
   }
   button {
+    overflow-wrap: normal;
     cursor: pointer;
   }
   button.main {
@@ -1487,11 +1492,36 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
       progress {
         width: 100%;
       }
+      /* A phone shows each model as a block, with its buttons below. */
+      @media (max-width: 600px) {
+        thead {
+          display: none;
+        }
+        tr {
+          display: flex;
+          flex-wrap: wrap;
+          gap: 4px 16px;
+          padding: 8px 0;
+          border-bottom: 1px solid var(--zai-line);
+        }
+        td {
+          border: 0;
+          padding: 0;
+        }
+        td[data-label]::before {
+          content: attr(data-label) ": ";
+          color: var(--zai-quiet);
+        }
+        td:first-child,
+        td:last-child {
+          width: 100%;
+        }
+      }
     `]}connectedCallback(){super.connectedCallback(),this.run(()=>this.load())}disconnectedCallback(){super.disconnectedCallback(),clearTimeout(this.timer)}async load(){this.servers=await this.api.serverModels.list(),clearTimeout(this.timer),this.servers.some(({pulls:e})=>e.some(e=>e.state===`running`))&&this.isConnected&&(this.timer=window.setTimeout(()=>void this.load().catch(()=>void 0),Li))}render(){return this.servers.length===0?this.error?_`${this.errorLine()}`:y:_`${this.errorLine()}
     ${O(this.servers,e=>e.backend_id,e=>this.server(e))}`}server(e){let{texts:t}=this;return _`<section class="card" aria-label=${t(`server_models.of`,{name:e.name})}>
       <h2>${t(`server_models.of`,{name:e.name})}</h2>
       ${e.error===null?y:_`<p class="quiet">${e.error}</p>`}
-      ${e.models.length===0?y:_`<div class="scroll">
+      ${e.models.length===0?y:_`<div class="scroll" tabindex="0">
               <table>
                 <thead>
                   <tr>
@@ -1512,8 +1542,8 @@ Please report this to https://github.com/markedjs/marked.`,e){let e=`<p>An error
       <td>
         ${t.name} ${t.loaded?_`<span class="quiet">${n(`server_models.loaded`)}</span>`:y}
       </td>
-      <td>${this.bytes(t.size)}</td>
-      <td>${this.bytes(t.memory)}</td>
+      <td data-label=${n(`server_models.size`)}>${this.bytes(t.size)}</td>
+      <td data-label=${n(`server_models.memory`)}>${this.bytes(t.memory)}</td>
       <td>
         <div class="row">
           ${e.can.includes(r)?T(n(`server_models.${r}`),{disabled:this.busy,name:n(`server_models.${r}_name`,{name:t.name}),press:()=>this.act(()=>this.api.serverModels[r](e.backend_id,t.name))}):y}
