@@ -114,8 +114,9 @@ KITCHEN = {"name": "Kitchen Light", "domain": ["light"]}
         ("set the brightness of the kitchen light to 40", [("HassLightSet", {"brightness": 40, **KITCHEN})]),
     ],
 )
-def test_demo_home_assistant_tools_are_called(sentence: str, expected: list[Any]) -> None:
-    assert calls(turn_of(sentence)) == expected
+@pytest.mark.parametrize("moment", ["", "\n\n(It is Monday, 2026-11-30, 21:15. The user, Anna, is in the area Living Room.)"])
+def test_demo_home_assistant_tools_are_called(sentence: str, expected: list[Any], moment: str) -> None:
+    assert calls(turn_of(f"{sentence}{moment}")) == expected
 
 
 def test_demo_unlisted_device_is_passed_to_the_tool() -> None:

@@ -27,6 +27,7 @@ _SELF = (
 _OTHER = f"I am {MODEL}, a set of rules, not a language model, and no rule of mine fits this. Ask me what I can do."
 _ENGLISH_ONLY = f"I am {MODEL}, a set of rules, not a language model, and I only understand English. Please try it in English."
 _BLIND = f"I am {MODEL}, a set of rules: I cannot see images. Choose a model with vision for that."
+_MOMENT = re.compile(r"\s*\n\(It is [^\n]*\)\s*\Z")
 _COMMON_WORDS = frozenset(
     "a an and are at by can do does for have hello help hey hi how i in is it me my not of off on one or please say tell thanks "
     "that the there this to turn was we what when where which who why will with you your".split()
@@ -67,7 +68,7 @@ def respond(body: Mapping[str, Any]) -> Turn:
         return _calling(messages, complete)
     if found:
         return Turn(f"I could use {found[0].tool.short_name} for this, but you did not say: {', '.join(found[0].missing)}.")
-    return Turn(answer_plainly(asked, [text_of(message) for message in messages if message.get("role") == "user"]))
+    return Turn(answer_plainly(asked, [_said(message) for message in messages if message.get("role") == "user"]))
 
 
 def answer_plainly(asked: str, said: Sequence[str]) -> str:
@@ -108,7 +109,12 @@ def _is_english(text: str) -> bool:
 
 
 def _last_said(messages: Sequence[Mapping[str, Any]]) -> str:
-    return next((text_of(message) for message in reversed(messages) if message.get("role") == "user"), "")
+    return next((_said(message) for message in reversed(messages) if message.get("role") == "user"), "")
+
+
+def _said(message: Mapping[str, Any]) -> str:
+    """What a user said, without the moment that the integration's agents tell the model after it."""
+    return _MOMENT.sub("", text_of(message))
 
 
 def _last_parts(messages: Sequence[Mapping[str, Any]]) -> list[Any]:
