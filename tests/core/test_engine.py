@@ -352,3 +352,21 @@ async def test_engine_answer_is_read_inside_the_block(engine: Engine, upstream: 
     upstream.on(CHAT, answers(COMPLETION))
     async with engine.run(chat(), CALLER) as reply:
         assert b"Hello" in reply.body
+
+
+@pytest.mark.parametrize(("source", "backends"), [(Source.ASSIST, 1), (Source.PAGE, 1), (Source.HTTP, 2), (Source.CLI, 2)])
+async def test_engine_equal_backends_are_kept_by_a_person_and_shared_by_programs(
+    engine: Engine, upstream: Upstream, source: Source, backends: int
+) -> None:
+    caller = Caller(source, "test", user_id="anna")
+    answered = set()
+    upstream.on(CHAT, answers(COMPLETION))
+    async with aiohttp.ClientSession() as session:
+        for name in ("Attic", "Cellar"):
+            info = BackendInfo(name.lower(), name)
+            await engine.checker.check(engine.add(ZeroconfAIBackend(session, info, Endpoint(upstream.base_url))))
+        for _ in range(4):
+            async with engine.run(chat(model="auto"), caller) as reply:
+                answered.add(reply.backend_id)
+        await engine.close()
+    assert len(answered) == backends

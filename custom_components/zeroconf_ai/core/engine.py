@@ -394,7 +394,8 @@ class Engine:
             key_id=caller.key_id,
             urgency=caller.urgency,
             inside=caller.inside,
-            leads=lead_keys(request, device_id=caller.device_id, user_id=caller.user_id),
+            # Programs spread their requests, which may be many at a time.
+            leads=lead_keys(request, device_id=caller.device_id, user_id=caller.user_id) if caller.is_person else (),
             exchange=self.exchange,
         )
 

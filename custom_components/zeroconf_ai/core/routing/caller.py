@@ -47,6 +47,11 @@ class Caller:
         return Urgency.VOICE if self.source is Source.ASSIST else Urgency.NORMAL
 
     @property
+    def is_person(self) -> bool:
+        """Whether a person talks: by Assist, or on the page."""
+        return self.source in (Source.ASSIST, Source.PAGE)
+
+    @property
     def inside(self) -> bool:
         """Whether the request comes from Home Assistant itself, for a user or an automation."""
         return self.source in (Source.ASSIST, Source.AI_TASK, Source.ACTION)
