@@ -107,4 +107,4 @@ async def test_doctor_names_the_interface_without_multicast(lan: Lan, tmp_path: 
     finally:
         ip("-netns", name, "link", "set", "eth0", "multicast", "on")
     assert code == 1
-    assert codes(output)["network"][0] == ("no_multicast", "problem")
+    assert ("no_multicast", "problem") in codes(output)["network"]

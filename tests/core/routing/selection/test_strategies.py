@@ -259,9 +259,9 @@ def test_order_is_deterministic_unique_and_follows_all_rules(
             assert asked in patterns or may_use(patterns, model, f"{member_id}/{model}", f"{member.name}/{model}")
         assert not (inside and member.backend.info.agent)
         assert member.enabled or "/" in asked
-    if not fallback and "/" not in asked:
-        kept = {member.backend.info.placement for member in (candidate.member for candidate in found.ordered)}
-        home = [
-            m for m in pool if m.id in dict(pairs) and m.backend.info.placement is Placement.LOCAL and not m.backend.info.agent
-        ]
-        assert not any(m.models for m in home) or kept == {Placement.LOCAL}
+    if not fallback and "/" not in asked and not any(member.active for member in pool):
+        ordered = [candidate.member for candidate in found.ordered]
+        home = [m for m in ordered if m.backend.info.placement is Placement.LOCAL and not m.backend.info.agent and m.models]
+        # A cloud that the strategy prefers to the home is no fallback.
+        later = ordered[ordered.index(home[0]) :] if home else []
+        assert not [m for m in later if m.backend.info.placement is Placement.CLOUD and not m.backend.info.agent]
