@@ -1,9 +1,27 @@
-import { defineConfig } from "vitest/config";
+import { minifyHTMLLiterals } from "minify-literals";
+import { defineConfig, type Plugin } from "vitest/config";
+
+/** Minifies the HTML and CSS in template literals, which the JavaScript minifier keeps as they are. */
+const literals: Plugin = {
+  name: "minify-literals",
+  apply: "build",
+  transform: {
+    filter: { id: /\/src\/.*\.ts$/ },
+    handler: (code, id) =>
+      minifyHTMLLiterals(code, {
+        fileName: id,
+        sourceMap: false,
+        // Spaces between words and elements are kept, each run of them as one.
+        html: { collapseWhitespace: true, conservativeCollapse: true },
+      }),
+  },
+};
 
 // The page of both homes in one folder, so that what they share is there once. Home Assistant loads panel.js with the version of
 // the integration as a query parameter; `zeroconf-ai serve` loads page.js from the files in server/, which are copied as they are.
 // Names of shared modules contain a hash: a cached one never meets a newer page.
 export default defineConfig({
+  plugins: [literals],
   base: "./",
   publicDir: "server",
   build: {
