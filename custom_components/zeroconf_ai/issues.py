@@ -1,6 +1,6 @@
 """Creation and deletion of repair issues."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
@@ -76,15 +76,12 @@ def check_models(coordinator: MemberCoordinator) -> None:
         if not served or model == AUTO or model in served:
             ir.async_delete_issue(coordinator.hass, DOMAIN, issue_id)
             continue
-        ir.async_create_issue(
+        _create(
             coordinator.hass,
-            DOMAIN,
             issue_id,
-            is_fixable=True,
-            severity=ir.IssueSeverity.WARNING,
-            translation_key=MODEL_VANISHED,
-            translation_placeholders=escaped({"agent": subentry.title, "provider": entry.title, "model": model}),
-            data={"entry_id": entry.entry_id, "subentry_id": subentry.subentry_id},
+            MODEL_VANISHED,
+            {"agent": subentry.title, "provider": entry.title, "model": model},
+            {"entry_id": entry.entry_id, "subentry_id": subentry.subentry_id},
         )
 
 
@@ -106,18 +103,8 @@ def check_same_servers(hass: HomeAssistant) -> None:
         if title is None or entry.disabled_by is not None:
             ir.async_delete_issue(hass, DOMAIN, issue_id)
             continue
-        ir.async_create_issue(
-            hass,
-            DOMAIN,
-            issue_id,
-            is_fixable=False,
-            learn_more_url=MORE_URL,
-            severity=ir.IssueSeverity.WARNING,
-            translation_key=SAME_SERVER,
-            translation_placeholders=escaped(
-                {"provider": entry.title, "backend": title, "address": code(server_of(entry.data[CONF_BASE_URL]))}
-            ),
-        )
+        address = code(server_of(entry.data[CONF_BASE_URL]))
+        _create(hass, issue_id, SAME_SERVER, {"provider": entry.title, "backend": title, "address": address})
 
 
 def offers_any_provider(hass: HomeAssistant) -> int:
@@ -143,16 +130,7 @@ def check_any_provider(hass: HomeAssistant) -> None:
         if issue is not None and issue.dismissed_version is None:
             ir.async_delete_issue(hass, DOMAIN, ANY_PROVIDER)
         return
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        ANY_PROVIDER,
-        is_fixable=True,
-        severity=ir.IssueSeverity.WARNING,
-        translation_key=ANY_PROVIDER,
-        translation_placeholders={"count": str(count)},
-        data={},
-    )
+    _create(hass, ANY_PROVIDER, ANY_PROVIDER, {"count": str(count)}, {})
 
 
 @callback
@@ -162,25 +140,9 @@ def check_context(hass: HomeAssistant, entry: ConfigEntry, subentry: ConfigSuben
     if window is None or tokens <= window:
         ir.async_delete_issue(hass, DOMAIN, issue_id)
         return
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        issue_id,
-        is_fixable=False,
-        learn_more_url=MORE_URL,
-        severity=ir.IssueSeverity.WARNING,
-        translation_key=CONTEXT_TOO_SMALL,
-        translation_placeholders=escaped(
-            {
-                "agent": subentry.title,
-                "provider": entry.title,
-                "model": subentry.data.get(CONF_MODEL) or AUTO,
-                "tokens": str(tokens),
-                "window": str(window),
-            }
-        ),
-        data={CONF_MODEL: subentry.data.get(CONF_MODEL) or AUTO},
-    )
+    model = subentry.data.get(CONF_MODEL) or AUTO
+    values = {"agent": subentry.title, "provider": entry.title, "model": model, "tokens": str(tokens), "window": str(window)}
+    _create(hass, issue_id, CONTEXT_TOO_SMALL, values, {CONF_MODEL: model}, fixable=False)
 
 
 @callback
@@ -247,15 +209,13 @@ def identity_proven(coordinator: MemberCoordinator) -> None:
 
 def _identity_issue(coordinator: MemberCoordinator, found: dict[str, str | None], question: str = IDENTITY_CHANGED) -> None:
     entry = coordinator.config_entry
-    ir.async_create_issue(
+    _create(
         coordinator.hass,
-        DOMAIN,
         f"{IDENTITY_CHANGED}_{entry.entry_id}",
-        is_fixable=True,
+        question,
+        {"provider": entry.title, "address": code(found[CONF_BASE_URL] or "")},
+        {"entry_id": entry.entry_id, "question": question, **found},
         severity=ir.IssueSeverity.ERROR,
-        translation_key=question,
-        translation_placeholders=escaped({"provider": entry.title, "address": code(found[CONF_BASE_URL] or "")}),
-        data={"entry_id": entry.entry_id, "question": question, **found},
     )
 
 
@@ -263,38 +223,20 @@ def _identity_issue(coordinator: MemberCoordinator, found: dict[str, str | None]
 def budget_exceeded(hass: HomeAssistant, state: BudgetState, owner: str, currency: str) -> None:
     """Create the issue for an exceeded budget."""
     budget = state.budget
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        f"{BUDGET_EXCEEDED}_{budget.id}",
-        is_fixable=True,
-        severity=ir.IssueSeverity.WARNING,
-        translation_key=BUDGET_EXCEEDED,
-        translation_placeholders=escaped(
-            {
-                "name": owner,
-                "amount": format_amount(budget.amount),
-                "currency": currency,
-                "renews": f"{dt_util.as_local(dt_util.utc_from_timestamp(state.period.end)):%Y-%m-%d}",
-            }
-        ),
-        data={"budget_id": budget.id},
-    )
+    values = {
+        "name": owner,
+        "amount": format_amount(budget.amount),
+        "currency": currency,
+        "renews": f"{dt_util.as_local(dt_util.utc_from_timestamp(state.period.end)):%Y-%m-%d}",
+    }
+    _create(hass, f"{BUDGET_EXCEEDED}_{budget.id}", BUDGET_EXCEEDED, values, {"budget_id": budget.id})
 
 
 @callback
 def exchange_rates_missing(hass: HomeAssistant, missing: Collection[str], currency: str) -> None:
     """Create the issue for currencies of providers without an exchange rate to the `currency` of budgets."""
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        EXCHANGE_RATES_MISSING,
-        is_fixable=False,
-        severity=ir.IssueSeverity.WARNING,
-        learn_more_url=MORE_URL,
-        translation_key=EXCHANGE_RATES_MISSING,
-        translation_placeholders=escaped({"missing": ", ".join(missing), "currency": currency}),
-    )
+    values = {"missing": ", ".join(missing), "currency": currency}
+    _create(hass, EXCHANGE_RATES_MISSING, EXCHANGE_RATES_MISSING, values)
 
 
 @callback
@@ -312,16 +254,7 @@ def budget_fine(hass: HomeAssistant, budget_id: str) -> None:
 @callback
 def database_unavailable(hass: HomeAssistant, error: str) -> None:
     """Create the issue for a database that cannot be opened; `error` says why."""
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        DATABASE_UNAVAILABLE,
-        is_fixable=False,
-        learn_more_url=MORE_URL,
-        severity=ir.IssueSeverity.WARNING,
-        translation_key=DATABASE_UNAVAILABLE,
-        translation_placeholders=escaped({"error": error}),
-    )
+    _create(hass, DATABASE_UNAVAILABLE, DATABASE_UNAVAILABLE, {"error": error})
 
 
 @callback
@@ -341,24 +274,13 @@ def check_database(hass: HomeAssistant, store: AccountingStore) -> None:
         if ir.async_get(hass).async_get_issue(DOMAIN, DATABASE_LOST) is not None:
             return  # it shows what was rescued
         loss = Loss()
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        DATABASE_LOST,
-        is_fixable=True,
-        is_persistent=True,
-        severity=ir.IssueSeverity.ERROR,
-        translation_key=DATABASE_LOST,
-        translation_placeholders=escaped(
-            {
-                "file": "–" if loss.damaged is None else loss.damaged.name,
-                "keys": str(loss.rescued.keys),
-                "budgets": str(loss.rescued.budgets),
-                "usage": str(loss.rescued.usage),
-            }
-        ),
-        data={},
-    )
+    values = {
+        "file": "–" if loss.damaged is None else loss.damaged.name,
+        "keys": str(loss.rescued.keys),
+        "budgets": str(loss.rescued.budgets),
+        "usage": str(loss.rescued.usage),
+    }
+    _create(hass, DATABASE_LOST, DATABASE_LOST, values, {}, severity=ir.IssueSeverity.ERROR, persistent=True)
 
 
 @callback
@@ -379,3 +301,34 @@ def clear(hass: HomeAssistant, entry: ConfigEntry) -> None:
     for key in (entry.entry_id, *entry.subentries):
         for kind in (MODEL_VANISHED, IDENTITY_CHANGED, CONTEXT_TOO_SMALL, SAME_SERVER):
             ir.async_delete_issue(hass, DOMAIN, f"{kind}_{key}")
+
+
+def _create(
+    hass: HomeAssistant,
+    issue_id: str,
+    key: str,
+    values: Mapping[str, str],
+    data: dict[str, str | int | float | None] | None = None,
+    *,
+    fixable: bool | None = None,
+    severity: ir.IssueSeverity = ir.IssueSeverity.WARNING,
+    persistent: bool = False,
+) -> None:
+    """Create an issue with the translation `key` and its placeholders `values`, which are escaped here.
+
+    `data` is for its fix flow. An issue with data is fixable by default; one that is not fixable links to the documentation.
+    """
+    if fixable is None:
+        fixable = data is not None
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        issue_id,
+        is_fixable=fixable,
+        is_persistent=persistent,
+        learn_more_url=None if fixable else MORE_URL,
+        severity=severity,
+        translation_key=key,
+        translation_placeholders=escaped(values),
+        data=data,
+    )
