@@ -319,3 +319,12 @@ export const styles = css`
     white-space: nowrap;
   }
 `;
+
+/** For elements whose lists have no bullets. */
+export const plainLists = css`
+  ul {
+    margin: 0;
+    padding: 0;
+    list-style: none;
+  }
+`;

@@ -5,6 +5,7 @@ import type { BackendKind, Discovered, DiscoveredProvider } from "../api/finding
 import { menuOf, type FlowKind, type FlowStep } from "../api/flows.js";
 import { sentence } from "../api/errors.js";
 import { button } from "../elements.js";
+import { plainLists } from "../styles.js";
 import type { FlowEnd } from "./flow.js";
 import "./flow.js";
 import type { ServerChosen } from "./network-scan.js";
@@ -25,12 +26,8 @@ const ADDABLE = ["new", "changed", "unanswered"];
 export class AddAi extends View {
   static override styles: CSSResultGroup = [
     View.styles,
+    plainLists,
     css`
-      ul {
-        margin: 0;
-        padding: 0;
-        list-style: none;
-      }
       .choices {
         display: grid;
         grid-template-columns: repeat(auto-fill, minmax(min(100%, 200px), 1fr));

@@ -3,6 +3,7 @@ import { customElement, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import type { Scanned, ScannedServer } from "../api/finding.js";
 import { button } from "../elements.js";
+import { plainLists } from "../styles.js";
 import { View } from "./view.js";
 
 /** A server was chosen: `zai-add-ai` adds it. */
@@ -13,12 +14,8 @@ export type ServerChosen = ScannedServer;
 export class NetworkScan extends View {
   static override styles: CSSResultGroup = [
     View.styles,
+    plainLists,
     css`
-      ul {
-        margin: 0;
-        padding: 0;
-        list-style: none;
-      }
       li {
         border-top: 1px solid var(--zai-line);
         padding-top: 8px;

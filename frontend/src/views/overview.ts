@@ -2,10 +2,12 @@ import { css, html, nothing, type CSSResultGroup, type PropertyValues, type Temp
 import { customElement, state } from "lit/decorators.js";
 import { ifDefined } from "lit/directives/if-defined.js";
 import { repeat } from "lit/directives/repeat.js";
+import { Clock } from "../clock.js";
 import type { Budget, Live, LiveRequest } from "../api/types.js";
 import { bar } from "../bar.js";
 import { card, loading, toggle } from "../elements.js";
 import { count, duration, moment, money } from "../format.js";
+import { plainLists } from "../styles.js";
 import { View } from "./view.js";
 
 /** One sentence of state, running requests, costs and budgets. */
@@ -13,11 +15,9 @@ import { View } from "./view.js";
 export class Overview extends View {
   static override styles: CSSResultGroup = [
     View.styles,
+    plainLists,
     css`
       ul {
-        list-style: none;
-        margin: 0;
-        padding: 0;
         gap: 12px 32px;
       }
       li + li {
@@ -30,19 +30,8 @@ export class Overview extends View {
   ];
 
   @state() private budgets: Budget[] = [];
-  @state() private now = Date.now() / 1000;
   private counted: number | undefined;
-  private clock?: ReturnType<typeof setInterval>;
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.clock = setInterval(() => (this.now = Date.now() / 1000), 1000);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    clearInterval(this.clock);
-  }
+  private readonly clock = new Clock(this);
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has("live") && this.live?.requests_today !== this.counted) {
@@ -196,7 +185,7 @@ export class Overview extends View {
                 <td>${request.who || texts(`sources.${request.source}`)}</td>
                 <td>${request.model ?? request.requested_model}</td>
                 <td>${request.backend_name ?? texts("overview.waits")}</td>
-                <td class="number">${duration(Math.max(0, this.now - request.started) * 1000, this.language)}</td>
+                <td class="number">${duration(Math.max(0, this.clock.now - request.started) * 1000, this.language)}</td>
               </tr>`,
           )}
         </tbody>

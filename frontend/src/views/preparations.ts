@@ -1,6 +1,7 @@
 import { LitElement, css, html, nothing, type CSSResultGroup, type TemplateResult } from "lit";
-import { customElement, property, state } from "lit/decorators.js";
+import { customElement, property } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
+import { Clock } from "../clock.js";
 import type { LivePreparation } from "../api/types.js";
 import { duration } from "../format.js";
 import { styles } from "../styles.js";
@@ -25,18 +26,7 @@ export class Preparations extends LitElement {
   @property({ attribute: false }) items: LivePreparation[] = [];
   @property({ attribute: false }) texts!: Texts;
   @property() language = "en";
-  @state() private now = Date.now() / 1000;
-  private clock?: ReturnType<typeof setInterval>;
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.clock = setInterval(() => (this.now = Date.now() / 1000), 1000);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    clearInterval(this.clock);
-  }
+  private readonly clock = new Clock(this);
 
   protected override render(): TemplateResult {
     return html`${repeat(
@@ -48,7 +38,7 @@ export class Preparations extends LitElement {
 
   private item({ kind, model, started, usual }: LivePreparation): TemplateResult {
     const { texts, language } = this;
-    const seconds = Math.max(0, this.now - started);
+    const seconds = Math.max(0, this.clock.now - started);
     const values = {
       model: model ?? "",
       time: duration(Math.round(seconds) * 1000, language),

@@ -4,6 +4,7 @@ import { repeat } from "lit/directives/repeat.js";
 import type { LiveMember } from "../api/types.js";
 import { button, loading } from "../elements.js";
 import { count, duration, money } from "../format.js";
+import { plainLists } from "../styles.js";
 import "./add-ai.js";
 import type { AddAi } from "./add-ai.js";
 import "./discovery-check.js";
@@ -19,14 +20,8 @@ const SPARKLINE = 5;
 export class Providers extends View {
   static override styles: CSSResultGroup = [
     View.styles,
+    plainLists,
     css`
-      li {
-        list-style: none;
-      }
-      ul {
-        margin: 0;
-        padding: 0;
-      }
       li[data-dragged] {
         opacity: 0.4;
       }
