@@ -1,4 +1,4 @@
-// IP addresses as text: in one spelling, and what kind each is.
+// IP addresses as text: one spelling for each address, and its kind (loopback, link-local, public).
 
 import { BlockList, isIP, isIPv4 } from "node:net";
 import { networkInterfaces } from "node:os";
@@ -6,7 +6,7 @@ import { networkInterfaces } from "node:os";
 const LINK_LOCAL = blocks(["169.254.0.0/16", "fe80::/10"]);
 const UNUSABLE = blocks(["0.0.0.0/32", "224.0.0.0/4", "::/128", "ff00::/8"]);
 const LOOPBACK = blocks(["127.0.0.0/8", "::1/128"]);
-/** Addresses that are not of public hosts (IANA's registries of special-purpose addresses), and tunnels to private ones. */
+/** Networks without public hosts (IANA's registries of special-purpose addresses), and tunnels to private networks. */
 const NOT_PUBLIC = blocks([
   ...["0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24"],
   ...["192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24"],
@@ -14,10 +14,10 @@ const NOT_PUBLIC = blocks([
 ]);
 const GLOBAL_UNICAST = blocks(["2000::/3"]);
 const NAT64 = "64:ff9b::";
-/** The prefix length that homes mostly get (RFC 6177). */
+/** The usual prefix length of a home's IPv6 network (RFC 6177). */
 const HOME_PREFIX = 56;
 
-/** An address in its shortest form, IPv4-mapped as IPv4, with its zone; undefined for any other text. */
+/** The shortest form of an address, with its zone; an IPv4-mapped address becomes IPv4. Undefined if `text` is not an address. */
 export function canonical(text: string): string | undefined {
   const [bare = "", zone, ...more] = text.split("%");
   if (isIP(bare) === 0 || more.length > 0 || zone === "" || (zone !== undefined && !/^[\w.:-]{1,32}$/.test(zone)))
@@ -35,7 +35,7 @@ export function canonical(text: string): string | undefined {
 export const isLoopback = (address: string): boolean => within(LOOPBACK, address);
 export const isLinkLocal = (address: string): boolean => within(LINK_LOCAL, address);
 
-/** Usable addresses, those that are most likely reachable first, each once. At most `limit`. */
+/** At most `limit` usable addresses without duplicates, sorted by the probability that they are reachable. */
 export function ordered(addresses: Iterable<string>, limit: number): string[] {
   const usable = [...new Set(addresses)].filter((address) => !within(UNUSABLE, address));
   const rank = (address: string) =>
@@ -43,7 +43,7 @@ export function ordered(addresses: Iterable<string>, limit: number): string[] {
   return usable.sort((one, other) => rank(one) - rank(other)).slice(0, limit);
 }
 
-/** Whether an address is of a public host outside the home. */
+/** Whether an address belongs to a public host outside the home. */
 export function isPublic(address: string): boolean {
   const inner = nat64(address) ?? address;
   if (inner.includes(":") && !within(GLOBAL_UNICAST, inner)) return false;
@@ -64,7 +64,7 @@ function onLink(): BlockList {
   );
 }
 
-/** The IPv4 address behind a NAT64 (RFC 6052). */
+/** The IPv4 address inside a NAT64 address (RFC 6052); undefined for other addresses. */
 function nat64(address: string): string | undefined {
   if (!address.startsWith(NAT64)) return undefined;
   return canonical(`::ffff:${address.slice(NAT64.length) || "0"}`);

@@ -1,8 +1,8 @@
-// The advertised providers: one per id, of all that is advertised under it.
+// The advertised providers. All advertisements with the same id are one provider.
 
 import { type ServiceRecord, SERVICE_TYPE } from "./record.ts";
 
-/** An advertised provider: its best advertisement, and all others of the same id, which may be an impostor's. */
+/** An advertised provider: its best advertisement, and all advertisements with its id. An impostor may have sent some of them. */
 export interface Advertisement {
   readonly record: ServiceRecord;
   readonly records: readonly ServiceRecord[];
@@ -34,7 +34,7 @@ export class Advertisements {
     return former === undefined ? undefined : this.#forget(former.id);
   }
 
-  /** The provider with an id. Our own service type has more fields; of two hosts with the same id, the first one counts. */
+  /** The provider with an id. Of several hosts, the first to advertise the id is preferred; of one host's records, this project's type. */
   find(id: string): Advertisement | undefined {
     const rank = (record: ServiceRecord) =>
       (record.host === this.#hosts.get(id) ? 0 : 2) + (record.serviceType === SERVICE_TYPE ? 0 : 1);
@@ -44,7 +44,7 @@ export class Advertisements {
     return records[0] === undefined ? undefined : { record: records[0], records };
   }
 
-  /** All providers, the preferred ones first. */
+  /** All providers, sorted by preference. */
   all(): Advertisement[] {
     const ids = new Set([...this.#records.values()].map(({ id }) => id));
     const found = [...ids].map((id) => this.find(id)).filter((advertisement) => advertisement !== undefined);
@@ -59,7 +59,7 @@ export class Advertisements {
   }
 }
 
-/** Whether two advertisements say the same. */
+/** Whether two advertisements have the same contents. */
 function same(one: ServiceRecord, other: ServiceRecord): boolean {
   const told = (record: ServiceRecord) =>
     JSON.stringify([record, [...record.capabilities], record.ephemeralKey ?? null], (_, value: unknown) =>

@@ -1,10 +1,10 @@
-/** A provider for the AI SDK whose requests go to the best provider of the network, and to the next one when it goes. */
+/** A provider for the AI SDK: its requests go to the best provider of the network and, if that provider fails, to the next. */
 
 import { type OpenAICompatibleProvider, createOpenAICompatible } from "@ai-sdk/openai-compatible";
 
 import { Client } from "./client.ts";
 
-/** `client`: one that is open or not, else the provider's name or URL as `new Client` has it. */
+/** `client`: a `Client`, open or not, or the name, id or URL of a provider (the first argument of `new Client`). */
 export function createZeroconfAI(client?: Client | string): OpenAICompatibleProvider {
   const { baseURL, apiKey, fetch } = client instanceof Client ? client : new Client(client);
   return createOpenAICompatible({
@@ -17,5 +17,5 @@ export function createZeroconfAI(client?: Client | string): OpenAICompatibleProv
   });
 }
 
-/** All providers of the network that need no API key. It searches with the first request. */
+/** All providers of the network that need no API key. The first request searches for them. */
 export const zeroconfAI: OpenAICompatibleProvider = createZeroconfAI();

@@ -1,4 +1,4 @@
-// What a client returns.
+// The answers that a client returns, complete or streamed.
 
 import { choicesOf, reasoningOf } from "./events.ts";
 import type { Failed, Reply } from "./reply.ts";
@@ -7,10 +7,10 @@ import { MAX_BODY_BYTES } from "./http.ts";
 import { mapping, textOf } from "./text.ts";
 import { type Piece, ThinkSplitter, joined, piecesOf } from "./thinking.ts";
 
-/** Characters of an answer that is streamed, as many as bytes of one that is not. */
+/** The longest streamed answer, in characters. A complete answer has the same limit in bytes. */
 const MAX_CHARACTERS = MAX_BODY_BYTES;
 
-/** Tokens as the provider reported them; undefined if it did not. */
+/** The tokens that the provider reported; undefined if it reported none. */
 export interface Usage {
   readonly promptTokens: number | undefined;
   readonly completionTokens: number | undefined;
@@ -19,22 +19,22 @@ export interface Usage {
 /** A complete answer. */
 export interface Answer {
   readonly text: string;
-  /** What a reasoning model thought before; empty for others. */
+  /** The reasoning before the answer; empty for models without reasoning. */
   readonly reasoning: string;
   /** The name of the provider that answered. */
   readonly provider: string;
   readonly model: string;
   readonly usage: Usage;
-  /** `stop`, `length`, `tool_calls` or `content_filter`; undefined if the provider did not say. */
+  /** `stop`, `length`, `tool_calls` or `content_filter`; undefined if the provider did not report it. */
   readonly finishReason: string | undefined;
   readonly toolCalls: readonly ToolCall[];
-  /** Why each provider that was tried before did not answer, by its name. */
+  /** The error of each provider that was tried before and failed, by the provider's name. */
   readonly failed: Failed;
-  /** The message as OpenAI's API has it, to be sent back with the results of its tools. */
+  /** The message in OpenAI's format. Send it back together with the results of its tool calls. */
   readonly message: Readonly<Record<string, unknown>> & { readonly role: string };
 }
 
-/** A call of a function. */
+/** A function call that the model requests. */
 export interface ToolCall {
   readonly id: string;
   readonly name: string;
@@ -42,7 +42,7 @@ export interface ToolCall {
   readonly arguments: string;
 }
 
-/** The answer of a request that was not streamed. */
+/** The answer to a request without streaming. */
 export function wholeAnswer(reply: Reply): Answer {
   const body = reply.body ?? {};
   const [choice = {}] = choicesOf(body);
@@ -90,7 +90,7 @@ function answerOf(
   };
 }
 
-/** The answer as it arrives: iterate over it for pieces of text. `answer` is complete afterwards. Leaving the loop ends it. */
+/** A streamed answer: iterate over it to get pieces of text. `answer` is complete afterwards. Leaving the loop ends the request. */
 export class Stream implements AsyncIterable<string> {
   readonly #start: () => Promise<Reply>;
   readonly #done: (answer: Answer) => void;
@@ -102,18 +102,18 @@ export class Stream implements AsyncIterable<string> {
     this.#done = done;
   }
 
-  /** The complete answer. Throws before the stream was read to its end. */
+  /** The complete answer. Throws Error until the stream has been read to its end. */
   get answer(): Answer {
     if (this.#answer === undefined) throw new Error("The stream was not read to its end");
     return this.#answer;
   }
 
-  /** The pieces of the answer's text. Throws ApiError if no provider answers, or the one that does stops. */
+  /** The pieces of the answer's text. Throws ApiError if no provider answers, or if the provider stops before the end. */
   async *[Symbol.asyncIterator](): AsyncGenerator<string, void> {
     for await (const { text, isReasoning } of this.pieces()) if (!isReasoning) yield text;
   }
 
-  /** The pieces of the answer's text and of the reasoning before it. Throws like iteration does. */
+  /** The pieces of the answer's text and of the reasoning before it. Throws the same errors as iteration. */
   async *pieces(): AsyncGenerator<Piece, void> {
     const reply = await this.#start();
     const splitter = new ThinkSplitter();
@@ -144,14 +144,14 @@ export class Stream implements AsyncIterable<string> {
       pieces.push(piece);
       yield piece;
     }
-    // What came before the tag was reasoning.
+    // The text before the closing tag was reasoning.
     if (splitter.unopened) pieces = [...pieces.filter(({ isReasoning }) => isReasoning), ...piecesOf(content)];
     this.#answer = answerOf(reply, pieces, [...calls.values()], finish, usage);
     this.#done(this.#answer);
   }
 }
 
-/** Joins the fragments of calls, which have an index; some servers leave it out and send whole calls. */
+/** Joins the fragments of each call by their index. Some servers send complete calls without an index. */
 function addCalls(calls: Map<number, { id: string; name: string; arguments: string }>, given: unknown): void {
   for (const fragment of Array.isArray(given) ? given.map(mapping) : []) {
     const { id, name, arguments: added } = callOf(fragment);

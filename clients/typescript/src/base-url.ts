@@ -1,7 +1,7 @@
-// The base URL that a person has entered or copied.
+// Reads a base URL that a person entered or copied.
 
 const URL_FORM = /^(?:(https?):\/\/([^\s?#]+)|((?:[\w.-]+|\[[\da-f:.]+\]):\d{1,5}(?:\/[^\s?#]*)?))$/i;
-/** Paths of requests, which people copy together with the base URL. */
+/** Paths of requests. People copy them together with the base URL. */
 const ENDPOINTS = [
   "/chat/completions",
   "/completions",

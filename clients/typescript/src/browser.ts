@@ -1,8 +1,8 @@
-// Browses for both service types by mDNS and resolves what it hears to service records.
+// Browses for both service types by mDNS and resolves the answers to service records.
 //
-// `multicast-dns` packs, unpacks and sends; what RFC 6762 asks of a browser beyond that is here: questions that become rarer, known
-// answers, records that expire and are refreshed before, goodbyes, questions for what an answer left out. Everything is bounded:
-// anybody on the network can send anything.
+// `multicast-dns` packs, unpacks and sends packets. This module adds the rest of RFC 6762: questions that become rarer, known
+// answers, records that are refreshed before they expire, goodbyes, and questions for missing records. Everything is bounded, because
+// any host on the network can send any packet.
 
 import type { RemoteInfo } from "node:dgram";
 
@@ -16,26 +16,26 @@ import { advertisedByThisHost } from "./own-host.ts";
 import { RecordError, SERVICE_TYPES, ServiceRecord, pairsOf } from "./record.ts";
 import { mapping, textOf } from "./text.ts";
 
-/** Instances of both service types. More than a household needs. */
+/** The most instances, both service types together. More than a household needs. */
 export const MAX_INSTANCES = 256;
-/** Records of one packet. */
+/** The most records that are read from one packet. */
 const MAX_RECORDS = 512;
-/** Seconds between two questions for all providers: the first may be lost, later ones are for those that missed both. */
+/** Seconds between two questions for all providers. The first question may be lost; later ones reach hosts that missed it. */
 const QUESTION_PAUSES = [0.25, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 3600];
-/** Seconds until a part that an answer left out is asked for, and asked for again. */
+/** Seconds before each question for records that are missing from an answer. */
 const MISSING_PAUSES = [0.1, 1, 3];
 const UPKEEP_SECONDS = 5;
 const REFRESH_AT = 0.8;
-/** Checks of loopback addresses at the same time, each of which has a socket. */
+/** The most parallel checks of loopback addresses. Each check opens a socket. */
 const MAX_CHECKS = 16;
 
 /** What a browser reports. */
 export interface Listener {
   /** A new or changed advertisement. */
   found: (key: string, record: ServiceRecord) => void;
-  /** An advertisement that ended. `goodbye`: its provider said so. */
+  /** An advertisement ended. `goodbye`: whether its provider withdrew it (true), or it expired (false). */
   lost: (key: string, goodbye: boolean) => void;
-  /** Whether an advertisement's provider has answered or was confirmed: a flood of others does not displace it. */
+  /** Whether an advertisement's provider has answered or was confirmed. Such an advertisement is never displaced by new ones. */
   known: (key: string) => boolean;
 }
 
@@ -56,7 +56,7 @@ interface Instance {
   asked: number;
   missing?: NodeJS.Timeout;
   told: boolean;
-  /** Whether it is checked that this host advertises it. */
+  /** Whether a check is running that this host itself advertises the instance. */
   checking: boolean;
 }
 
@@ -71,7 +71,7 @@ export class Browser {
   #checks = 0;
   #closed = false;
 
-  /** `interfaces`: the addresses of those to search on; none: all. `open` opens a socket. */
+  /** `interfaces`: the addresses of the interfaces to search on; empty: all interfaces. `open` opens a socket on one of them. */
   constructor(
     listener: Listener,
     interfaces: readonly string[] = [],
@@ -104,7 +104,7 @@ export class Browser {
     this.#instances.clear();
   }
 
-  /** Opens what is missing, and closes what is no longer there. Returns the errors. */
+  /** Opens sockets on new interfaces and closes those of removed interfaces. Returns the errors of sockets that could not be opened. */
   async #openSockets(): Promise<unknown[]> {
     const present = interfacesFor(this.#wanted);
     for (const [address, socket] of this.#sockets) {
@@ -125,7 +125,7 @@ export class Browser {
     return failures;
   }
 
-  /** Asks for all providers now, and later again. */
+  /** Asks for all providers now, and again after each of QUESTION_PAUSES. */
   #ask(round: number): void {
     this.#query();
     const pause = QUESTION_PAUSES[Math.min(round, QUESTION_PAUSES.length - 1)] ?? 0;
@@ -136,7 +136,7 @@ export class Browser {
     this.#timers.add(timer.unref());
   }
 
-  /** Asks for all providers, with those that need no answer (RFC 6762, 7.1). */
+  /** Asks for all providers. The question lists known answers, so that their hosts do not repeat them (RFC 6762, 7.1). */
   #query(): void {
     const now = seconds();
     const answers: Answer[] = [...this.#instances.values()]
@@ -203,7 +203,7 @@ export class Browser {
     changed.add(key);
   }
 
-  /** Whether one more instance may be kept: the oldest whose provider never answered gives its place. */
+  /** Whether one more instance may be kept. If all places are taken, removes the oldest instance whose provider never answered. */
   #makeRoom(): boolean {
     if (this.#instances.size < MAX_INSTANCES) return true;
     for (const key of this.#instances.keys()) {
@@ -231,7 +231,7 @@ export class Browser {
     if (instance.told) this.#listener.lost(key, goodbye);
   }
 
-  /** Reports an instance if all its parts are known, else asks for them. */
+  /** Reports an instance if all its records are known, else asks for the missing records. */
   #resolve(key: string): void {
     const instance = this.#instances.get(key);
     if (instance === undefined) return;
@@ -249,7 +249,7 @@ export class Browser {
       this.#report(key, instance, reachable);
       return;
     }
-    if (instance.checking || this.#checks >= MAX_CHECKS) return; // the next packet about it comes here again
+    if (instance.checking || this.#checks >= MAX_CHECKS) return; // the next packet about this instance starts a check
     instance.checking = true;
     this.#checks += 1;
     void advertisedByThisHost(instance.name, port).then((own) => {

@@ -1,4 +1,4 @@
-// The providers that may answer a request, in order, and why the others may not (docs/protocol.md, section 3, rules 1 to 5 and 8).
+// Chooses the providers that may answer a request, in order, or says why none may (docs/protocol.md, section 3, rules 1 to 5 and 8).
 
 import { ApiError, NoProviderError } from "./errors.ts";
 import { AUTO, findModel, isAny, nameKey, ranked, spellings, splits, supports } from "./models.ts";
@@ -9,24 +9,24 @@ import type { Request } from "./request.ts";
 /** Capabilities that a provider may omit in its record although one of its models has them. */
 const MODEL_NEEDS: readonly Capability[] = ["vision", "embeddings", "audio", "image_generation"];
 
-/** The better first. */
+/** All states, the best first. */
 const STATES: readonly State[] = ["healthy", "degraded", "offline", "unauthorized"];
-/** Models that an error names. */
+/** The most models that an error message lists. */
 const SUGGESTED = 10;
 
-/** A provider, and the id of the model that would answer there. */
+/** A provider, and the id of its model that would answer the request. */
 export interface Candidate {
   readonly provider: Provider;
   readonly model: string;
 }
 
-/** A model id or `auto`, of one provider or of any. */
+/** A model id or `auto`. `provider`: the only provider that may serve it; left out: any provider. */
 interface Target {
   readonly model: string;
   readonly provider?: Provider;
 }
 
-/** Throws ApiError if no candidate is left. */
+/** The providers that may answer, in the order in which to try them. Throws ApiError if there are none. */
 export function candidates(providers: readonly Provider[], request: Request, session?: Candidate): Candidate[] {
   const found: Candidate[] = [];
   const rejections: Rejection[] = [];
@@ -47,14 +47,14 @@ export function candidates(providers: readonly Provider[], request: Request, ses
     : [ofSession(own, session, request), ...sorted.filter((candidate) => candidate !== own)];
 }
 
-/** A session stays with its model too, if any may answer. */
+/** A session keeps its model as well as its provider, if the request names no model. */
 function ofSession(own: Candidate, session: Candidate | undefined, request: Request): Candidate {
   if (session === undefined || !isAny(request.model)) return own;
   const kept = choose(own.provider, session.model, request);
   return typeof kept === "string" ? { provider: own.provider, model: kept } : own;
 }
 
-/** Those with a free place first, then by priority; among equal ones by state, load, and whose turn it is. */
+/** Sorts providers with free capacity first, then by priority, state, load, and least recent use. */
 function compare(one: Provider, other: Provider): number {
   const key = (provider: Provider) => {
     const full = provider.load >= 1 ? 1 : 0;
@@ -65,7 +65,7 @@ function compare(one: Provider, other: Provider): number {
   return at < 0 ? 0 : (mine[at] ?? 0) - (theirs[at] ?? 0);
 }
 
-/** A model with this exact id precedes a model of one provider (`provider/model`), that an equivalent id, and that a provider's id or name. */
+/** The readings of a model name, in this order: an exact model id, `provider/model`, an equivalent model id, a provider's id or name. */
 function targetsOf(providers: readonly Provider[], asked: string): Target[] {
   for (const name of spellings(asked)) {
     if (isAny(name)) return [{ model: AUTO }];
@@ -97,9 +97,9 @@ interface Rejection {
   readonly why: string;
 }
 
-/** The model that would answer there, or why none can. */
+/** The id of the provider's model that would answer, or why it has none. */
 function choose(provider: Provider, requested: string, request: Request): string | Rejection {
-  // A model without JSON gets an instruction instead.
+  // A model without a JSON mode gets an instruction to answer in JSON.
   const needs = new Set([...request.needs].filter((capability) => capability !== "json"));
   const { capabilities } = provider;
   if (capabilities !== undefined) {
@@ -111,7 +111,7 @@ function choose(provider: Provider, requested: string, request: Request): string
   if (isAny(requested)) return chooseAny(provider, needs, request);
   const found = findModel(provider.models, requested);
   if (found === undefined) {
-    // One whose list was never read may serve the model.
+    // A provider whose model list was never read may serve the model.
     const unknown = !provider.listsModels || provider.neverOnline;
     return unknown ? requested : { reason: "not_served", why: `does not serve ${requested}` };
   }
@@ -161,7 +161,7 @@ function noCandidate(
   );
   if (!isKnown) {
     const ids = [...new Set(providers.flatMap(({ models }) => models.map(({ id }) => id)))].slice(0, SUGGESTED);
-    const hint = ids.length > 0 ? ` There is: ${ids.join(", ")}.` : "";
+    const hint = ids.length > 0 ? ` Available: ${ids.join(", ")}.` : "";
     return new ApiError(404, `The model ${request.model} is not known here.${hint}`, {
       code: "model_not_found",
       param: "model",

@@ -1,4 +1,4 @@
-// `Client`: asks the providers on the network.
+// `Client`: finds the providers on the network and sends them requests.
 //
 //     const ai = new Client();
 //     const { text } = await ai.chat("What is mDNS?");
@@ -19,46 +19,46 @@ const SESSION_NAME = /^[\w-]{1,64}$/;
 const MAX_SESSIONS = 1000;
 
 export interface ClientOptions {
-  /** The API key of the provider that is named. */
+  /** The API key of the provider that the first argument of `new Client` names. */
   readonly key?: string;
-  /** For questions that name none; "auto" (the default) is the choice of the provider. */
+  /** The model for questions without a `model`. "auto" (the default): the provider chooses. */
   readonly model?: string;
   /** Accept the new identity or the new address of a known provider, once. */
   readonly trust?: boolean;
-  /** The IP addresses of the interfaces to search on; none: all. */
+  /** The IP addresses of the interfaces to search on; empty or left out: all interfaces. */
   readonly interfaces?: readonly string[];
-  /** A file that keeps the identities of providers between runs. The Python package and the command read it too. */
+  /** A file that keeps the identities of providers between runs. The Python package and its command use the same format. */
   readonly trustFile?: string;
-  /** Seconds. */
+  /** In seconds. */
   readonly timeouts?: Partial<Timeouts>;
 }
 
-/** What a question may have beside it: the parameters of OpenAI's chat completions, such as `temperature` or `tools`. */
+/** Options of one question, and any parameters of OpenAI's chat completions, such as `temperature` or `tools`. */
 export interface ChatOptions {
   readonly model?: string;
-  /** 1 to 64 letters, digits, `-` or `_`: the earlier questions and answers of that name are sent too, and this one is kept. */
+  /** The name of a conversation, 1 to 64 letters, digits, `-` or `_`. Its earlier questions and answers are sent with the question. */
   readonly session?: string;
-  /** Ends the request. */
+  /** Ends the request when it is aborted. */
   readonly signal?: AbortSignal;
   readonly [parameter: string]: unknown;
 }
 
-/** The base URL of a provider, for a program that speaks OpenAI's API. */
+/** The address of one provider, for a program that uses OpenAI's API. */
 export interface ProviderEndpoint {
   readonly baseURL: string;
-  /** A text without meaning if the provider needs no key: most libraries require one. */
+  /** A placeholder if the provider needs no key, because most libraries require a key. */
   readonly apiKey: string;
   readonly name: string;
   readonly models: readonly string[];
 }
 
-/** Finds the providers on the network and asks the best one; if it fails, the next.
+/** Finds the providers on the network and sends requests to the best one; if it fails, to the next.
  *
- * All methods search first if that has not been done, and throw ApiError: `message` is one sentence, `status` and `code` are those of
- * the OpenAI API. NoProviderError is one of them. An open client keeps no program running.
+ * The first call of any method searches the network. Methods throw ApiError: `message` is one sentence, `status` and `code` are as in
+ * the OpenAI API. NoProviderError is a subclass of ApiError. An open client does not keep the program running.
  */
 export class Client {
-  /** `fetch` for libraries that speak OpenAI's API, at `baseURL`: requests go to the best provider, and to the next one when it goes. */
+  /** A `fetch` for libraries that use OpenAI's API with `baseURL`: requests go to the best provider and, if it fails, to the next. */
   readonly fetch: typeof fetch;
   readonly baseURL = BASE_URL;
   readonly apiKey = API_KEY;
@@ -70,13 +70,13 @@ export class Client {
   readonly #said = new Map<string, Message[]>();
   #opening: Promise<{ connections: Connections; router: Router }> | undefined;
 
-  /** `provider`: the name or id of one on the network, or its URL; undefined: all that need no key.
+  /** `provider`: the name, id or URL of a provider; undefined: all providers on the network that need no key.
    *
-   * Throws TypeError for a key without a provider: it would be sent to any.
+   * Throws TypeError for a key without a provider, because every provider would get the key.
    */
   constructor(provider?: string, options: ClientOptions = {}) {
     const { key, ...others } = options;
-    if (key !== undefined && provider === undefined) throw new TypeError("A key belongs to one provider: name it");
+    if (key !== undefined && provider === undefined) throw new TypeError("A key requires the name of its provider");
     this.#provider = provider;
     this.#key = key;
     this.#options = others;
@@ -107,13 +107,13 @@ export class Client {
     await this.close();
   }
 
-  /** The providers, the preferred one first. */
+  /** The providers, sorted by preference. */
   async providers(): Promise<ProviderInfo[]> {
     const { connections } = await this.#opened();
     return connections.providers.map(({ info }) => info);
   }
 
-  /** The models of the providers that answer, those of the preferred one first, with the name of each one's provider. */
+  /** The models of all online providers, sorted by the preference of the providers. `provider`: the provider's name. */
   async models(): Promise<(ModelInfo & { readonly provider: string })[]> {
     const { connections } = await this.#opened();
     const online = connections.providers.filter(({ online }) => online);
@@ -125,7 +125,7 @@ export class Client {
     return [...found.values()];
   }
 
-  /** Asks every provider for its health and models now; returns them like `providers`. */
+  /** Reads health and models of every provider now, and returns the result of `providers`. */
   async check(): Promise<ProviderInfo[]> {
     const { connections } = await this.#opened();
     for (const provider of connections.providers) provider.forgetModels();
@@ -140,7 +140,7 @@ export class Client {
     return answer;
   }
 
-  /** The answer as it arrives.
+  /** The answer as a stream.
    *
    *     for await (const piece of ai.stream("Tell me a story")) process.stdout.write(piece);
    */
@@ -151,7 +151,7 @@ export class Client {
     );
   }
 
-  /** The embeddings of texts, in their order. */
+  /** The embeddings of texts, in the order of the texts. */
   async embed(texts: string | readonly string[], { signal, ...parameters }: ChatOptions = {}): Promise<number[][]> {
     const input = typeof texts === "string" ? [texts] : texts;
     const body = { ...parameters, model: parameters.model ?? this.#model, input, encoding_format: "float" };
@@ -166,9 +166,9 @@ export class Client {
     return found;
   }
 
-  /** The base URL and the key of the best provider, for a program that speaks OpenAI's API. It does not follow when that one goes.
+  /** Base URL and key of the best provider, for a program that uses OpenAI's API. Its requests do not move to another provider.
    *
-   * Throws NoProviderError if none answers, and for one whose certificate only this client checks: use `fetch` with it.
+   * Throws NoProviderError if no provider is online, or if only this client can check the certificates of the online providers.
    */
   async endpoint(): Promise<ProviderEndpoint> {
     const { connections } = await this.#opened();

@@ -1,4 +1,4 @@
-// The providers of the network, each at an address that its identity is known to have.
+// The providers of the network, each at an address where its identity is confirmed.
 
 import { Advertisements } from "./advertisements.ts";
 import { baseURLOf } from "./base-url.ts";
@@ -10,21 +10,23 @@ import { Provider } from "./provider.ts";
 import type { ServiceRecord } from "./record.ts";
 import { type Pin, TrustStore } from "./trust.ts";
 
-/** The longest search when a client is opened; longer if nothing is found: on a busy machine or network, answers take their time. */
+/** The longest search when a client is opened, in seconds. */
 const SCAN_SECONDS = 2;
+/** The longest search while no usable provider is found: answers may be slow on a busy machine or network. */
 const LONGEST_SCAN_SECONDS = 5;
-/** A search without news for this long ends. Responders may delay a repeated answer by a second (RFC 6762, 6). */
+/** A search ends after this time without a new advertisement. Responders may delay a repeated answer by a second (RFC 6762, 6). */
 const QUIET_SECONDS = 1.5;
+/** Seconds between two checks of a provider. */
 const CHECK_SECONDS = 30;
-/** Seconds between two checks of a provider that has not answered yet, since it may announce itself before it listens. */
+/** Seconds between two checks of a provider that has not answered yet: it may announce itself before it accepts connections. */
 const EARLY_SECONDS = 2;
-/** How long it is checked that often. */
+/** Age in seconds up to which a provider is checked every EARLY_SECONDS. */
 const EARLY_UNTIL = 60;
-/** Before a provider that has said goodbye is asked whether it is gone. */
+/** Seconds before a provider is checked whose advertisement was withdrawn. */
 const GOODBYE_SECONDS = 1;
-/** Providers that are looked at at the same time. */
+/** The most providers that are located in parallel. */
 const PARALLEL = 16;
-/** Providers of a client. More than a household needs. */
+/** The most providers of a client. More than a household needs. */
 const MAX_PROVIDERS = 64;
 
 /** Which providers to connect to, and how. */
@@ -46,14 +48,14 @@ export class Connections {
   readonly #advertisements = new Advertisements();
   readonly #browser: Browser;
   readonly #providers = new Map<string, Provider>();
-  /** Why an advertised provider is not used, by its id. */
+  /** The reason why an advertised provider is not used, by its id. */
   readonly #refused = new Map<string, ApiError>();
-  /** The advertisement that each provider was located with, by id. */
+  /** The task that is locating each provider, by id. */
   readonly #locating = new Map<string, Promise<void>>();
   #running = 0;
   readonly #queue: (() => void)[] = [];
   readonly #timers: NodeJS.Timeout[] = [];
-  /** During the first search: called with each advertisement. */
+  /** Called for each advertisement during the first search; undefined later. */
   #news: (() => void) | undefined;
   #closed = false;
 
@@ -98,14 +100,14 @@ export class Connections {
     for (const provider of this.#providers.values()) provider.close();
   }
 
-  /** The providers in the order of preference, those that answer first. */
+  /** The providers sorted by preference, online providers first. */
   get providers(): Provider[] {
     return [...this.#providers.values()].sort(
       (one, other) => Number(other.online) - Number(one.online) || one.priority - other.priority,
     );
   }
 
-  /** Asks every provider for its health. One that does not answer may have moved; without an advertisement, it is left out. */
+  /** Checks every provider. A provider that does not answer is located again, or removed if it is no longer advertised. */
   async check(): Promise<void> {
     await Promise.all([...this.#providers.values()].map((provider) => provider.check()));
     const silent = [...this.#providers.values()].filter(({ online, record }) => !online && record !== undefined);
@@ -123,7 +125,7 @@ export class Connections {
     }
   }
 
-  /** Keeps the identity of the provider that answered, at the address where it did. */
+  /** Keeps the identity of a provider that answered, together with its address. */
   async confirm(provider: Provider): Promise<void> {
     const { record, upstream } = provider;
     if (record === undefined) return;
@@ -144,12 +146,12 @@ export class Connections {
     if (this.#providers.size === 0) throw this.#whyNone();
   }
 
-  /** Whether any provider is advertised that may be used, or that is wanted. */
+  /** Whether an advertised provider may be used, or is the named provider. */
   #isWantedHeard(): boolean {
     return this.#advertisements.all().some(({ record }) => this.#whyNotChosen(record) !== IRRELEVANT);
   }
 
-  /** Whether an advertisement arrives within so many milliseconds. */
+  /** Resolves to whether an advertisement arrives within `milliseconds`. */
   #hearNews(milliseconds: number): Promise<boolean> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(false), Math.max(milliseconds, 0));
@@ -160,7 +162,8 @@ export class Connections {
     });
   }
 
-  /** During the first search, nothing is sent before all are known: of two with the same name, neither may be first by speed. */
+  /** Locates the advertised providers. During the first search this waits until the search ends, so that of two providers with
+   * the same name, the faster one gets no advantage. */
   #advertised(ids: readonly string[]): void {
     for (const id of ids) {
       if (this.#news !== undefined) {
@@ -180,7 +183,7 @@ export class Connections {
     const provider = this.#providers.get(id ?? "");
     if (provider === undefined || id === undefined || this.#advertisements.find(id) !== undefined) return;
     if (goodbye) provider.leave();
-    // Anybody can say goodbye in its name: its health decides, a moment later.
+    // Any host can withdraw the advertisement, so a later check decides whether the provider is gone.
     setTimeout(() => void this.#checkLost(provider), GOODBYE_SECONDS * 1000).unref();
   }
 
@@ -195,7 +198,7 @@ export class Connections {
     return this.#providers.get(record.id)?.online === true || ["known", "moved"].includes(this.#trust.judge(record));
   }
 
-  /** Adds or moves a provider if it may be used. */
+  /** Adds a provider, or changes its address, if the provider may be used. */
   async #consider(id: string): Promise<void> {
     const advertisement = this.#advertisements.find(id);
     if (advertisement === undefined || this.#closed) return;
@@ -223,7 +226,7 @@ export class Connections {
     await this.#providers.get(id)?.check();
   }
 
-  /** It may be closed while an answer is waited for. */
+  /** A function, because the client may be closed during an `await`, which TypeScript does not expect of a field. */
   #isClosed(): boolean {
     return this.#closed;
   }
@@ -233,7 +236,7 @@ export class Connections {
     this.#providers.delete(id);
   }
 
-  /** Whether one more provider may be kept: one that never answered gives its place. */
+  /** Whether one more provider may be kept. If all places are taken, removes a provider that never answered. */
   #makeRoom(): boolean {
     if (this.#providers.size < MAX_PROVIDERS) return true;
     const silent = [...this.#providers.values()].find((provider) => provider.neverOnline);
@@ -241,7 +244,7 @@ export class Connections {
     return silent !== undefined;
   }
 
-  /** Why an advertised provider may not be used; undefined if it may. */
+  /** The reason why an advertised provider may not be used; undefined if it may be used. */
   #whyNotChosen(record: ServiceRecord): string | undefined {
     const trust = this.#trust.judge(record);
     const { provider } = this.#wanted;
@@ -252,7 +255,7 @@ export class Connections {
     if (trust === "changed" && !this.#wanted.trust) {
       return `${record.name} has another identity than when it was first used. If you expect this, pass trust: true once.`;
     }
-    // An id is unique, a name is not: the key must not go to whoever takes it.
+    // Several providers may have the same name: the key must not go to an impostor.
     const certain = byId || trust === "known" || trust === "moved" || this.#providers.has(id);
     const others = certain ? [] : this.#advertisements.all();
     const rival = others.some(({ record: other }) => other.id !== id && other.name.toLowerCase() === wanted);
@@ -268,7 +271,7 @@ export class Connections {
       .join(", ");
   }
 
-  /** Runs at most PARALLEL of these at a time. */
+  /** Runs at most PARALLEL functions at a time. */
   async #limited<Value>(run: () => Promise<Value>): Promise<Value> {
     if (this.#running >= PARALLEL) await new Promise<void>((resolve) => this.#queue.push(resolve));
     else this.#running += 1;
@@ -281,7 +284,7 @@ export class Connections {
     }
   }
 
-  /** Where a provider was confirmed: in this client, else before. */
+  /** The confirmed address and certificate of a provider, from this client or else from the trust file. */
   #confirmed(id: string): Pick<Pin, "baseURL" | "fingerprint"> | undefined {
     const known = this.#providers.get(id);
     if (known !== undefined && !known.neverOnline) return known.upstream.endpoint;
@@ -313,5 +316,5 @@ export class Connections {
   }
 }
 
-/** An advertisement that nobody asked for. */
+/** The reason for a provider that is not the named provider, or that may not be used without being named. */
 const IRRELEVANT = "";

@@ -58,13 +58,14 @@ interface Details {
   readonly kind?: Kind;
 }
 
-/** What a failure means for the choice of the next provider (docs/protocol.md, section 3, rule 6).
+/** The kind of a failure, which decides whether another provider is tried (docs/protocol.md, section 3, rule 6).
  *
- * `request`: the caller's own error. `connection`: nothing was sent. `broken`: an answer that cannot be read, not requested twice.
+ * `request`: the request is invalid. `connection`: nothing was sent. `broken`: the answer cannot be read; the provider is not asked again.
+ * `response`: the provider answered with an error.
  */
 export type Kind = "request" | "connection" | "broken" | "response";
 
-/** A failed request. `message` is one sentence; `status`, `type` and `code` are those of the OpenAI API. */
+/** A failed request. `message` is one sentence; `status`, `type` and `code` are as in the OpenAI API. */
 export class ApiError extends Error {
   override name = "ApiError";
   readonly status: number;
@@ -85,7 +86,7 @@ export class ApiError extends Error {
     this.kind = details.kind ?? "response";
   }
 
-  /** The body of an error response. */
+  /** The body of an error response of the OpenAI API. */
   toJSON(): { error: { message: string; type: string; param: string | null; code: string | null } } {
     return { error: { message: this.message, type: this.type, param: this.param ?? null, code: this.code ?? null } };
   }
@@ -100,7 +101,7 @@ export class NoProviderError extends ApiError {
   }
 }
 
-/** The error of a connection that failed, or was lost before a response. */
+/** The error of a connection that failed or closed before the response. */
 export function connectionError(name: string, error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   const code = textOf(mapping(error).code);
@@ -109,7 +110,7 @@ export function connectionError(name: string, error: unknown): ApiError {
   return new ApiError(502, `${name} could not be reached: ${reason}`, { kind: "connection" });
 }
 
-/** The error of a response with this status. Its body may contain anything. */
+/** The error of a response with this status. `body` is untrusted text. */
 export function responseError(
   name: string,
   status: number,
@@ -130,7 +131,7 @@ export function responseError(
   return reportedError(name, status, data, retryAfter, secrets);
 }
 
-/** The error in the parsed body of a response, or of an event in a stream. */
+/** The error in the parsed body of a response, or in an event of a stream. */
 export function reportedError(
   name: string,
   status: number,

@@ -1,11 +1,11 @@
-// Server-Sent Events, bounded, and whether they contain a token, an error or the end.
+// Decodes Server-Sent Events of limited size, and tells tokens, errors and the end apart.
 
 import { mapping, textOf } from "./text.ts";
 
-/** The largest legitimate events contain an image as base64. */
+/** The largest event, in characters. The largest legitimate events contain an image as base64. */
 export const MAX_EVENT_CHARACTERS = 16 * 1024 * 1024;
 
-/** Decodes the text of a stream to the data of its events, wherever it is split. Each character is looked at once. */
+/** Decodes the text of a stream, split at any place, to the data of its events. Reads each character once. */
 export class EventDecoder {
   /** The parts of an unfinished line. */
   #rest: string[] = [];
@@ -42,7 +42,7 @@ export class EventDecoder {
     const line = this.#atStart ? given.replace(/^\ufeff/, "") : given;
     this.#atStart = false;
     if (line === "") return this.#end();
-    // No JSON continues with a brace after a brace: a blank line is missing there.
+    // In JSON, no brace or bracket opens directly after a closing brace: the server left out a blank line.
     const missing = this.#lines.at(-1)?.endsWith("}") === true && /^data: ?[{[]/.test(line);
     const found = missing ? this.#end() : [];
     this.#lines.push(line);
@@ -71,13 +71,13 @@ function dataOf(lines: readonly string[]): string[] {
   return data.length > 0 ? [data.join("\n")] : [];
 }
 
-/** What one event says. */
+/** One parsed event. `token`: a chunk with text, audio, a tool call or a finish reason. */
 export interface ChunkEvent {
   readonly kind: "chunk" | "token" | "error" | "done";
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** Reads the data of one event. Data that is no JSON is a broken answer: `error` without a message. */
+/** Parses the data of one event. Invalid JSON becomes an `error` without data. */
 export function readEvent(data: string): ChunkEvent {
   if (/^\s*"?\[DONE\]/i.test(data)) return { kind: "done", data: {} };
   let chunk: unknown;
@@ -97,7 +97,7 @@ export const choicesOf = (fields: Readonly<Record<string, unknown>>): Readonly<R
 
 export const hasChoices = (fields: Readonly<Record<string, unknown>>): boolean => choicesOf(fields).length > 0;
 
-/** The reasoning in a delta or a message, whose field has several names. */
+/** The reasoning in a delta or a message. Servers use different names for its field. */
 export const reasoningOf = (message: Readonly<Record<string, unknown>>): string =>
   textOf(message.reasoning_content) || textOf(message.reasoning);
 

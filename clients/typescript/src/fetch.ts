@@ -1,4 +1,4 @@
-// `fetch` for libraries that speak OpenAI's API: their requests go to the best provider, and to the next one when it fails.
+// `fetch` for libraries that use OpenAI's API: their requests go to the best provider and, if it fails, to the next.
 
 import { ApiError } from "./errors.ts";
 import type { ModelInfo } from "./models.ts";
@@ -6,7 +6,7 @@ import type { Reply } from "./reply.ts";
 import { type Path, type Request, readRequest } from "./request.ts";
 import { mapping } from "./text.ts";
 
-/** The base URL for `fetch`. Nothing has this name (RFC 2606): a request that does not come through `fetch` goes nowhere. */
+/** The base URL for `fetch`. The name does not exist (RFC 2606), so requests that bypass `fetch` reach no server. */
 export const BASE_URL = "http://zeroconf-ai.invalid/v1";
 /** A placeholder: `fetch` sends each provider its own key. */
 export const API_KEY = "zeroconf-ai";
@@ -21,7 +21,7 @@ interface Asked {
   readonly models: () => Promise<readonly (ModelInfo & { readonly provider: string })[]>;
 }
 
-/** A `fetch` for the paths below BASE_URL. Failures are responses, as from a server. */
+/** A `fetch` for the paths below BASE_URL. A failed request is a response with an error body, as from a server. */
 export function fetchFor(client: Asked): typeof fetch {
   return async (input, init) => {
     const request = new globalThis.Request(input, init);
@@ -32,7 +32,7 @@ export function fetchFor(client: Asked): typeof fetch {
       const known = PATHS.find((one) => one === path);
       if (known === undefined || request.method !== "POST") {
         const offered = [...PATHS, "/models"].join(", ");
-        throw new ApiError(404, `${path} is not available here, only ${offered}.`, { kind: "request" });
+        throw new ApiError(404, `${path} is not supported. Supported paths: ${offered}.`, { kind: "request" });
       }
       const asked = readRequest(known, mapping(await bodyOf(request)));
       return answer(await client.route(asked, signal ?? undefined, forwarded(request.headers)));
@@ -51,7 +51,7 @@ async function bodyOf(request: globalThis.Request): Promise<unknown> {
   }
 }
 
-/** Only the request id is passed on: other headers may hold keys and names of cloud accounts. */
+/** Only the request id is passed on, because other headers may contain keys and names of cloud accounts. */
 function forwarded(headers: Headers): Record<string, string> {
   const id = headers.get("x-request-id");
   return id === null ? {} : { "x-request-id": id };
@@ -82,7 +82,7 @@ function json(status: number, body: unknown, headers: Readonly<Record<string, st
   return new Response(JSON.stringify(body), { status, headers: { "content-type": "application/json", ...headers } });
 }
 
-/** All providers were tried: a library that asks again at once would only repeat that. */
+/** Tells the library not to retry at once, because all providers have been tried. */
 function errorHeaders({ status, retryAfter }: ApiError): Record<string, string> {
   if (retryAfter !== undefined) return { "retry-after": String(Math.max(1, Math.ceil(retryAfter))) };
   return status >= 500 ? { "x-should-retry": "false" } : {};

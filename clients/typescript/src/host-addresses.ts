@@ -1,4 +1,4 @@
-// The addresses of hosts that multicast DNS has told.
+// The addresses of hosts, learned from packets of multicast DNS.
 
 import type { RemoteInfo } from "node:dgram";
 
@@ -8,13 +8,13 @@ import { canonical, isLinkLocal } from "./addresses.ts";
 import { zoneOf } from "./interfaces.ts";
 
 const MAX_HOSTS = 512;
-/** Addresses of one host. */
+/** The most addresses of one host. */
 const MAX_ADDRESSES = 32;
-/** Seconds: an announcement replaces what was announced before that (RFC 6762, 10.2). */
+/** In seconds. A record with the cache-flush bit replaces older records of its host, except those of the last second (RFC 6762, 10.2). */
 const FLUSH_SECONDS = 1;
 
 export class HostAddresses {
-  /** When each address of a host was heard, by host name. */
+  /** The addresses of each host name, with the time in seconds when each was last received. */
   readonly #hosts = new Map<string, Map<string, number>>();
 
   /** The addresses of a host, the oldest first. */
@@ -22,7 +22,7 @@ export class HostAddresses {
     return [...(this.#hosts.get(host.toLowerCase())?.keys() ?? [])];
   }
 
-  /** Keeps the addresses in a packet's records of the hosts that are wanted; returns the names of the hosts that it was about. */
+  /** Stores the addresses of the `wanted` hosts in a packet's records; returns the names of these hosts. */
   learn(records: readonly Answer[], sender: RemoteInfo, wanted: ReadonlyMap<string, unknown>): Set<string> {
     const heard = new Set<string>();
     const now = performance.now() / 1000;
@@ -55,7 +55,7 @@ export class HostAddresses {
   }
 }
 
-/** An address in its shortest form, with the zone of a link-local one; undefined for one that cannot be used. */
+/** The shortest form of an address; a link-local address gets its zone. Undefined if the address cannot be used. */
 function scoped(text: string, sender: RemoteInfo): string | undefined {
   const address = canonical(text);
   if (address === undefined || !address.includes(":") || !isLinkLocal(address)) return address;

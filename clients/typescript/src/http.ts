@@ -1,4 +1,4 @@
-// Requests to one provider: bounded in time and size, without redirects, to the certificate and the kind of address that it must have.
+// Requests to one provider: limited in time and size, without redirects, with checks of its certificate and of its kind of address.
 
 import { createHash } from "node:crypto";
 import { type LookupAddress, lookup } from "node:dns";
@@ -11,13 +11,13 @@ import { type ConnectionOptions, type TLSSocket, connect } from "node:tls";
 import { isPublic } from "./addresses.ts";
 import { ApiError, connectionError, parseRetryAfter, responseError } from "./errors.ts";
 
-/** Bytes of a complete answer. */
+/** The largest complete answer, in bytes. */
 export const MAX_BODY_BYTES = 32 * 1024 * 1024;
 const MAX_ERROR_BYTES = 64 * 1024;
 const MAX_HEADER_BYTES = 64 * 1024;
 const URL_PARTS = /^(https?):\/\/(?:\[([\da-f:.]+(?:%[\w.:-]+)?)\]|([\w.-]+))(?::(\d{1,5}))?((?:\/[^\s?#]*)?)$/i;
 
-/** Seconds (docs/protocol.md, section 3). `firstToken` covers the time in which a model is loaded, `answer` a request that is not streamed. */
+/** In seconds (docs/protocol.md, section 3). `firstToken` includes the time to load a model; `answer` is for requests without streaming. */
 export interface Timeouts {
   readonly connect: number;
   readonly firstToken: number;
@@ -28,10 +28,10 @@ export interface Timeouts {
 
 export const TIMEOUTS: Timeouts = { connect: 5, firstToken: 30, betweenTokens: 60, answer: 300, probe: 5 };
 
-/** An address, and what a server there must have. Neither `console.log` nor JSON shows the key. */
+/** An address, the requirements for its server, and the key. Neither `console.log` nor JSON shows the key. */
 export class Endpoint {
   readonly baseURL: string;
-  /** SHA-256 of the required certificate, base64url; undefined: the certificate is verified as usual. */
+  /** SHA-256 of the required certificate, base64url; undefined: the certificate must be signed by a trusted authority. */
   readonly fingerprint: string | undefined;
   /** Whether only connections to public addresses are allowed, because an advertisement named the host. */
   readonly publicOnly: boolean;
@@ -64,14 +64,14 @@ export interface Sending {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The connections to one provider. `name` is what errors call it. */
+/** The connections to one provider. `name` is the provider's name in error messages. */
 export class Upstream {
   readonly endpoint: Endpoint;
   readonly name: string;
   readonly #agent: Agent;
   readonly #at: { host: string; port: number; path: string; secure: boolean };
 
-  /** Throws ApiError for an address that is no URL. `keep`: whether connections are used again. */
+  /** `keep`: whether connections are reused. Throws ApiError if the endpoint's address is not a URL. */
   constructor(endpoint: Endpoint, name: string, keep = true) {
     const found = URL_PARTS.exec(endpoint.baseURL);
     const port = Number(found?.[4] ?? (found?.[1]?.toLowerCase() === "https" ? 443 : 80));
@@ -91,7 +91,7 @@ export class Upstream {
     this.#agent.destroy();
   }
 
-  /** The response with a 2xx status, whose body is open. Throws ApiError for any other, and the signal's reason. */
+  /** The response with a 2xx status; its body is not read yet. Throws ApiError for any other status, and the signal's reason if it aborts. */
   async open(path: string, sending: Sending): Promise<IncomingMessage> {
     const response = await this.#send(path, sending);
     const status = response.statusCode ?? 0;
@@ -107,7 +107,7 @@ export class Upstream {
     return parsed(this.name, await this.read(response, { seconds: sending.seconds, signal: sending.signal }));
   }
 
-  /** The rest of a response. `cut`: what exceeds the limit is left out, instead of an error. */
+  /** The body of a response as text. `cut`: shorten a body above the limit instead of throwing. Throws ApiError. */
   async read(
     response: IncomingMessage,
     limits: { bytes?: number; seconds: number; cut?: boolean; signal?: AbortSignal | undefined },
@@ -176,13 +176,13 @@ export class Upstream {
       });
       made.once("response", (response) => {
         done();
-        // An answer that breaks before it is read reports that to its reader, and to nobody else.
+        // Without a listener, an error before the body is read would end the process. The reader gets the error when it reads.
         response.on("error", () => undefined);
         resolve(response);
       });
       made.on("error", (error: NodeJS.ErrnoException) => {
         done();
-        // The server closed a connection that was kept, before it had the request.
+        // The server closed a reused connection before it received the request.
         const stale = made.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE");
         if (stale && !sending.signal?.aborted) resolve(this.#send(path, sending));
         else reject(sending.signal?.aborted ? reasonOf(sending.signal) : connectionError(this.name, error));
@@ -217,7 +217,7 @@ export function reasonOf(signal: AbortSignal | undefined): Error {
   return reason instanceof Error ? reason : new Error("The request was aborted", { cause: reason });
 }
 
-/** Connections to a server with one certificate: others get nothing, not even the request's path. */
+/** Connects only to a server with the pinned certificate. A server with another certificate receives nothing, not even the path. */
 class PinnedAgent extends SecureAgent {
   readonly #fingerprint: Buffer;
   readonly #name: string;
@@ -253,7 +253,7 @@ class PinnedAgent extends SecureAgent {
   }
 }
 
-/** Resolves a name to public addresses only: one that is not is enough for DNS rebinding. */
+/** Resolves a name, and fails if any of its addresses is not public (protection against DNS rebinding). */
 const publicLookup: LookupFunction = (hostname, options, callback) => {
   lookup(hostname, { ...options, all: true }, (error, found: LookupAddress[]) => {
     const [first] = found as (LookupAddress | undefined)[];

@@ -1,12 +1,12 @@
 // Decides whether an advertisement belongs to a confirmed provider, and whether requests may go to a new address.
 //
 // An id is public and proves nothing (docs/protocol.md, section 1). A provider is followed to a new address only if its pinned
-// certificate is presented there, if it proves that it knows the key, or if neither was confirmed, so that only its id is known.
+// certificate is presented there, if it proves that it knows the key, or if neither a certificate nor a key was confirmed.
 // Otherwise the owner must confirm the address; until then neither prompts nor keys are sent to it.
 
 import type { ServiceRecord } from "./record.ts";
 
-/** Advertisements of one id that are considered. */
+/** The most advertisements of one id that are considered. */
 const MAX_RECORDS = 8;
 
 /** The relation of an advertisement to a confirmed provider. */
@@ -34,29 +34,29 @@ export type Probe = (target: Target) => Promise<Reply>;
 /** The confirmed properties of a provider. */
 export interface Confirmed {
   readonly id: string;
-  /** Empty if none is stored. */
+  /** Empty if no address is stored. */
   readonly baseURL: string;
   readonly fingerprint?: string | undefined;
-  /** Whether requests to it carry a key. */
+  /** Whether requests to the provider carry a key. */
   readonly keyed?: boolean;
-  /** Whether the key is a generated one, which the provider can prove to know. */
+  /** Whether the key was generated, so that the provider can prove that it knows the key. */
   readonly provable?: boolean;
-  /** Whether its key comes with each advertisement. */
+  /** Whether each advertisement of the provider contains its key. */
   readonly ephemeral?: boolean;
 }
 
 export interface Identification {
   readonly verdict: Verdict;
   readonly record: ServiceRecord;
-  /** The new address, if any. */
+  /** The new address; undefined if it did not change or no address answers. */
   readonly baseURL?: string | undefined;
   /** Whether requests may go to `baseURL` without confirmation by the owner. */
   readonly follow: boolean;
 }
 
-/** Relates `record` to the confirmed provider. Probes only if the record has other addresses than the confirmed one.
+/** Relates `record` to the confirmed provider. Probes addresses only if the record does not contain the confirmed address.
  *
- * `urls`: the addresses that are considered, if not all of the record's.
+ * `urls`: the addresses of the record to consider.
  */
 export async function identify(
   record: ServiceRecord,
@@ -70,7 +70,7 @@ export async function identify(
     urls.includes(known.baseURL) || (urls.length === record.urls().length && record.baseURLs().has(known.baseURL));
   const sameCertificate = keepsCertificate(record, known);
   if (sameAddress && sameCertificate) return at("same");
-  // Any host may advertise an upstream, and the former answers all clients.
+  // Any host may advertise an upstream, and the former upstream answers all clients.
   if (known.ephemeral && record.isUpstream) return at("moved_unproven", record.baseURL());
   const former = known.baseURL ? await probe({ baseURL: known.baseURL, fingerprint: known.fingerprint }) : "silent";
   const mayBeFormer = former === "unnamed" || former === "wants_key";
@@ -83,9 +83,10 @@ export async function identify(
   return mayBeFormer && found.verdict !== "moved_proven" ? at("same") : found;
 }
 
-/** The strongest identification among the (at least one) advertisements of one id, so that an impostor hides none.
+/** The strongest identification among the advertisements of one id, so that an impostor cannot hide the real provider.
  *
- * `beyondConfirmed`: the confirmed address does not answer, so the other addresses of a record that lists it are considered.
+ * `records` has at least one advertisement. `beyondConfirmed`: the confirmed address does not answer, so only the record's other
+ * addresses are considered.
  */
 export async function identifyAny(
   records: readonly ServiceRecord[],
@@ -101,7 +102,7 @@ export async function identifyAny(
   return found.reduce((best, next) => (strength(next) > strength(best) ? next : best));
 }
 
-/** Probes the advertised addresses in turn, up to the first that may be used. */
+/** Probes the advertised addresses in turn until one may be used. */
 async function probeAll(
   record: ServiceRecord,
   urls: readonly string[],

@@ -13,13 +13,13 @@ export const PORT = 5353;
 export const GROUP = "224.0.0.251";
 const GROUP6 = "ff02::fb";
 
-/** An interface that is searched. `address`: of IPv4, or `::%zone`. */
+/** An interface to search on. `address`: an IPv4 address, or `::%zone` for IPv6. */
 interface Interface {
   readonly address: string;
   readonly family: 4 | 6;
 }
 
-/** The interfaces with these addresses; none given: all but loopback, which is used if there is no other. */
+/** The interfaces with these addresses. Without addresses: all interfaces except loopback, or loopback if it is the only interface. */
 export function interfacesFor(addresses: readonly string[]): Interface[] {
   const all = Object.entries(networkInterfaces()).flatMap(([name, listed]) =>
     (listed ?? []).map((entry) => ({ name, ...entry })),
@@ -35,7 +35,7 @@ export function interfacesFor(addresses: readonly string[]): Interface[] {
   return [...found.values()];
 }
 
-/** The zone of a packet's sender, for link-local addresses in it; undefined if it is not known. */
+/** The zone of the interface on which a packet arrived, for link-local addresses in the packet; undefined if it is unknown. */
 export function zoneOf(sender: RemoteInfo): string | undefined {
   const zone = sender.address.split("%")[1];
   if (zone !== undefined || sender.family === "IPv6") return zone;
@@ -51,7 +51,7 @@ export function zoneOf(sender: RemoteInfo): string | undefined {
   return undefined;
 }
 
-/** Multicast DNS on one interface. It keeps no program running. */
+/** Multicast DNS on one interface. An open socket does not keep the program running. */
 export class MulticastSocket {
   readonly #mdns: makeMdns.MulticastDNS;
 
@@ -74,7 +74,7 @@ export class MulticastSocket {
       multicast: false,
     } as const;
     const mdns = makeMdns(options);
-    // Packets that cannot be decoded: anybody on the network can send them.
+    // Packets that cannot be decoded are ignored: any host on the network can send them.
     mdns.on("warning", () => undefined);
     try {
       await new Promise<void>((resolve, reject) => {
@@ -94,7 +94,7 @@ export class MulticastSocket {
   }
 
   query(query: Query): void {
-    this.#mdns.query(query, () => undefined); // an interface without a cable: it may be back for the next one
+    this.#mdns.query(query, () => undefined); // errors are ignored: a disconnected interface may be back for the next question
   }
 
   close(): void {

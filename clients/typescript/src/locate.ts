@@ -1,4 +1,4 @@
-// The address of an advertised provider at which its identity is known.
+// Finds the address of an advertised provider at which its identity is confirmed.
 
 import type { Advertisement } from "./advertisements.ts";
 import { NoProviderError } from "./errors.ts";
@@ -11,7 +11,7 @@ import type { Pin } from "./trust.ts";
 
 /** The endpoint of an advertised provider. Throws NoProviderError if its identity must be confirmed first.
  *
- * `key` is its API key, `pin` where it was confirmed, if it was.
+ * `key`: its API key. `pin`: its confirmed address and certificate; undefined for a new provider.
  */
 export async function locate(
   { record, records }: Advertisement,

@@ -1,11 +1,11 @@
-// Model lists (`/v1/models`) of any server, and which spellings of a name mean the same model.
+// Parses the model lists (`/v1/models`) of all kinds of servers, and finds a model by any spelling of its name.
 
 import { type Capability, CAPABILITIES } from "./record.ts";
 import { clean, countOf, mapping, textOf } from "./text.ts";
 
-/** The model name that means any model of any provider. */
+/** The model name for any model of any provider. */
 export const AUTO = "auto";
-/** The `provider` of the aliases that this project's gateways list. */
+/** The `provider` part in names of the aliases that this project's gateways list. */
 const GATEWAY = "zeroconf-ai";
 const MAX_MODELS = 10_000;
 const NOT_FOR_CHAT = [
@@ -16,9 +16,9 @@ const MAKES_IMAGES = [
   ...["qwen-image", "z-image", "hidream", "kandinsky", "seedream", "ideogram", "recraft", "grok-2-image"],
   ...["grok-imagine-image"],
 ];
-/** Models with one of these capabilities mostly do nothing else. */
+/** Most models with one of these capabilities have no other capability. */
 const ONLY: readonly Capability[] = ["embeddings", "image_generation"];
-/** Together's `type` of a model, as far as it is none for chats. */
+/** The values of Together's field `type` for models that do not chat. */
 const TYPES = new Map<unknown, Capability>([
   ["embedding", "embeddings"],
   ["embeddings", "embeddings"],
@@ -34,18 +34,18 @@ const SYNONYMS = new Map<string, Capability>([
   ["multimodal", "vision"],
 ]);
 
-/** One model of one provider. Undefined: the provider does not report it. */
+/** One model of one provider. A field is undefined if the provider does not report it. */
 export interface ModelInfo {
   readonly id: string;
   readonly contextWindow: number | undefined;
   readonly maxOutputTokens: number | undefined;
   readonly capabilities: ReadonlySet<Capability> | undefined;
   readonly warm: boolean | undefined;
-  /** Whether it is a gateway's model alias instead of a real model. */
+  /** Whether it is a gateway's alias for other models. */
   readonly virtual: boolean;
 }
 
-/** A model of which only the id is known. */
+/** A model with unknown properties. */
 export const named = (id: string): ModelInfo => {
   return {
     id,
@@ -57,7 +57,7 @@ export const named = (id: string): ModelInfo => {
   };
 };
 
-/** Parses `{"data": […]}`, `{"models": […]}`, either with objects by id, or a list. Anything else is an empty list. */
+/** Parses a list, `{"data": …}` or `{"models": …}` with a list or with objects by id. Any other body results in an empty list. */
 export function parseModels(body: unknown): ModelInfo[] {
   let listed: unknown = body;
   if (!Array.isArray(body)) {
@@ -95,7 +95,7 @@ function parseModel(data: unknown): ModelInfo | undefined {
   };
 }
 
-/** From a list of words or from flags by word (Mistral), else from its `type` (Together). */
+/** Reads `capabilities`, a list of words or flags by word (Mistral), else `type` (Together). */
 function capabilitiesOf(fields: Readonly<Record<string, unknown>>): ReadonlySet<Capability> | undefined {
   const listed = fields.capabilities;
   const words: unknown[] = Array.isArray(listed)
@@ -113,29 +113,29 @@ function capabilitiesOf(fields: Readonly<Record<string, unknown>>): ReadonlySet<
   return ONLY.some((capability) => found.has(capability)) ? found : found.add("completion");
 }
 
-/** Whether it is a chat model: by its capabilities if they are known, else by its name. */
+/** Whether a model can chat, according to its capabilities or, if they are unknown, to its name. */
 export function isForChat(model: ModelInfo): boolean {
   if (model.capabilities !== undefined) return model.capabilities.has("completion");
   const id = model.id.toLowerCase();
   return ![...NOT_FOR_CHAT, ...MAKES_IMAGES].some((word) => id.includes(word));
 }
 
-/** Whether it makes images from texts: by its capabilities if they are known, else by its name. */
+/** Whether a model makes images from texts, according to its capabilities or, if they are unknown, to its name. */
 function makesImages(model: ModelInfo): boolean {
   const id = model.id.toLowerCase();
   return model.capabilities?.has("image_generation") ?? MAKES_IMAGES.some((word) => id.includes(word));
 }
 
-/** Whether the model has the capabilities, or may have them because the provider does not report any. */
+/** Whether a model has all capabilities in `needs`, or its capabilities are unknown. */
 export function supports(model: ModelInfo, needs: Iterable<Capability>): boolean {
   return model.capabilities === undefined || [...needs].every((capability) => model.capabilities?.has(capability));
 }
 
-/** The real models that can do all of `needs`: those with tools first, then loaded ones, else in the provider's order. */
+/** The models, without aliases, with all capabilities in `needs`: models with tools first, then loaded models, then the provider's order. */
 export function ranked(models: readonly ModelInfo[], needs: ReadonlySet<Capability>): ModelInfo[] {
   const real = models.filter((model) => !model.virtual);
   if (needs.has("embeddings")) {
-    // Embeddings of different models do not mix: the provider's own order decides, and nothing that may change.
+    // Embeddings of different models cannot be compared, so only the provider's order decides: it does not change with the state of models.
     return real.filter((model) => model.capabilities?.has("embeddings") ?? !(isForChat(model) || makesImages(model)));
   }
   const rank = (model: ModelInfo) => (supports(model, ["tools"]) ? 0 : 2) + (model.warm === true ? 0 : 1);
@@ -144,14 +144,14 @@ export function ranked(models: readonly ModelInfo[], needs: ReadonlySet<Capabili
     .sort((one, other) => rank(one) - rank(other));
 }
 
-/** The comparable form of a name: neither case, nor surrounding spaces, nor the tag `:latest` distinguish models. */
+/** The form of a name for comparisons: without case, surrounding spaces and the tag `:latest`. */
 export const nameKey = (name: string): string =>
   name
     .trim()
     .toLowerCase()
     .replace(/:latest$/, "");
 
-/** The model with that name; an exact one has precedence. */
+/** The model with that name. An exact match precedes an equivalent name. */
 export function findModel(models: readonly ModelInfo[], name: string): ModelInfo | undefined {
   const same = name.endsWith(":latest") ? name.slice(0, -":latest".length) : `${name}:latest`;
   for (const exact of [name, same]) {
@@ -161,13 +161,13 @@ export function findModel(models: readonly ModelInfo[], name: string): ModelInfo
   return models.find(({ id }) => nameKey(id) === nameKey(name));
 }
 
-/** The ways to read a requested name, the literal one first: then percent-decoded, then without the name of a gateway's aliases. */
+/** The readings of a requested name, in order: as it is, percent-decoded, without a leading `zeroconf-ai/`. */
 export function spellings(asked: string): string[] {
   let plain = asked;
   try {
     plain = decodeURIComponent(asked);
   } catch {
-    // It is no percent-encoded text.
+    // The name is not percent-encoded.
   }
   plain = plain.trim().replace(/^\/+|\/+$/g, "");
   const found = plain && plain !== asked ? [asked, plain] : [asked];
@@ -175,7 +175,7 @@ export function spellings(asked: string): string[] {
   return nameKey(provider) === GATEWAY ? [...found, rest.join("/") || AUTO] : found;
 }
 
-/** (provider, model) at each slash, the longest provider first: names of providers may contain slashes too. */
+/** The pairs (provider, model) from a split at each slash, the longest provider first, because names of providers may contain slashes. */
 export function splits(name: string): [string, string][] {
   const parts = name.split("/");
   return parts.slice(1).map((_, index): [string, string] => {
@@ -184,5 +184,5 @@ export function splits(name: string): [string, string][] {
   });
 }
 
-/** Whether a name means any model. */
+/** Whether a name stands for any model. */
 export const isAny = (name: string): boolean => name === "" || nameKey(name) === AUTO;

@@ -1,10 +1,13 @@
-/** A client of the package `openai` whose requests go to the best provider, and to the next one when it goes. */
+/** A client of the package `openai`: its requests go to the best provider of the network and, if that provider fails, to the next. */
 
 import OpenAI, { type ClientOptions as OpenAIOptions } from "openai";
 
 import { Client } from "./client.ts";
 
-/** `client`: one that is open or not, else the provider's name or URL as `new Client` has it. `options` are those of `OpenAI`. */
+/** `client`: a `Client`, open or not, or the name, id or URL of a provider (the first argument of `new Client`).
+ *
+ * `options`: the options of `new OpenAI`.
+ */
 export function openai(client?: Client | string, options: OpenAIOptions = {}): OpenAI {
   const { baseURL, apiKey, fetch } = client instanceof Client ? client : new Client(client);
   return new OpenAI({ organization: null, project: null, ...options, baseURL, apiKey, fetch });

@@ -1,7 +1,7 @@
 // Checks whether this host itself advertises a loopback address.
 //
-// Any host on the network can advertise 127.0.0.1 or ::1. A request to that address would reach this host's own services because of
-// a foreign advertisement, so loopback addresses are used only if a program on this host advertises the name.
+// Any host on the network can advertise 127.0.0.1 or ::1. Requests to such an address would reach services of this host, so loopback
+// addresses are used only if a program on this host advertises the name.
 
 import { createSocket } from "node:dgram";
 
@@ -13,10 +13,10 @@ const ANSWER_SECONDS = 1;
 const RETRY_SECONDS = 0.25;
 const LOOPBACK = "127.0.0.1";
 
-/** Whether a program on this host advertises the instance `name` (with its service type) with this port.
+/** Whether a program on this host advertises the instance `name` (including its service type) with this port.
  *
- * The query (RFC 6762, 6.7) is sent on the loopback interface from a port of 127.0.0.1, and the answer returns to it by unicast:
- * packets from other hosts reach neither.
+ * The query (RFC 6762, 6.7) is sent from a port of 127.0.0.1 on the loopback interface, and the answer returns to this port by unicast.
+ * Packets from other hosts reach neither the interface nor the port.
  */
 export async function advertisedByThisHost(name: string, port: number): Promise<boolean> {
   const socket = createSocket("udp4");
@@ -35,7 +35,7 @@ export async function advertisedByThisHost(name: string, port: number): Promise<
   mdns.on("error", () => undefined);
   let id = 0;
   const ask = () => {
-    id += 1; // responders ignore a packet that they have just had
+    id += 1; // responders ignore repeated packets
     mdns.query({ id, questions: [{ name, type: "SRV" }] }, { port: PORT, address: GROUP }, () => undefined);
   };
   try {

@@ -1,4 +1,4 @@
-// Which provider answers at an address. Sends neither key nor prompt.
+// Identifies the provider at an address, without sending a key or a prompt.
 
 import { randomBytes, timingSafeEqual } from "node:crypto";
 
@@ -13,12 +13,12 @@ import { clean, mapping, textOf } from "./text.ts";
 const CERTIFICATE_BYTES = 32;
 /** Seconds before the next address is tried in parallel (RFC 8305, section 5). */
 const STAGGER_SECONDS = 0.25;
-/** Seconds for better addresses after one has answered. */
+/** Seconds to wait for better addresses after the first answer. */
 const GRACE_SECONDS = 0.5;
-/** A reachable host of the same network accepts a connection at once. */
+/** In seconds. A host of the same network accepts a connection at once. */
 const CONNECT_SECONDS = 2;
 
-/** `GET /v1/health`. Any body of a 200 response that states no other status counts as "ok". */
+/** The response of `GET /v1/health`. A body without a known status counts as "ok". */
 export interface Health {
   readonly status: "ok" | "degraded" | "unavailable";
   readonly id: string | undefined;
@@ -35,7 +35,7 @@ export function parseHealth(data: unknown): Health {
   };
 }
 
-/** The health at an address, or the model list of an OpenAI-compatible server without that path. Throws ApiError. */
+/** Reads `/health`, or `/models` from an OpenAI-compatible server without `/health`. Throws ApiError. */
 export async function health(upstream: Upstream, secret = false, connectSeconds = TIMEOUTS.connect): Promise<Health> {
   const sending = { seconds: TIMEOUTS.probe, connectSeconds, secret };
   try {
@@ -45,7 +45,7 @@ export async function health(upstream: Upstream, secret = false, connectSeconds 
   }
   try {
     const listed = await upstream.json("/models", sending);
-    // An empty list: no model is installed yet.
+    // The list may be empty: no model is installed yet.
     if (parseModels(listed).length > 0 || mapping(listed).object === "list") return parseHealth(undefined);
   } catch (error) {
     if (!isMissing(error)) throw error;
@@ -57,7 +57,7 @@ export async function health(upstream: Upstream, secret = false, connectSeconds 
 export const isMissing = (error: unknown): boolean =>
   error instanceof ApiError && (error.status === 404 || error.status === 405);
 
-/** The endpoint of an advertisement at one of its addresses. Throws ApiError for an invalid fingerprint. */
+/** The endpoint of an advertisement at one of its addresses. `pinned`: the confirmed fingerprint. Throws ApiError for an invalid fingerprint. */
 export function endpointOf(record: ServiceRecord, baseURL: string, key?: string, pinned?: string): Endpoint {
   const fingerprint = pinned ?? (record.tls ? record.fingerprint : undefined);
   if (fingerprint !== undefined && Buffer.from(fingerprint, "base64url").length !== CERTIFICATE_BYTES) {
@@ -66,10 +66,10 @@ export function endpointOf(record: ServiceRecord, baseURL: string, key?: string,
   return new Endpoint(baseURL, { key, fingerprint, publicOnly: record.isUpstream && namesPublicHost(baseURL) });
 }
 
-/** The first address of a record at which its provider answers without a key; the first one if none does.
+/** The first address of a record at which its provider answers without a key; the record's first address if none answers.
  *
- * An address that confirms the advertised id is preferred to one that reports no id or requires a key: other machines may use the
- * same address in a container network.
+ * An address that reports the advertised id precedes addresses without an id and addresses that require a key: in a container network,
+ * another machine may have the same address.
  */
 export async function answeringURL(record: ServiceRecord): Promise<string> {
   const urls = record.urls();
@@ -103,7 +103,7 @@ export async function answeringURL(record: ServiceRecord): Promise<string> {
   return urls[found] ?? record.baseURL();
 }
 
-/** How an address answers: with the advertised id, without one, or not at all (or as another provider). */
+/** `confirmed`: reports the advertised id. `answered`: reports no id. `silent`: does not answer, or reports another id. */
 type Answering = "pending" | "confirmed" | "answered" | "silent";
 
 async function ask(record: ServiceRecord, url: string): Promise<Answering> {
@@ -120,7 +120,7 @@ async function ask(record: ServiceRecord, url: string): Promise<Answering> {
   }
 }
 
-/** An `identity.Probe` for one provider. Only generated keys are proved. */
+/** The `Probe` of identity.ts for one provider. Only generated keys are proved. */
 export function identityProbe(
   name: string,
   providerId: string,
@@ -146,9 +146,9 @@ export function identityProbe(
   };
 }
 
-/** Whether the server proves that it is the provider and knows the key, which is not sent.
+/** Whether the server proves that it is the provider and knows the key. The key is not sent.
  *
- * The proof is checked against the address and port that this connection really has.
+ * The proof must match the remote address and port of this connection.
  */
 export async function provesKey(upstream: Upstream, providerId: string, key: string): Promise<boolean> {
   const challenge = randomBytes(CHALLENGE_BYTES);

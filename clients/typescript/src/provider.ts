@@ -1,4 +1,4 @@
-// One provider and its state: whether it answers, what it serves, how busy it is.
+// One provider and its state: health, models and load.
 
 import { ApiError } from "./errors.ts";
 import { type Endpoint, TIMEOUTS, Upstream } from "./http.ts";
@@ -7,10 +7,10 @@ import { health, isMissing } from "./probe.ts";
 import { type Capability, DEFAULT_PRIORITY, type Cost, type Load, type ServiceRecord } from "./record.ts";
 import { mapping } from "./text.ts";
 
-/** `unauthorized`: it does not accept the API key, or requires one. */
+/** `unauthorized`: the provider rejects the API key, or requires a key that is not set. */
 export type State = "healthy" | "degraded" | "offline" | "unauthorized";
 
-/** Parallel requests to a provider, unless its status names another number (docs/protocol.md, section 3). */
+/** Parallel requests to a provider that does not report a limit in `/status` (docs/protocol.md, section 3). */
 const MAX_CONNECTIONS = 5;
 const MAX_MODELS_SECONDS = 300;
 const DEGRADED_SECONDS = 5;
@@ -20,18 +20,18 @@ const FIRST_PAUSE = 30;
 const LONGEST_PAUSE = 600;
 const DEFAULT_REST = 10;
 
-/** A provider as a client knows it. */
+/** The state of a provider at the time of the call. */
 export interface ProviderInfo {
   readonly id: string;
   readonly name: string;
   readonly online: boolean;
-  /** Without aliases such as `auto`. */
+  /** Model ids, without aliases such as `auto`. */
   readonly models: readonly string[];
-  /** Why it is not online; empty if it is. */
+  /** Why the provider is offline; empty if it is online. */
   readonly reason: string;
-  /** Its base URL, ending in `/v1`. */
+  /** The base URL, ending in `/v1`. */
   readonly baseURL: string;
-  /** Lower is preferred. */
+  /** Lower values are preferred. */
   readonly priority: number;
   readonly load: Load | undefined;
 }
@@ -39,17 +39,17 @@ export interface ProviderInfo {
 export class Provider {
   readonly id: string;
   readonly name: string;
-  /** Undefined for one that was given by its URL. */
+  /** Undefined for a provider that was given by its URL. */
   record: ServiceRecord | undefined;
   upstream: Upstream;
   state: State = "offline";
   reason = "";
   models: readonly ModelInfo[] = [];
-  /** Whether it has a list of models; without one, it may serve any model. */
+  /** Whether it has a list of models. Without a list, it may serve any model. */
   listsModels = true;
   active = 0;
   maxConcurrent = MAX_CONNECTIONS;
-  /** Counts up with each request of the client. */
+  /** The number of the last request to this provider, counted over all requests of the client. */
   lastUsed = 0;
   neverOnline = true;
   readonly #since = seconds();
@@ -91,7 +91,7 @@ export class Provider {
     return this.state === "healthy" || this.state === "degraded";
   }
 
-  /** Seconds for which it is known. */
+  /** Seconds since the provider was found. */
   get age(): number {
     return seconds() - this.#since;
   }
@@ -104,18 +104,18 @@ export class Provider {
     return this.record?.cost ?? "free";
   }
 
-  /** Undefined: unknown; all are assumed. */
+  /** Undefined: unknown, so all capabilities are assumed. */
   get capabilities(): ReadonlySet<Capability> | undefined {
     return this.record?.capabilitiesStated ? this.record.capabilities : undefined;
   }
 
-  /** Requests, ours and those that it reports, divided by how many it takes in parallel. */
+  /** The running requests, our own or the number that it reports if larger, divided by its limit of parallel requests. */
   get load(): number {
     const told = { idle: 0, busy: 0.5, full: 1 }[this.record?.load ?? "idle"];
     return Math.max(Math.max(this.active, this.#reported) / this.maxConcurrent, told);
   }
 
-  /** Why it is only a last resort; undefined if it is not. */
+  /** Why the provider should be tried only after all others; undefined if it is ready. */
   get notNow(): string | undefined {
     const now = seconds();
     if (this.state === "unauthorized") return this.reason || "it rejects its API key";
@@ -125,7 +125,7 @@ export class Provider {
     return undefined;
   }
 
-  /** Uses another endpoint from the next request on. */
+  /** Uses `endpoint` for all further requests. */
   move(endpoint: Endpoint, record: ServiceRecord): void {
     const { baseURL, fingerprint, key } = this.upstream.endpoint;
     this.record = record;
@@ -140,19 +140,19 @@ export class Provider {
     this.upstream.close();
   }
 
-  /** Reads its models at the next check. */
+  /** Makes the next check read the models again. */
   forgetModels(): void {
     this.#modelsAt = -Infinity;
   }
 
-  /** It withdrew its advertisement. The next success brings it back, unless that check has begun. */
+  /** Marks the provider offline because it withdrew its advertisement. A successful check that starts later marks it online again. */
   leave(): void {
     this.#leftAt = seconds();
     this.state = "offline";
     this.reason = "it is no longer advertised on the network";
   }
 
-  /** Asks for its health, and if they are not fresh, its models. Never rejects; checks at the same time are one. */
+  /** Reads health and load, and the models if they are not fresh. Never rejects. Parallel calls share one check. */
   check(): Promise<void> {
     this.#checking ??= this.#check().finally(() => (this.#checking = undefined));
     return this.#checking;
@@ -181,7 +181,7 @@ export class Provider {
     }
   }
 
-  /** Without the key first: the server must identify itself before it gets the key. */
+  /** Reads the health without the key first, because the server must identify itself before it gets the key. */
   async #health(upstream: Upstream) {
     try {
       return await health(upstream, this.#wantsKey);
@@ -189,7 +189,7 @@ export class Provider {
       const refused = error instanceof ApiError && error.status === 401;
       if (!refused || this.#wantsKey || upstream.endpoint.key === undefined) throw error;
       const found = await health(upstream, true);
-      this.#wantsKey = true; // Saturn's servers
+      this.#wantsKey = true; // Saturn's servers require the key for every path
       return found;
     }
   }
@@ -208,7 +208,7 @@ export class Provider {
     this.#modelsAt = seconds();
   }
 
-  /** How busy it is; optional. */
+  /** Reads the load from `/status`, an optional path. */
   async #readStatus(upstream: Upstream): Promise<void> {
     if (!this.#offersStatus) return;
     try {
@@ -231,7 +231,7 @@ export class Provider {
     else if (!wasOnline || this.#failures >= FAILURES_UNTIL_OFFLINE) this.state = "offline";
   }
 
-  /** Records a request that failed: nobody is offline because of it unless it was unreachable. */
+  /** Records a failed request. Only a connection error marks the provider offline. */
   requestFailed(error: ApiError): void {
     if (error.status === 401 || error.status === 403) {
       this.state = "unauthorized";
@@ -257,7 +257,7 @@ export class Provider {
     this.#pause = FIRST_PAUSE;
   }
 
-  /** Waits until a request may be sent; returns what ends it. Throws ApiError after `limit` seconds. */
+  /** Waits until a request may be sent; returns the function that ends the request. Throws ApiError after `limit` seconds. */
   async acquire(limit: number): Promise<() => void> {
     if (this.active < this.maxConcurrent) this.active += 1;
     else {
@@ -277,7 +277,7 @@ export class Provider {
     return () => {
       if (ended) return;
       ended = true;
-      const next = this.#waiting.shift(); // who waits takes over the place
+      const next = this.#waiting.shift(); // the next waiting request takes over the place
       if (next === undefined) this.active -= 1;
       else next();
     };

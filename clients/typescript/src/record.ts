@@ -1,5 +1,5 @@
-// A provider's advertisement: `ServiceRecord` from the TXT record, in this project's format and in Saturn's (docs/protocol.md,
-// section 1). The same rules as the Python package's, compared by test/vectors/records.json.
+// A provider's advertisement: `ServiceRecord`, parsed from a TXT record in this project's or Saturn's format (docs/protocol.md,
+// section 1). The Python package follows the same rules; test/vectors/records.json compares both.
 
 import { createHash } from "node:crypto";
 
@@ -12,9 +12,9 @@ export const SERVICE_TYPES = [SERVICE_TYPE, SATURN_TYPE] as const;
 export const DEFAULT_PRIORITY = 100;
 const PROTOCOL_MAJOR = "1";
 const SATURN_MAJORS = ["1", "2"];
-/** Addresses of one advertisement, each of which may be probed. */
+/** The most addresses of one advertisement. Each may be probed. */
 const MAX_ADDRESSES = 16;
-/** Keys of one TXT record. The protocol has fewer than 30. */
+/** The most keys of one TXT record. The protocol has fewer than 30. */
 const MAX_KEYS = 64;
 const MAX_ID = 64;
 const NAMESPACE = Buffer.from("5b0f3a526a0e5c0c9a550f2f8a4d8f10", "hex");
@@ -43,7 +43,7 @@ export class RecordError extends Error {
 }
 
 const DEFAULT_CAPABILITIES: readonly Capability[] = ["completion", "streaming"];
-/** Values of `auth`, `tls` and `mtrunc` that deny them. Any other value affirms them, which is the careful reading. */
+/** Values of `auth`, `tls` and `mtrunc` that mean "no". For safety, any other value means "yes". */
 const NEGATIVE = new Set(["none", "no", "0", "false", "off", "open", "anonymous", "disabled"]);
 const SATURN_COST = new Map<string, Cost>([
   ["paid", "metered"],
@@ -64,17 +64,17 @@ const PRIVATE_SUFFIXES = [
   ...[".local", ".localhost", ".localdomain", ".internal", ".intranet", ".private", ".lan", ".home", ".corp"],
   ".home.arpa",
 ];
-/** Labels, the last of which begins with a letter: resolvers treat `127.1` and `10.0.0.0x1` as addresses. */
+/** A domain name. The last label begins with a letter, because resolvers treat `127.1` and `10.0.0.0x1` as addresses. */
 const DOMAIN = /^(?:[a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{1,62}\.?$/;
-/** The host names that mDNS resolves. Any other text could be `localhost` or contain a URL. */
+/** A host name that mDNS resolves. Other texts, such as `localhost` or a URL, are refused. */
 const LOCAL_HOST = /^[\p{L}\p{N}_-]{1,63}(?:\.[\p{L}\p{N}_-]{1,63})*\.local\.?$/iu;
 const API_BASE = /^(https?):\/\/(\[[\da-f:.]+\]|[a-z0-9.-]+)(?::(\d{1,5}))?((?:\/[\w.~!$&'()*+,;=:%-]*)*)$/i;
 
-/** What an advertisement was received with. */
+/** The parts of an advertisement outside its TXT record. */
 export interface Advertised {
-  /** Instance name without the service type. */
+  /** The instance name without the service type. */
   readonly name: string;
-  /** Host name, `something.local.` */
+  /** The host name, such as `box.local.` */
   readonly host: string;
   readonly port: number;
   readonly addresses?: Iterable<string>;
@@ -87,21 +87,21 @@ export class ServiceRecord {
   readonly name: string;
   readonly host: string;
   readonly port: number;
-  /** Those that are most likely reachable first. */
+  /** Sorted by the probability that they are reachable. */
   readonly addresses: readonly string[];
   readonly serviceType: string;
   readonly id: string;
-  /** Whether the record has no `id`, so that `id` was derived from instance name and host. */
+  /** Whether `id` was derived from instance name and host, because the record has none. */
   readonly idDerived: boolean;
   readonly version: string;
   readonly models: readonly string[];
   readonly modelsTruncated: boolean;
   readonly provider: string;
   readonly capabilities: ReadonlySet<Capability>;
-  /** False: the record lists none, so these are the protocol's default; the server may have more. */
+  /** False: the record lists no capabilities, so `capabilities` is the protocol's default and the server may have more. */
   readonly capabilitiesStated: boolean;
   readonly auth: Auth;
-  /** Lower is preferred. */
+  /** Lower values are preferred. */
   readonly priority: number;
   readonly cost: Cost;
   readonly placement: Placement;
@@ -111,7 +111,7 @@ export class ServiceRecord {
   readonly fingerprint: string | undefined;
   readonly contextWindow: number | undefined;
   readonly load: Load | undefined;
-  /** Saturn: the base URL, if it may be used. */
+  /** Saturn: the base URL of the upstream; undefined if it is missing or unsafe. */
   readonly apiBase: string | undefined;
   readonly #ephemeralKey: string | undefined;
 
@@ -131,7 +131,7 @@ export class ServiceRecord {
     }
     let id = (values.get("id") ?? "").replace(/[^\p{L}\p{N}\-_.:]/gu, "");
     id = Array.from(id).slice(0, MAX_ID).join("");
-    // A record of a Saturn server has the machine's id, which several providers with different names may share.
+    // The id in a Saturn record is the machine's, and a machine may have several providers with different names.
     if (id && values.has("v")) id = uuid5(`${id}/${this.name}`);
     this.idDerived = id === "";
     this.id = id || uuid5(`${this.name}@${this.host}`);
@@ -163,7 +163,7 @@ export class ServiceRecord {
     return this.#ephemeralKey;
   }
 
-  /** `http(s)://host:port/v1` at `address` (default: the first one, else the host name), or a cloud record's upstream. */
+  /** `http(s)://host:port/v1` at `address` (default: the first address, else the host name), or the upstream of a cloud record. */
   baseURL(address?: string): string {
     if (this.isUpstream && this.apiBase !== undefined) return this.apiBase;
     const target = address ?? this.addresses[0] ?? this.host.replace(/\.$/, "");
@@ -171,7 +171,7 @@ export class ServiceRecord {
     return `${this.tls ? "https" : "http"}://${host}:${this.port}/v1`;
   }
 
-  /** Whether it points to a cloud upstream instead of the advertising host. */
+  /** Whether the record points to a cloud upstream instead of the advertising host. */
   get isUpstream(): boolean {
     return this.placement === "cloud" && this.apiBase !== undefined;
   }
@@ -189,7 +189,7 @@ export class ServiceRecord {
   }
 }
 
-/** The strings of a TXT record by key: keys are case-insensitive, and of equal ones the first counts (RFC 6763, 6.4). */
+/** The pairs (key, value) of a TXT record's strings (RFC 6763, 6.4). */
 export function pairsOf(strings: Iterable<Uint8Array>): [string, string][] {
   const pairs: [string, string][] = [];
   for (const bytes of strings) {
@@ -213,7 +213,7 @@ function valuesOf(txt: Iterable<readonly [string, string]>): Map<string, string>
   return values;
 }
 
-/** Saturn has `v=2` or `version=…` and its own major versions, which servers of the original project (`api`, no `id`) have too. */
+/** The protocol version. Saturn records and records of the original project (`api`, no `id`) have their own major versions. */
 function version(values: ReadonlyMap<string, string>, saturn: boolean): string {
   const found = (values.get("version") ?? values.get("v") ?? "1.0").replace(/^v/, "");
   const [major = ""] = found.split(".");
@@ -235,14 +235,14 @@ function required(text: string): string {
 const listed = (value: string): string[] => value.split(",").flatMap((part) => part.trim() || []);
 const affirmed = (value = "0"): boolean => !NEGATIVE.has(value.toLowerCase());
 
-/** An unknown word is a method that needs a key: prompts must not go there without being asked. */
+/** An unknown word counts as a method with a key, so that no prompt goes to the provider unless the user names it. */
 function auth(value = "none"): Auth {
   const word = value.toLowerCase();
   if (NEGATIVE.has(word)) return "none";
   return word === "mtls" ? "mtls" : "token";
 }
 
-/** An unknown word is not free. */
+/** An unknown word counts as `unknown`, not as `free`. */
 function cost(value = "free"): Cost {
   const word = value.toLowerCase();
   const known = SATURN_COST.get(word);
@@ -258,7 +258,7 @@ function capabilities(values: ReadonlyMap<string, string>): Capability[] {
   return [...new Set(known.filter((capability) => capability !== undefined))];
 }
 
-/** An unknown word does not mean this network, in which prompts stay. */
+/** An unknown word counts as `proxy`, because prompts may leave the network. */
 function placement(values: ReadonlyMap<string, string>): Placement {
   const saturn = (values.get("deployment") ?? values.get("dep") ?? "").toLowerCase();
   if (saturn) return SATURN_PLACEMENT.get(saturn) ?? "proxy";
@@ -271,9 +271,11 @@ function priority(value: string | undefined, srvPriority: number): number {
   return srvPriority || DEFAULT_PRIORITY;
 }
 
-/** `url` without a slash at its end, if it is https to a public host name or one of the advertising host's own addresses.
+/** `url` without a slash at its end, if it is https to a public host name or leads to an address in `own`, the advertising host's.
  *
- * An advertisement must not direct prompts to a loopback or link-local address or to the private address of another host.
+ * Undefined for other URLs:
+ *
+ * an advertisement must not direct prompts to a loopback or link-local address or to the private address of another host.
  */
 function checkedApiBase(url: string, own: readonly string[]): string | undefined {
   const found = API_BASE.exec(url.replace(/\/+$/, ""));

@@ -1,4 +1,4 @@
-// The answer of one provider, from its first token on.
+// Reads the answer of one provider, from its first token to its end.
 
 import type { IncomingMessage } from "node:http";
 import { StringDecoder } from "node:string_decoder";
@@ -10,10 +10,10 @@ import { MAX_BODY_BYTES, type Timeouts, type Upstream, parsed, reasonOf } from "
 import type { Request } from "./request.ts";
 import { mapping } from "./text.ts";
 
-/** Why each provider that was tried before did not answer, by its name. */
+/** The error of each provider that was tried before and failed, by the provider's name. */
 export type Failed = Readonly<Record<string, string>>;
 
-/** A started answer: complete, or a stream whose first token has arrived. It must be read to its end, or closed. */
+/** A complete answer, or a stream whose first token has arrived. A stream must be read to its end or closed. */
 export class Reply {
   readonly candidate: Candidate;
   readonly failed: Failed;
@@ -31,7 +31,7 @@ export class Reply {
     if (opened.body !== undefined) over(true);
   }
 
-  /** The bytes of the stream, as they arrive. Throws ApiError if the provider stops answering. */
+  /** The bytes of the stream as they arrive. Throws ApiError if the provider stops answering. */
   async *bytes(): AsyncGenerator<Uint8Array, void> {
     if (this.#stream === undefined) return;
     let completed = false;
@@ -44,7 +44,7 @@ export class Reply {
     }
   }
 
-  /** The chunks of the stream. Throws ApiError as `bytes` does, for an error in the stream, and for one that is cut off. */
+  /** The chunks of the stream. Throws the errors of `bytes`, and ApiError for an error in the stream or a stream without an end. */
   async *chunks(): AsyncGenerator<Readonly<Record<string, unknown>>> {
     const [characters, events] = [new StringDecoder("utf8"), new EventDecoder()];
     const { name } = this.candidate.provider;
@@ -81,7 +81,7 @@ interface Opened {
   readonly stream?: Stream;
 }
 
-/** Sends a request to one provider; resolves with its complete answer, or after the first token. Throws ApiError. */
+/** Sends a request to one provider; resolves to the complete answer, or after the first token to the stream. Throws ApiError. */
 export async function open(
   { provider, model }: Candidate,
   request: Request,
@@ -118,11 +118,11 @@ export async function open(
 const isJson = (response: IncomingMessage): boolean =>
   /^application\/json\b/i.test(response.headers["content-type"] ?? "");
 
-/** The error in an answer with status 200; one of 4xx counts like that status. */
+/** The error in an answer with HTTP status 200. A 4xx code inside the error replaces the HTTP status. */
 function brokenStream(name: string, data: Readonly<Record<string, unknown>>): ApiError {
   const { error } = data;
   if (error === undefined || error === null)
-    return new ApiError(502, `${name} answered without an answer`, { kind: "broken" });
+    return new ApiError(502, `${name} sent an empty answer`, { kind: "broken" });
   const code = Number(mapping(error).code ?? mapping(error).status);
   if (code >= 400 && code < 500) return reportedError(name, code, data, undefined, []);
   const { message } = reportedError(name, 500, data, undefined, []);
@@ -170,7 +170,7 @@ class Stream {
     return made;
   }
 
-  /** Waits for the first token. Throws ApiError if there is none until `deadline`. */
+  /** Waits for the first token. Throws ApiError if none arrives by `deadline`, in milliseconds of `performance.now()`. */
   async start(deadline: number): Promise<void> {
     const [characters, events] = [new StringDecoder("utf8"), new EventDecoder()];
     try {
@@ -192,7 +192,7 @@ class Stream {
     }
   }
 
-  /** Keeps what precedes the first token. Throws ApiError if that is more than a complete answer may be. */
+  /** Keeps the bytes up to the first token. Throws ApiError above MAX_BODY_BYTES. */
   #hold(part: Uint8Array): void {
     this.#held.push(part);
     this.#heldBytes += part.length;
@@ -213,7 +213,7 @@ class Stream {
     this.#response?.destroy();
   }
 
-  /** The next part; undefined at the end. Throws ApiError after `seconds` without one. */
+  /** The next part; undefined at the end. Throws ApiError if no part arrives within `seconds`. */
   async #next(seconds: number): Promise<Uint8Array | undefined> {
     const late = new ApiError(504, `${this.#upstream.name} stopped answering`);
     const timer = setTimeout(() => this.#response?.destroy(late), Math.max(seconds, 0) * 1000);

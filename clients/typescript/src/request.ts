@@ -1,4 +1,4 @@
-// A request to an endpoint of the OpenAI API, and what it needs.
+// A request to an endpoint of the OpenAI API, and the capabilities that it requires.
 
 import { ApiError } from "./errors.ts";
 import { AUTO } from "./models.ts";
@@ -21,13 +21,13 @@ export interface Request {
   readonly body: Readonly<Record<string, unknown>>;
   readonly model: string;
   readonly stream: boolean;
-  /** The capabilities that provider and model must have. */
+  /** The capabilities that the provider and its model must have. */
   readonly needs: ReadonlySet<Capability>;
-  /** From the length of its texts; each image or other medium counts as a fixed number. */
+  /** An estimate from the length of its texts; each image or other medium counts TOKENS_PER_IMAGE. */
   readonly estimatedTokens: number;
 }
 
-/** Reads the body of a request. Throws ApiError for one that no provider could answer. */
+/** Reads the body of a request. Throws ApiError if the body is invalid. */
 export function readRequest(path: Path, body: Readonly<Record<string, unknown>>): Request {
   const model = body.model ?? AUTO;
   if (typeof model !== "string" || model === "") {

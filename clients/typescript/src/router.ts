@@ -1,4 +1,4 @@
-// Tries candidates one after the other, until the first token (docs/protocol.md, section 3, rules 3 and 6 to 9).
+// Tries the candidates in turn until one sends its first token (docs/protocol.md, section 3, rules 3 and 6 to 9).
 
 import { type Candidate, candidates } from "./candidates.ts";
 import type { Connections } from "./connections.ts";
@@ -7,9 +7,9 @@ import type { Timeouts } from "./http.ts";
 import { Reply, open } from "./reply.ts";
 import type { Request } from "./request.ts";
 
-/** Before a 5xx is tried once more at the same provider. */
+/** Seconds before a request that failed with a 5xx status is sent to the same provider once more. */
 const RETRY_SECONDS = 1;
-/** How long a request waits for a free place at a provider. */
+/** The longest time in seconds that a request waits for free capacity at a provider. */
 const MAX_WAIT = 30;
 const MAX_SESSIONS = 1000;
 
@@ -19,7 +19,7 @@ interface Options {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** The providers in the order of preference, and what keeps the identity of one that answered. */
+/** The providers sorted by preference, and `confirm`, which keeps the identity of a provider that answered. */
 type Pool = Pick<Connections, "providers" | "confirm">;
 
 interface Failure {
@@ -39,7 +39,7 @@ export class Router {
     this.#timeouts = timeouts;
   }
 
-  /** The reply of the first candidate that answers. Throws ApiError: the request's own error, or one that lists all failures. */
+  /** The reply of the first candidate that answers. Throws ApiError: the error of an invalid request, or a list of all failures. */
   async route(request: Request, options: Options = {}): Promise<Reply> {
     const session = this.#sessions.get(options.session ?? "");
     const failures: Failure[] = [];
@@ -103,7 +103,7 @@ export class Router {
     }
   }
 
-  /** Records a failure. Throws it if no other provider may be tried. */
+  /** Records a failure. Throws the error again if no other provider may be tried. */
   #record(error: ApiError, { provider }: Candidate, request: Request): void {
     if (error.kind === "request") throw error;
     if (error.code === "model_not_found") {
@@ -116,7 +116,7 @@ export class Router {
   }
 }
 
-/** A 5xx without a time to wait: the same provider is asked once more. */
+/** Whether to ask the same provider once more: for a 5xx status without a time to wait. */
 function mayRetry(error: unknown): boolean {
   return (
     error instanceof ApiError &&

@@ -1,7 +1,7 @@
-// Separates reasoning (`<think>…</think>`) from the answer in a stream of text, wherever the stream is split.
+// Separates reasoning (`<think>…</think>`) from the answer in a stream of text that may be split anywhere.
 //
-// Servers that know the model's template send reasoning in a separate field; others leave the tags in the text. Templates that end
-// the prompt with `<think>` leave the closing tag only: what precedes it is known to be reasoning when the tag arrives.
+// Servers that know the model's template send reasoning in a separate field; other servers leave the tags in the text. If a template
+// ends the prompt with `<think>`, the text has only the closing tag, so the text before it turns out to be reasoning later.
 
 /** A piece of text, and whether it is reasoning. */
 export interface Piece {
@@ -13,22 +13,22 @@ const TAG = /<(\/?)think(?:ing)?>/i;
 const LONGEST = "</thinking>".length;
 const BEGUN = ["<think>", "</think>", "<thinking>", "</thinking>"];
 
-/** Splits the text of one message, fed piece by piece. */
+/** Splits the text of one message, which arrives in pieces. */
 export class ThinkSplitter {
   #held = "";
   #thinking: boolean;
   #afterTag = true;
   #tags = 0;
   #last = "";
-  /** Whether the first tag was a closing one although the text did not begin with reasoning. */
+  /** Whether the first tag was a closing tag, so that the text before it was reasoning. */
   unopened = false;
 
-  /** `begun`: the text begins with reasoning, without an opening tag. */
+  /** `begun`: whether the text begins with reasoning without an opening tag. */
   constructor(begun = false) {
     this.#thinking = begun;
   }
 
-  /** The pieces that `text` completes; an end that may be the beginning of a tag is held back. */
+  /** The pieces up to the end of `text`. The last characters are held back if they may begin a tag. */
   feed(text: string): Piece[] {
     const pieces: Piece[] = [];
     let rest = this.#held + text;
@@ -36,7 +36,7 @@ export class ThinkSplitter {
     for (let found = TAG.exec(rest); found !== null; found = TAG.exec(rest)) {
       this.#add(pieces, rest.slice(0, found.index));
       const opening = found[1] === "";
-      // After a quotation mark, the text is about the tag.
+      // A quotation mark before the tag shows that the answer mentions the tag.
       if (this.#tags === 0 && !this.#thinking && !opening) this.unopened = !/[`"']$/.test(this.#last);
       this.#tags += 1;
       this.#thinking = opening;
@@ -53,7 +53,7 @@ export class ThinkSplitter {
     return pieces;
   }
 
-  /** The text held back, at the end of the message. */
+  /** The text that was held back. Call it at the end of the message. */
   flush(): Piece[] {
     const pieces: Piece[] = [];
     this.#add(pieces, this.#held);
@@ -70,7 +70,7 @@ export class ThinkSplitter {
   }
 }
 
-/** The pieces of a complete text. What precedes a closing tag without an opening one is reasoning. */
+/** The pieces of a complete text. The text before a closing tag without an opening tag is reasoning. */
 export function piecesOf(text: string): Piece[] {
   let splitter = new ThinkSplitter();
   const pieces = [...splitter.feed(text), ...splitter.flush()];
@@ -79,6 +79,6 @@ export function piecesOf(text: string): Piece[] {
   return [...splitter.feed(text), ...splitter.flush()];
 }
 
-/** The texts of pieces of one kind, joined. */
+/** The joined texts of all pieces that are reasoning (`isReasoning`) or answer. */
 export const joined = (pieces: readonly Piece[], isReasoning: boolean): string =>
   pieces.flatMap((piece) => (piece.isReasoning === isReasoning ? piece.text : [])).join("");

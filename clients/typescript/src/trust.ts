@@ -1,4 +1,4 @@
-// Trust on first use: the confirmed identity of each provider (docs/protocol.md, section 1). The file is that of the Python package.
+// Trust on first use: the confirmed identity of each provider (docs/protocol.md, section 1). The Python package uses the same file format.
 
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -8,8 +8,8 @@ import { mapping, textOf } from "./text.ts";
 
 /** How an advertisement compares with the pins.
  *
- * `new`: neither its id nor its name is pinned. `known`: a pinned id with the pinned certificate, or without certificate at the
- * pinned address. `moved`: a pinned id at another address, which proves nothing. `changed`: a pinned name with another id, or a
+ * `new`: neither its id nor its name is pinned. `known`: a pinned id with the pinned certificate, or without a certificate at the
+ * pinned address. `moved`: a pinned id without a certificate at another address. `changed`: a pinned name with another id, or a
  * pinned id with another certificate; unusable until confirmed again.
  */
 export type Trust = "new" | "known" | "moved" | "changed";
@@ -32,7 +32,7 @@ export class TrustStore {
     this.#pins = pins;
   }
 
-  /** Reads `file` if it exists; an unreadable one is renamed, not overwritten. Without `file`, pins end with the program. */
+  /** Reads `file` if it exists. An unreadable file is renamed, not overwritten. Without `file`, pins are lost when the program ends. */
   static async open(file?: string): Promise<TrustStore> {
     if (file === undefined) return new TrustStore(undefined, new Map());
     let text: string;
@@ -58,7 +58,7 @@ export class TrustStore {
     return this.#pins.get(id);
   }
 
-  /** Pins this identity at one of its addresses, replacing the name's former pin. */
+  /** Pins the identity in `record` at one of its addresses, and removes an older pin of the same name. */
   async confirm(record: ServiceRecord, baseURL: string): Promise<void> {
     const { id, name, fingerprint } = record;
     this.#pins = new Map([...this.#pins].filter(([, pin]) => pin.name !== name));

@@ -24,7 +24,7 @@ async function browsing(t: TestContext): Promise<Heard> {
     ["127.0.0.1"],
     heard.network.open,
   );
-  const alive = setInterval(() => undefined, 1000); // a browser keeps no program running
+  const alive = setInterval(() => undefined, 1000); // an open browser does not keep the test running
   t.after(() => {
     clearInterval(alive);
     browser.close();
@@ -35,7 +35,7 @@ async function browsing(t: TestContext): Promise<Heard> {
 
 const KEY = "box._zeroconfai._tcp.local";
 
-test("browser: both types are asked for, and an answer in one packet is reported", async (t) => {
+test("browser: it asks for both service types, and reports an answer in one packet", async (t) => {
   const { network, found } = await browsing(t);
   assert.deepEqual(network.questions[0]?.questions, [
     { name: "_zeroconfai._tcp.local", type: "PTR" },
@@ -49,7 +49,7 @@ test("browser: both types are asked for, and an answer in one packet is reported
   );
 });
 
-test("browser: what an answer leaves out is asked for", async (t) => {
+test("browser: it asks for the records that are missing from an answer", async (t) => {
   const { network, found } = await browsing(t);
   const [pointer, service, text, address] = recordsOf();
   const asked = new Promise<void>((resolve) => {
@@ -71,7 +71,7 @@ test("browser: what an answer leaves out is asked for", async (t) => {
   assert.equal(found.get(KEY)?.baseURL(), "http://192.0.2.7:8000/v1");
 });
 
-test("browser: names with dots and letters of all kinds are whole", async (t) => {
+test("browser: names with dots, umlauts and brackets are not cut", async (t) => {
   const { network, found } = await browsing(t);
   network.send(recordsOf({ name: "Dr. Müller's PC (2)" }));
   assert.deepEqual(
@@ -80,7 +80,7 @@ test("browser: names with dots and letters of all kinds are whole", async (t) =>
   );
 });
 
-test("browser: a new address, port or text replaces the former", async (t) => {
+test("browser: a new address, port or TXT record replaces the former one", async (t) => {
   const { network, found } = await browsing(t);
   t.mock.method(performance, "now", () => 1_000_000);
   network.send(recordsOf());
@@ -90,7 +90,7 @@ test("browser: a new address, port or text replaces the former", async (t) => {
   assert.deepEqual([record?.urls(), record?.priority], [["http://192.0.2.8:8001/v1"], 7]);
 });
 
-test("browser: a goodbye ends an advertisement, and a record that is not refreshed expires", async (t) => {
+test("browser: a goodbye removes an advertisement, and a record that is not refreshed expires", async (t) => {
   t.mock.timers.enable({ apis: ["setInterval", "setTimeout"] });
   const { network, found, lost } = await browsing(t);
   network.send(recordsOf());
@@ -103,14 +103,14 @@ test("browser: a goodbye ends an advertisement, and a record that is not refresh
   t.mock.method(performance, "now", () => now + 100_000);
   t.mock.timers.tick(5_000);
   await new Promise((resolve) => setImmediate(resolve));
-  assert.ok(network.questions.length > before, "it is asked for before it expires");
+  assert.ok(network.questions.length > before, "the browser asks for the record before it expires");
   t.mock.method(performance, "now", () => now + 121_000);
   t.mock.timers.tick(5_000);
   await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(lost.at(-1), ["other._zeroconfai._tcp.local", false]);
 });
 
-test("browser: known answers are told, so that nobody repeats them", async (t) => {
+test("browser: a question lists known answers, so that hosts do not repeat them", async (t) => {
   t.mock.timers.enable({ apis: ["setInterval", "setTimeout"] });
   const { network } = await browsing(t);
   network.send(recordsOf());
@@ -121,13 +121,13 @@ test("browser: known answers are told, so that nobody repeats them", async (t) =
   );
 });
 
-test("browser: what is no advertisement of a provider is ignored", async (t) => {
+test("browser: records that advertise no provider are ignored", async (t) => {
   const { network, found } = await browsing(t);
   const [pointer, service, text, address] = recordsOf();
   network.send(recordsOf(), [], 5354); // RFC 6762, 6: not from the port of mDNS
   network.send([{ name: "_http._tcp.local", type: "PTR", ttl: 120, data: "Box._http._tcp.local" }]);
   network.send([{ name: "_zeroconfai._tcp.local", type: "PTR", ttl: 120, data: "Box._http._tcp.local" }]);
-  network.send([service, text, address ?? assert.fail()]); // nobody pointed to it
+  network.send([service, text, address ?? assert.fail()]); // without a PTR record
   network.send(recordsOf({ name: "Old", txt: ["version=9.0"] }));
   network.send(recordsOf({ name: "Zero", port: 0 }));
   assert.equal(found.size, 0);
@@ -144,7 +144,7 @@ test("browser: loopback addresses of other machines are not used", async (t) => 
   assert.equal(found.size, 1);
 });
 
-test("browser: a flood of advertisements displaces no provider that has answered", async (t) => {
+test("browser: a flood of advertisements does not displace a provider that has answered", async (t) => {
   const { network, found, lost, known } = await browsing(t);
   network.send(recordsOf());
   known.add(KEY);
@@ -156,14 +156,14 @@ test("browser: a flood of advertisements displaces no provider that has answered
   assert.ok(!found.has("late._zeroconfai._tcp.local"));
 });
 
-test("browser: a flood of addresses for one host is bounded", async (t) => {
+test("browser: at most 16 of many addresses of a host are kept", async (t) => {
   const { network, found } = await browsing(t);
   const addresses = Array.from({ length: 200 }, (_, index) => `198.51.100.${index + 1}`);
   network.send(recordsOf({ addresses }));
   assert.equal(found.get(KEY)?.addresses.length, 16);
 });
 
-test("browser: one without an interface says so", async () => {
+test("browser: without a usable interface, the error gives the reason", async () => {
   const browser = new Browser({ found: () => undefined, lost: () => undefined, known: () => false }, [], () =>
     Promise.reject(new Error("no such device")),
   );

@@ -1,4 +1,4 @@
-/** A self-signed certificate for tests, and its key, which protects nothing. */
+/** A self-signed certificate for tests, and its private key, which is no secret. */
 export const CERTIFICATE = `-----BEGIN CERTIFICATE-----
 MIIBfzCCASWgAwIBAgIUMwE9ZNcyl2bmcJehl0ZJc7QBxjgwCgYIKoZIzj0EAwIw
 FDESMBAGA1UEAwwJYm94LmxvY2FsMCAXDTI2MTEzMDAyMzcyM1oYDzIxMjYxMTA2

@@ -18,7 +18,7 @@ async function fake(t: TestContext, id = "id-1"): Promise<FakeProvider> {
   return made;
 }
 
-/** A client of one provider that is known by its URL. */
+/** A client of one provider, which is given by its URL. */
 async function known(t: TestContext, key?: string): Promise<{ provider: FakeProvider; ai: Client }> {
   const provider = await fake(t);
   if (key !== undefined) provider.key = key;
@@ -44,7 +44,7 @@ function searching(wanted: Partial<Wanted>, ...advertised: Advertised[]): Promis
   return Connections.open(full, network.open);
 }
 
-test("connections: of two providers with one name, neither gets the key", async () => {
+test("connections: if two providers have the same name, neither gets the key", async () => {
   const twice = [
     { name: "Attic", host: "one.local", txt: ["id=one", "auth=token"] },
     { name: "Attic", host: "two.local", txt: ["id=two", "auth=token"], type: "_saturn._tcp.local" },
@@ -104,7 +104,7 @@ test("client: chat, stream, embeddings, models", async (t) => {
   );
 });
 
-test("client: calls of tools, in pieces and whole", async (t) => {
+test("client: tool calls are read from fragments and from a complete answer", async (t) => {
   const { provider, ai } = await known(t);
   const first = { index: 0, id: "call-1", function: { name: "read", arguments: '{"room"' } };
   const rest = { index: 0, function: { arguments: ':"attic"}' } };
@@ -123,7 +123,7 @@ test("client: calls of tools, in pieces and whole", async (t) => {
   assert.deepEqual(answer.message, stream.answer.message);
 });
 
-test("client: a session keeps what was said", async (t) => {
+test("client: a session sends its earlier messages with each question", async (t) => {
   const { provider, ai } = await known(t);
   await ai.chat("My cat is Mia.", { session: "cats" });
   await ai.chat("Her name?", { session: "cats" });
@@ -136,7 +136,7 @@ test("client: a session keeps what was said", async (t) => {
   await assert.rejects(ai.chat("Hi", { session: "a/b" }), { param: "session" });
 });
 
-test("client: a key belongs to a provider, and is shown by nothing", async (t) => {
+test("client: a key requires a provider, and no output shows the key", async (t) => {
   assert.throws(() => new Client(undefined, { key: "my-own-key" }), TypeError);
   const { ai } = await known(t, "my-own-key");
   assert.equal((await ai.chat("Hi")).text, "Hello");
@@ -153,7 +153,7 @@ test("client: errors say what to do", async (t) => {
   await assert.rejects(new Client(url).open(), { name: "NoProviderError", message: /refused/ });
 });
 
-test("fetch: answers and errors are those of a server", async (t) => {
+test("fetch: answers and errors have the form of a server's responses", async (t) => {
   const { provider, ai } = await known(t);
   const body = { model: "auto", messages: [{ role: "user", content: "Hi" }] };
   const post = (path: string, given: unknown, headers = {}) =>
@@ -190,7 +190,7 @@ test("fetch: answers and errors are those of a server", async (t) => {
   assert.deepEqual([refused.status, refused.headers.get("retry-after")], [429, "7"]);
 });
 
-test("openai: the cloud's names and keys of the environment are not used", async (t) => {
+test("openai: keys and organizations in environment variables are not used", async (t) => {
   const { provider, ai } = await known(t);
   Object.assign(process.env, {
     OPENAI_API_KEY: "sk-of-the-cloud",

@@ -1,15 +1,15 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** What a provider answers to one chat. */
+/** The answer of a provider to one chat request. */
 export type Script = (response: ServerResponse, request: IncomingMessage) => void;
 
-/** A provider on the loopback interface whose answers a test sets. */
+/** A provider on the loopback interface. Tests set its answers. */
 export class FakeProvider {
   id: string | undefined = "id-1";
   models: unknown[] = [{ id: "model-1" }];
   key: string | undefined;
-  /** The answers of the next chats; the last one is repeated. */
+  /** The answers to the next chat requests. The last answer is repeated. */
   scripts: Script[] = [said("Hello")];
   status: unknown;
   readonly bodies: Record<string, unknown>[] = [];

@@ -44,7 +44,7 @@ async function secure(t: TestContext): Promise<{ url: string; requests: string[]
   return { url: `https://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, requests };
 }
 
-test("http: only the pinned certificate gets the request", async (t) => {
+test("http: only a server with the pinned certificate gets the request", async (t) => {
   const { url, requests } = await secure(t);
   const pinned = upstream(t, new Endpoint(url, { fingerprint: FINGERPRINT, key: "secret" }));
   assert.deepEqual(await pinned.json("/health", { seconds: 5 }), { status: "ok", id: "id-1" });
@@ -58,7 +58,7 @@ test("http: only the pinned certificate gets the request", async (t) => {
   assert.equal(await identityProbe("Box", "id-1", undefined)({ baseURL: url, fingerprint: "A".repeat(43) }), "silent");
 });
 
-test("http: an advertised upstream with a private address is not reached", async (t) => {
+test("http: no connection is made to an advertised upstream with a private address", async (t) => {
   const { url } = await fake(t);
   const named = url.replace("127.0.0.1", "localhost");
   const guarded = upstream(t, new Endpoint(named, { publicOnly: true }));
@@ -67,7 +67,7 @@ test("http: an advertised upstream with a private address is not reached", async
   assert.ok(await plain.json("/health", { seconds: 5 }));
 });
 
-test("http: too large an answer, and one that never ends, are given up", async (t) => {
+test("http: an answer that is too large or never ends is an error", async (t) => {
   const provider = await fake(t);
   const box = upstream(t, new Endpoint(provider.url));
   provider.scripts = [raw(["x".repeat(2000)], false)];
@@ -80,7 +80,7 @@ test("http: too large an answer, and one that never ends, are given up", async (
   await assert.rejects(box.open("/chat/completions", { ...sending, seconds: 0.1 }), { status: 504 });
 });
 
-test("http: an error has the provider's words without its key and without control characters", async (t) => {
+test("http: an error contains the provider's message without keys and control characters", async (t) => {
   const provider = await fake(t);
   const box = upstream(t, new Endpoint(provider.url, { key: "my-own-key" }));
   provider.scripts = [
@@ -96,7 +96,7 @@ test("http: an error has the provider's words without its key and without contro
   });
 });
 
-test("http: a connection that the server has closed meanwhile is opened again", async (t) => {
+test("http: a request on a connection that the server closed is sent on a new connection", async (t) => {
   const provider = await fake(t);
   const box = upstream(t, new Endpoint(provider.url));
   provider.scripts = [
@@ -116,7 +116,7 @@ test("http: neither the console nor JSON shows a key", () => {
   assert.doesNotMatch(inspect([endpoint, provider], { depth: 9 }) + JSON.stringify([endpoint, provider]), /my-own-key/);
 });
 
-test("provider: its key is sent only after it has identified itself without", async (t) => {
+test("provider: the key is sent only after the provider has identified itself", async (t) => {
   const provider = await fake(t);
   provider.key = "my-own-key";
   const at = { name: "Box", host: "box.local.", port: Number(new URL(provider.url).port), addresses: ["127.0.0.1"] };
@@ -140,7 +140,7 @@ test("provider: its key is sent only after it has identified itself without", as
   assert.ok(provider.requests.every(({ key }) => key === undefined));
 });
 
-test("probe: of several addresses, the one that confirms the id is chosen", async (t) => {
+test("probe: of several addresses, the address that reports the advertised id is chosen", async (t) => {
   const [other, own] = [await fake(t), await fake(t)];
   other.id = "another";
   const port = Number(new URL(own.url).port);
@@ -153,7 +153,7 @@ test("probe: of several addresses, the one that confirms the id is chosen", asyn
   assert.equal(await answeringURL(record), own.url);
 });
 
-test("probe: a proof is checked with the address of the connection", async (t) => {
+test("probe: a proof is checked against the address of the connection", async (t) => {
   const key = `zai_${"a".repeat(32)}`;
   for (const [claimed, expected] of [
     ["127.0.0.1", "proven"],
@@ -180,7 +180,7 @@ test("probe: a proof is checked with the address of the connection", async (t) =
   }
 });
 
-test("addresses: public ones, and one spelling", () => {
+test("addresses: public addresses are recognized, and each address has one spelling", () => {
   const given = [
     "1.1.1.1",
     "2606:4700::1",
@@ -209,7 +209,7 @@ test("addresses: public ones, and one spelling", () => {
   assert.deepEqual(ordered(["fe80::1%a", "fd00::1", "192.0.2.1", "192.0.2.1"], 2), ["192.0.2.1", "fd00::1"]);
 });
 
-test("errors: the time to wait in all its forms", () => {
+test("errors: all forms of Retry-After are read", () => {
   const wait = (headers: Record<string, string>) => parseRetryAfter((name) => headers[name]);
   const soon = new Date(Date.now() + 60_000).toUTCString();
   assert.deepEqual(

@@ -41,7 +41,7 @@ for (const name of new Set(rows.map(([confirmed, advertised]) => `${confirmed} a
   });
 }
 
-test("identity: of several records of one id, the strongest counts", async () => {
+test("identity: of several records with one id, the one with the strongest evidence is used", async () => {
   const at = { name: "Box", host: "box.local.", port: 8000 };
   const impostor = new ServiceRecord([["id", "id-1"]], { ...at, addresses: ["192.0.2.66"] });
   const real = new ServiceRecord([["id", "id-1"]], { ...at, addresses: ["192.0.2.2"] });
@@ -73,7 +73,7 @@ for (const { key, challenge, id, address, port, kid, proof } of vectors<Proof[]>
   });
 }
 
-test("key proof: chosen keys are not used", () => {
+test("key proof: keys that a person made up are not proved", () => {
   for (const key of ["secret", "zai_short", `sk-${"a".repeat(32)}`, `zai_${"a".repeat(33)}`])
     assert.ok(!isGenerated(key));
 });

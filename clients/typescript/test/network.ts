@@ -3,7 +3,7 @@ import { type Answer, type Packet, decode, encode } from "dns-packet";
 import type { OpenSocket } from "../src/browser.ts";
 import type { Packet as Received, Query } from "../src/interfaces.ts";
 
-/** A network without a network: packets that a test sends are packed and unpacked, and questions are kept. */
+/** A simulated network: packs and unpacks the packets that a test sends, and keeps the browser's questions. */
 export class Network {
   readonly questions: Query[] = [];
   /** Called with each question. */

@@ -31,7 +31,7 @@ for (const { what, txt, at, expected } of vectors<Case[]>("records")) {
   });
 }
 
-test("record: its secrets are not shown", () => {
+test("record: neither the console nor JSON shows its secrets", () => {
   const at = { name: "Box", host: "box.local.", port: 1, addresses: ["192.0.2.1"] };
   const record = new ServiceRecord([["ephemeral_key", "sk-secret"]], at);
   assert.equal(record.ephemeralKey, "sk-secret");

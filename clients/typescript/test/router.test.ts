@@ -18,7 +18,7 @@ interface Pair {
   confirmed: string[];
 }
 
-/** Two providers, the first of which is preferred. `txt`: what each of them advertises. */
+/** Two providers; the first has the better priority. `txt`: the TXT record of each provider. */
 async function pair(
   t: TestContext,
   txt: [string, string][] = [],
@@ -64,12 +64,12 @@ const CASES: [string, Script, string | undefined][] = [
   ["a rate limit", json(429, { error: { message: "Slow down" } }, { "retry-after": "1" }), undefined],
   ["no capacity", json(503, { error: { message: "Full" } }, { "retry-after": "1" }), undefined],
   ["a refused key", json(401, { error: { message: "Wrong key" } }), undefined],
-  ["a model that is gone", json(404, { error: { message: "model not found", code: "model_not_found" } }), undefined],
+  ["a removed model", json(404, { error: { message: "model not found", code: "model_not_found" } }), undefined],
   ["a redirect", json(302, {}, { location: "http://192.0.2.1/" }), undefined],
-  ["an answer that is no JSON", raw(["<html>"]), undefined],
-  ["an answer without an answer", json(200, {}), undefined],
+  ["an answer that is not JSON", raw(["<html>"]), undefined],
+  ["an empty answer", json(200, {}), undefined],
   ["an error with status 200", json(200, { error: { message: "Out of memory" } }), undefined],
-  ["JSON of another kind", json(200, [1, 2]), undefined],
+  ["JSON that is not an object", json(200, [1, 2]), undefined],
 ];
 
 for (const [what, script] of CASES) {
@@ -87,7 +87,7 @@ for (const [what, script] of CASES) {
 for (const [what, script] of [
   ["an error event", raw([delta({ role: "assistant" }), event({ error: { message: "Out of memory" } })])],
   ["a stream that ends before its first token", raw([delta({ role: "assistant" })])],
-  ["a stream of nothing but its end", raw([event("[DONE]")])],
+  ["a stream with only its end", raw([event("[DONE]")])],
   ["a stream of text", raw(["data: hello\n\n"])],
   ["a bare error in the stream", raw(['error: {"code": 500, "message": "no slot"}\n\n'])],
 ] satisfies [string, Script][]) {
@@ -105,7 +105,7 @@ for (const [what, script] of [
   });
 }
 
-test("router: a provider without a first token is given up at the deadline", async (t) => {
+test("router: a provider that sends no token before the deadline is left for the next one", async (t) => {
   const { first, second, router } = await pair(t, [], { firstToken: 0.2 });
   first.scripts = [raw([": ping\n\n"], false)];
   second.scripts = [streamed("by Second")];
@@ -116,14 +116,14 @@ test("router: a provider without a first token is given up at the deadline", asy
   assert.deepEqual(await piecesOf(stream), ["by Second"]);
 });
 
-test("router: a provider that may bill is not asked again by asking another", async (t) => {
+test("router: after a timeout of a metered provider, no other provider is asked", async (t) => {
   const { first, second, router } = await pair(t, [["cost", "metered"]], { answer: 0.2 });
   first.scripts = [() => undefined];
   await assert.rejects(router.route(chat()), { status: 504 });
   assert.equal(second.bodies.length, 0);
 });
 
-test("router: a server error is tried once more at the same provider", async (t) => {
+test("router: after a server error, the same provider is asked once more", async (t) => {
   const { first, second, router } = await pair(t);
   first.scripts = [json(500, { error: { message: "Oops" } }), said("second try")];
   const answer = wholeAnswer(await router.route(chat()));
@@ -131,7 +131,7 @@ test("router: a server error is tried once more at the same provider", async (t)
 });
 
 for (const status of [400, 413, 422]) {
-  test(`router: ${status} is the caller's own error, and no other provider gets the prompt`, async (t) => {
+  test(`router: after status ${status}, an error of the request, no other provider gets the prompt`, async (t) => {
     const { first, second, router } = await pair(t);
     first.scripts = [json(status, { error: { message: "temperature is too high", param: "temperature" } })];
     await assert.rejects(router.route(chat()), { status, message: "temperature is too high", param: "temperature" });
@@ -139,7 +139,7 @@ for (const status of [400, 413, 422]) {
   });
 }
 
-test("router: the choice is final with the first token", async (t) => {
+test("router: after the first token, no other provider is asked", async (t) => {
   const { first, second, router } = await pair(t);
   first.scripts = [raw([delta({ content: "One" }), event({ error: { message: "Out of memory" } })])];
   const stream = new Stream(
@@ -154,7 +154,7 @@ test("router: the choice is final with the first token", async (t) => {
   assert.throws(() => stream.answer, /not read to its end/);
 });
 
-test("router: a stream that is cut off is no complete answer", async (t) => {
+test("router: a stream that is cut off is an error", async (t) => {
   const { first, router } = await pair(t);
   first.scripts = [raw([delta({ content: "One" })])];
   const stream = new Stream(
@@ -196,7 +196,7 @@ test("router: an aborted request ends, and no other provider is asked", async (t
   assert.equal(second.bodies.length, 0);
 });
 
-test("router: a complete answer to a streamed request is one piece", async (t) => {
+test("router: a complete answer to a streamed request becomes one chunk", async (t) => {
   const { first, router } = await pair(t);
   first.scripts = [said("At once")];
   const stream = new Stream(
@@ -207,7 +207,7 @@ test("router: a complete answer to a streamed request is one piece", async (t) =
   assert.equal(stream.answer.finishReason, "stop");
 });
 
-test("router: a provider that nobody reaches is the last resort, and the error says why each was passed over", async (t) => {
+test("router: an unreachable provider is tried last, and the error gives the reason for each provider", async (t) => {
   const { first, second, providers, router } = await pair(t);
   first.stop();
   assert.equal(wholeAnswer(await router.route(chat())).provider, "Second");
@@ -216,7 +216,7 @@ test("router: a provider that nobody reaches is the last resort, and the error s
   await assert.rejects(router.route(chat()), /No provider could answer. Second: .*refused/);
 });
 
-test("router: which provider is chosen", async (t) => {
+test("router: the preferred provider that can answer is chosen", async (t) => {
   const { first, second, providers, router } = await pair(t);
   second.models = [
     { id: "Llama3:latest" },
@@ -248,7 +248,7 @@ test("router: which provider is chosen", async (t) => {
   assert.equal(first.bodies.length, 1);
 });
 
-test("router: a full provider comes after one with a free place", async (t) => {
+test("router: a provider with free capacity precedes a full provider", async (t) => {
   const { router } = await pair(t, [], {}, { queue: { active: 4, depth: 0, max_concurrent: 4 } });
   assert.equal((await router.route(chat())).candidate.provider.name, "Second");
 });
@@ -262,7 +262,7 @@ test("router: a session stays with its provider", async (t) => {
   assert.equal((await router.route(chat(), { session: "cats" })).candidate.provider.name, "First");
 });
 
-test("router: no more requests run at a provider than it takes", async (t) => {
+test("router: no more requests run at a provider than its limit allows", async (t) => {
   const { first, providers, router } = await pair(t, [], {}, { queue: { active: 0, depth: 0, max_concurrent: 1 } });
   providers.pop()?.close();
   let running = 0;
@@ -281,7 +281,7 @@ test("router: no more requests run at a provider than it takes", async (t) => {
   assert.deepEqual([most, first.bodies.length, providers[0]?.active], [1, 3, 0]);
 });
 
-test("router: an answer without an end is given up, before its first token and after it", async (t) => {
+test("router: an endless answer is an error, before and after its first token", async (t) => {
   const { first, second, router } = await pair(t);
   const endless = (part: string): Script => {
     return (response) => {

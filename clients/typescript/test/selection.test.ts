@@ -35,7 +35,7 @@ function providerOf({ id, name, priority, capabilities, models, state, lists }: 
   return Object.assign(made, { models: parseModels(models), listsModels: lists, neverOnline: false, state });
 }
 
-test("selection: the candidates are those of the Python package", () => {
+test("selection: the candidates are the same as in the Python package", () => {
   for (const { providers, path, body, expected } of vectors<Case[]>("selection")) {
     let found: unknown;
     try {

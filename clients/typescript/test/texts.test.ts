@@ -13,7 +13,7 @@ import { clean, printable } from "../src/text.ts";
 import { ThinkSplitter, joined, piecesOf } from "../src/thinking.ts";
 import { TrustStore } from "../src/trust.ts";
 
-test("events: wherever a stream is split, the same events come out", () => {
+test("events: the place where a stream is split does not change its events", () => {
   const stream =
     '\ufeff: ping\n\nevent: x\r\ndata: {"a":1}\r\n\r\ndata: one\ndata: two\n\ndata:{"b":2}\ndata: {"c":3}\n\ndata: [DONE]';
   const expected = ['{"a":1}', "one\ntwo", '{"b":2}', '{"c":3}', "[DONE]"];
@@ -25,14 +25,14 @@ test("events: wherever a stream is split, the same events come out", () => {
   }
 });
 
-test("events: one without an end is refused", () => {
+test("events: an event without an end is an error", () => {
   const decoder = new EventDecoder();
   assert.throws(() => {
     for (let count = 0; count < 20; count += 1) decoder.feed("x".repeat(1024 * 1024));
   }, RangeError);
 });
 
-test("events: what counts as a token, an error and the end", () => {
+test("events: tokens, errors and the end are told apart", () => {
   const kind = (data: string) => readEvent(data).kind;
   const choice = (fields: object) => JSON.stringify({ choices: [{ delta: fields, finish_reason: null }] });
   assert.deepEqual(
@@ -56,7 +56,7 @@ test("events: what counts as a token, an error and the end", () => {
   ]);
 });
 
-test("thinking: tags are found wherever the text is split", () => {
+test("thinking: tags are found at every place where the text is split", () => {
   const text = "<think>What is it?</think>\n\nA <b>protocol</b> < TLS";
   for (const size of [1, 2, 5, 100]) {
     const splitter = new ThinkSplitter();
@@ -70,7 +70,7 @@ test("thinking: tags are found wherever the text is split", () => {
   }
 });
 
-test("thinking: what precedes a closing tag alone is reasoning, unless the text is about the tag", () => {
+test("thinking: text before a closing tag without an opening tag is reasoning, unless the text mentions the tag", () => {
   assert.deepEqual(
     [joined(piecesOf("Hm.</think>Yes"), true), joined(piecesOf("Hm.</think>Yes"), false)],
     ["Hm.", "Yes"],
@@ -78,7 +78,7 @@ test("thinking: what precedes a closing tag alone is reasoning, unless the text 
   assert.equal(joined(piecesOf("The tag `</think>` ends it"), true), "");
 });
 
-test("models: lists in the forms of all servers", () => {
+test("models: the list formats of all servers are parsed", () => {
   const ids = (body: unknown) => parseModels(body).map(({ id }) => id);
   assert.deepEqual(ids({ data: [{ id: "a" }, { name: "b" }, { model: "c" }, {}, null, 7, "d", { id: "a" }] }), [
     "a",
@@ -97,7 +97,7 @@ test("models: lists in the forms of all servers", () => {
   assert.equal(parseModels(Array.from({ length: 20_000 }, (_, index) => `m${index}`)).length, 10_000);
 });
 
-test("models: names and ranks", () => {
+test("models: names are compared, and models ranked", () => {
   const models = parseModels([
     { id: "nomic-embed" },
     { id: "auto", virtual: true },
@@ -122,7 +122,7 @@ test("models: names and ranks", () => {
   ]);
 });
 
-test("requests: what they need", () => {
+test("requests: the required capabilities are found, and invalid bodies refused", () => {
   const needs = (body: object) => [
     ...readRequest("/chat/completions", { messages: [{ role: "user", content: "x" }], ...body }).needs,
   ];
@@ -140,14 +140,14 @@ test("requests: what they need", () => {
   }
 });
 
-test("texts: what is shown cannot reorder or hide text", () => {
+test("texts: characters that reorder or hide text are removed", () => {
   assert.equal(clean(" a\u202eb\u0000c\u200bd\u{e0100}\u00a0e\n "), "abcde");
   assert.equal(clean("Küche 🏠"), "Küche 🏠");
   assert.equal(clean("🏠".repeat(300), 3), "🏠🏠🏠");
   assert.equal(printable("a\u001b[2Jb", 100), "a [2Jb");
 });
 
-test("TXT records: strings without a key are ignored, of equal keys the first counts", () => {
+test("TXT records: strings without a key are ignored, and the number of keys is limited", () => {
   const strings = ["a=1=2", "A=3", "flag", "=x", "", "b="].map((text) => Buffer.from(text));
   assert.deepEqual(pairsOf(strings), [
     ["a", "1=2"],
@@ -160,7 +160,7 @@ test("TXT records: strings without a key are ignored, of equal keys the first co
   assert.equal(text, "\ufffd\ufffd");
 });
 
-test("URLs: how people write them", () => {
+test("URLs: common spellings of a base URL are read", () => {
   const found = [
     "box:8000",
     "http://box:8000/",
@@ -177,7 +177,7 @@ test("URLs: how people write them", () => {
   ]);
 });
 
-test("trust: pins survive in the file of the Python package, and an unreadable file is kept aside", async () => {
+test("trust: pins are kept in the Python package's format, and an unreadable file is renamed", async () => {
   const folder = await mkdtemp(join(tmpdir(), "trust-"));
   const file = join(folder, "new", "trusted.json");
   const at = { name: "Box", host: "box.local.", port: 8000, addresses: ["192.0.2.1"] };
