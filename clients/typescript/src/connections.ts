@@ -295,15 +295,14 @@ export class Connections {
     const providers = this.providers;
     if (providers.length > 0) {
       const reasons = providers.map((provider) => {
-        if (provider.state !== "unauthorized")
-          return `${(provider.reason || `${provider.name} does not answer`).replace(/\.$/, "")}.`;
+        if (provider.state !== "unauthorized") return sentence(provider.reason || `${provider.name} does not answer`);
         const missing = `${provider.name} requires an API key. Set key.`;
         return this.#wanted.key === undefined ? missing : `${provider.name} does not accept this API key.`;
       });
       return new NoProviderError(reasons.join(" "));
     }
     const [refused] = this.#refused.values();
-    if (refused instanceof NoProviderError) return refused;
+    if (refused !== undefined) return new NoProviderError(sentence(refused.message));
     const advertised = this.#advertisements.all();
     if (advertised.length === 0) {
       return new NoProviderError('No provider was found on the network. Set a URL: new Client("http://HOST:PORT")');
@@ -311,10 +310,14 @@ export class Connections {
     const names = advertised.map(({ record }) => record.name).join(", ");
     const { provider } = this.#wanted;
     if (provider !== undefined) return new NoProviderError(`No provider named ${provider} was found. Found: ${names}.`);
-    const why = refused?.message ?? "each provider requires an API key or has a changed identity";
-    return new NoProviderError(`Set a provider, new Client("NAME"): ${why.replace(/\.$/, "")}. Found: ${names}.`);
+    return new NoProviderError(
+      'Set a provider, new Client("NAME"): an API key is sent only to the provider that you name, and each provider requires' +
+        ` one or has a changed identity. Found: ${names}.`,
+    );
   }
 }
+
+const sentence = (text: string): string => `${text.replace(/\.$/, "")}.`;
 
 /** The reason for a provider that is not the named provider, or that may not be used without being named. */
 const IRRELEVANT = "";

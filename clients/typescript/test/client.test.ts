@@ -63,6 +63,26 @@ test("connections: a changed identity is refused until it is trusted", async () 
   await assert.rejects(search, /Attic has another identity than when it was first used.*pass trust: true once/);
 });
 
+test("connections: if no provider can be used, the error gives the reason", async () => {
+  const locked = searching({}, { name: "Attic", txt: ["auth=token"] });
+  const invalid = { name: "Cellar", txt: ["tls=1", "fp=AAAA"] };
+  const [open, named] = [searching({}, invalid), searching({ provider: "Cellar" }, invalid)];
+  await Promise.all([
+    assert.rejects(locked, {
+      name: "NoProviderError",
+      message:
+        'Set a provider, new Client("NAME"): an API key is sent only to the provider that you name, and each provider' +
+        " requires one or has a changed identity. Found: Attic.",
+    }),
+    ...[open, named].map((search) =>
+      assert.rejects(search, {
+        name: "NoProviderError",
+        message: "Cellar advertises an invalid certificate fingerprint.",
+      }),
+    ),
+  ]);
+});
+
 test("client: chat, stream, embeddings, models", async (t) => {
   const { provider, ai } = await known(t);
   provider.models = [{ id: "model-1" }, { id: "auto", virtual: true }];
