@@ -152,7 +152,7 @@ def test_log_that_nobody_reads_holds_nothing_up_and_counts_what_it_lost() -> Non
     writer.write("after the end")
     lines = stream.getvalue().splitlines()
     assert lines.count("line") == MAX_WAITING
-    assert lines[-3:] == ["(7 lines of the log were lost here: nobody read them)", "last", "after the end"]
+    assert lines[-3:] == ["(7 lines of the log were dropped here: stderr was read too slowly)", "last", "after the end"]
 
 
 @pytest.mark.usefixtures("own_loopback")

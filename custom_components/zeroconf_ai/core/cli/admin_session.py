@@ -1,4 +1,4 @@
-"""`AdminSession`: asks a server what its page shows, as an administrator."""
+"""`AdminSession`: reads the data of a server's page as an administrator."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,21 +20,21 @@ _DATA: Final = b"data: "
 
 
 class AdminSession:
-    """A session of the page of a server. It is logged in inside the block of `async with`."""
+    """A login session of a server's page, from entering `async with` to leaving it."""
 
     def __init__(self, endpoint: Endpoint, secret: str) -> None:
-        """`secret`: the API key of an administrator, or what the running server has for this user."""
+        """`secret`: the API key of an administrator, or the local secret from the running server's file (`running.Running`)."""
         self._endpoint = endpoint
         self._root = endpoint.base_url.removesuffix("/v1")
         self._secret = secret
         self._http = aiohttp.ClientSession(
-            cookie_jar=aiohttp.CookieJar(unsafe=True),  # also cookies of servers that have an address and no name
+            cookie_jar=aiohttp.CookieJar(unsafe=True),  # accept cookies of servers with an IP address as their host
             timeout=aiohttp.ClientTimeout(_SECONDS),
             headers={hdrs.ORIGIN: self._root},
         )
 
     async def __aenter__(self) -> Self:
-        """Log in. Raises ApiError: NotFoundError for a server without such a page, PermissionDeniedError for another key."""
+        """Log in. Raises ApiError: NotFoundError without a page, PermissionDeniedError for a key without administrator rights."""
         try:
             await self.command("login", {"key": self._secret})
         except BaseException:
@@ -49,11 +49,11 @@ class AdminSession:
         await self._http.close()
 
     async def command(self, name: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The result of one of the commands of the page. Raises ApiError."""
+        """Run a command of the page and return its result. Raises ApiError."""
         return await self._ask(hdrs.METH_POST, name, data=orjson.dumps(body), headers={hdrs.CONTENT_TYPE: "application/json"})
 
     async def live(self) -> Mapping[str, Any]:
-        """The live state (`admin.live.Live`), which is the first event of its stream. Raises ApiError."""
+        """The live state (`admin.live.Live`): the first event of the page's stream. Raises ApiError."""
         return await self._ask(hdrs.METH_GET, "live", headers={hdrs.ACCEPT: "text/event-stream"})
 
     async def _ask(self, method: str, name: str, **options: Any) -> Mapping[str, Any]:
@@ -71,7 +71,7 @@ class AdminSession:
         except (aiohttp.ClientError, OSError, TimeoutError) as err:
             raise UpstreamConnectionError(f"{self._root} could not be reached: {str(err) or type(err).__name__}.") from None
         except json.JSONDecodeError:
-            raise UpstreamError(f"{self._root} answered what is no JSON. Is it a ZeroConf AI server?") from None
+            raise UpstreamError(f"{self._root} sent an answer that is not JSON. Is it a ZeroConf AI server?") from None
 
 
 async def _first_event(content: aiohttp.StreamReader) -> bytes:

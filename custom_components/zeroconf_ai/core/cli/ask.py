@@ -23,9 +23,9 @@ from .talk import Printer, answer_json
 from .transcript import Attachment, Turn, read_image
 
 INCOMPLETE: Final = 3
-"""The exit code for an answer that ended at a limit of length or by a filter."""
+"""Exit code for an answer that the maximum length or a content filter cut short."""
 _MAX_INPUT: Final = 8 * 1024 * 1024
-"""Bytes that are read from stdin."""
+"""Maximum bytes of stdin."""
 _CUT: Final = {"length": "it reached the maximum length", "content_filter": "the provider's filter ended it"}
 
 
@@ -55,7 +55,7 @@ def command(
 ) -> None:
     """Ask QUESTION and print the answer. A pipe to stdin is appended to the question, or is the question.
 
-    The exit code is 0 for a complete answer, 3 for one that was cut short, 1 without an answer.
+    The exit code is 0 for a complete answer, 3 for an answer that was cut short, 1 without an answer.
     """
     wanted = wanted_of(provider, key, trust, interfaces)
     turn = Turn(_text(" ".join(question)), tuple(map(_attachment, images)))
@@ -74,7 +74,7 @@ def command(
 
 
 def _text(question: str) -> str:
-    """The question and what is piped in. Raises click.UsageError if both are empty."""
+    """The question, followed by the text from stdin. Raises click.UsageError if both are empty."""
     piped = _read_stdin() if question in ("", "-") or _is_piped() else ""
     text = "\n\n".join(filter(None, ("" if question == "-" else question.strip(), piped.strip())))
     if not text:
@@ -83,7 +83,7 @@ def _text(question: str) -> str:
 
 
 def _is_piped() -> bool:
-    """Whether stdin is a pipe or a file. A service's stdin is neither: reading it would add nothing, or wait forever."""
+    """Whether stdin is a pipe or a file. Otherwise it is not read, because it may never end, such as a service's stdin."""
     try:
         mode = os.fstat(sys.stdin.fileno()).st_mode
     except (OSError, ValueError, AttributeError):
@@ -162,7 +162,7 @@ def _print_reasoning(text: str, *, wanted: bool) -> bool:
 
 
 def _report(answer: Answer) -> None:
-    """Say on stderr which providers failed before, and whether the answer is incomplete."""
+    """Print to stderr which providers failed before this answer, and whether the answer is incomplete."""
     for name, reason in answer.failed.items():
         click.secho(f"{clean(name)} failed: {printable(reason, 200)}; {clean(answer.provider)} answered.", dim=True, err=True)
     if (cut := _CUT.get(answer.finish_reason or "")) is not None:

@@ -1,4 +1,4 @@
-"""A chat that has a name, and goes on the next time."""
+"""Stored chats: a chat with a name continues in a later process."""
 
 from collections.abc import Sequence
 from typing import Self
@@ -29,7 +29,7 @@ class ChatSession:
             raise UnavailableError(str(err)) from None
 
     async def load(self) -> list[Turn]:
-        """What was said before. Raises ApiError."""
+        """The stored questions and answers. Raises ApiError."""
         turns: list[Turn] = []
         for message in await self._history.load(self._name):
             if message["role"] == "user":
@@ -40,7 +40,7 @@ class ChatSession:
         return [*self._kept]
 
     async def keep(self, turns: Sequence[Turn]) -> None:
-        """Keep these questions and answers, and no others. Raises ApiError."""
+        """Store these questions and answers instead of the stored ones. Raises ApiError."""
         if any(kept is not turn for kept, turn in zip(self._kept, turns, strict=False)) or len(turns) < len(self._kept):
             await self._history.clear(self._name)
             self._kept = []

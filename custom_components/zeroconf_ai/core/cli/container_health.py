@@ -1,6 +1,6 @@
-"""The health check of the container image: the exit code is 0 if a server answers that runs with this state folder, else 1.
+"""The health check of the container image: exit code 0 if the server with this state folder answers, else 1.
 
-It asks on the port of `serve`, whichever it is. A server without an online provider is healthy: a restart would not bring
+The running server's file names its port. A server without an online provider is healthy: a restart would not bring
 the provider back. It runs every 30 seconds, so it imports little.
 """
 
@@ -30,7 +30,7 @@ def _is_alive(server: RunningServer) -> bool:
 
 
 def _answerer(host: str, port: int, path: str) -> str | None:
-    """The ID of the server that answers there, if there is one."""
+    """The ID of the server at this address; None if no server answers."""
     connection = HTTPConnection(host, port, timeout=TIMEOUT)
     try:
         connection.request("GET", path)

@@ -40,7 +40,7 @@ _COLUMNS = (
     Column("ID", rank=6),
 )
 STATE_COLOURS = {"healthy": "green", "degraded": "yellow", "resting": "yellow", "offline": "red", "unauthorized": "red"}
-"""Of the states of providers."""
+"""Colors of the states of providers."""
 CAPABILITY_NAMES = {
     Capability.COMPLETION: "chat",
     Capability.STREAMING: "streaming",

@@ -1,4 +1,4 @@
-"""`zeroconf-ai doctor`: why nothing is found, interface by interface."""
+"""`zeroconf-ai doctor`: why providers are not found, by interface."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -51,7 +51,7 @@ async def _examine() -> Examination:
         try:
             providers = await _providers(session)
         except click.ClickException:
-            providers = []  # without multicast DNS; the check of the interfaces says why
+            providers = []  # no multicast DNS; the check of the interfaces reports the reason
         return await examine(session, providers, serve)
 
 
@@ -64,7 +64,7 @@ async def _providers(session: aiohttp.ClientSession) -> list[Provider]:
 
 
 def _serve() -> Serve:
-    """The server of this user: one that runs holds the lock of the file with its ID."""
+    """This user's server. It runs if the file with its ID is locked."""
     file = state.id_file()
     if not file.is_file():
         return Serve("", running=False)
@@ -93,7 +93,7 @@ def _print(examined: Examination) -> None:
 
 
 def _wrapped(text: str, width: int) -> str:
-    """The text in lines of at most `width`, for a first line that is indented already."""
+    """The text in lines of at most `width` columns. The caller has indented the first line."""
     wide = max(width - 1, 2 * _INDENT)
     return fill(text, wide, subsequent_indent=" " * _INDENT, initial_indent=" " * _INDENT, break_long_words=False).lstrip()
 

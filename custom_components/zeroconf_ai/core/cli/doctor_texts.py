@@ -1,4 +1,4 @@
-"""The sentences of `zeroconf-ai doctor`: what was found, and what to do about it. Values are inserted by name."""
+"""The sentences of `zeroconf-ai doctor`: each finding and its remedy. Values are inserted by name."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -27,7 +27,7 @@ SENTENCES: Final[Mapping[str, Mapping[str, Sentence]]] = {
     "network": {
         "no_network": Sentence("This machine has no network connection.", "Check the cable or the Wi-Fi."),
         "container": Sentence(
-            "This is a container with a network of its own ({address}), which multicast of the home does not reach.",
+            "This container has a separate network ({address}), which multicast from the home network does not reach.",
             "Start the container with the host's network: --network host, or network_mode: host in compose.yaml.",
         ),
         "error": Sentence(
@@ -50,7 +50,7 @@ SENTENCES: Final[Mapping[str, Mapping[str, Sentence]]] = {
         ),
         "services": Sentence("Services of other devices: {names}."),
         "no_provider": Sentence(
-            "Other devices are heard ({count}), but none of them advertises a provider.",
+            "Other devices are heard ({count}), but no device advertises a provider.",
             "Start one: `zeroconf-ai serve` on the machine with the models. If it runs, run `zeroconf-ai doctor` there.",
         ),
         "no_announcement": Sentence("No advertisement of a provider was received.", _BY_ADDRESS),
@@ -76,14 +76,14 @@ SENTENCES: Final[Mapping[str, Mapping[str, Sentence]]] = {
         ),
         "wireless": Sentence(
             "{interface} is a Wi-Fi.",
-            "Many routers isolate its devices, in guest networks always. Use the main Wi-Fi or a cable, or switch that off.",
+            "Many routers isolate Wi-Fi devices, guest networks always do. Use the main Wi-Fi or a cable, or turn off isolation.",
         ),
         "unicast_only": Sentence(
             "{interface}: {count} other devices have answered there, so only multicast is held back.",
             "Switch off IGMP snooping, or switch on an IGMP querier, in the switch or the Wi-Fi access point.",
         ),
         "wsl": Sentence(
-            "This is Linux in Windows (WSL 2), whose network is usually one of its own.",
+            "This is Linux in Windows (WSL 2), which usually has a separate network.",
             "Set networkingMode=mirrored below [wsl2] in %UserProfile%\\.wslconfig and run `wsl --shutdown`, or use Windows.",
         ),
         "kubernetes": Sentence(
@@ -140,7 +140,7 @@ SENTENCES: Final[Mapping[str, Mapping[str, Sentence]]] = {
         ),
         "addresses": Sentence(
             "{name} cannot be reached at {addresses}; another of its addresses works.",
-            "Nothing is to be done, unless clients in another subnet need that address.",
+            "No action is needed, unless clients in another subnet need that address.",
         ),
     },
     "machine": {
@@ -155,16 +155,16 @@ SENTENCES: Final[Mapping[str, Mapping[str, Sentence]]] = {
             "It was started with --no-advertise, listens on 127.0.0.1 only, or could not advertise itself: see its first lines.",
         ),
         "serve_unheard": Sentence(
-            "`zeroconf-ai serve` ({name}) is known on this machine, but its advertisement leaves it through no interface.",
+            "`zeroconf-ai serve` ({name}) runs on this machine, but no network interface sends its advertisement.",
             "See the hints on the network above.",
         ),
         "loopback": Sentence(
             "{title} runs at {url}, and listens on this machine only, as it does by default.",
-            "Share it with `zeroconf-ai serve`, which has keys and an advertisement. To open it without them, {listen}.",
+            "Share it with `zeroconf-ai serve`, which adds API keys and an advertisement. To share it without keys, {listen}.",
         ),
         "open_engine": Sentence("{title} runs at {url}; the network reaches it at {address}, port {port}."),
         "stranger": Sentence(
-            "Port {port} is that of {title}, but what answers there is another program, or lists no models without an API key.",
+            "On port {port} of {title}, another program answers, or a server that lists no models without an API key.",
             "Set its address yourself: zeroconf-ai serve --upstream TYPE=http://127.0.0.1:{port}",
         ),
     },
@@ -179,7 +179,7 @@ LISTEN: Final[Mapping[str, str]] = {
     "litellm": "start it with --host 0.0.0.0",
     "jan": "set the host 0.0.0.0 in its local API server",
 }
-"""How a server is told to listen on all interfaces."""
+"""How to make each server listen on all interfaces."""
 
 
 _ALLOW: Final[Mapping[str, str]] = {

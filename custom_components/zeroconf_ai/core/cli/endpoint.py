@@ -21,9 +21,9 @@ from .progress import progress
 from .state import trust_file
 
 NO_KEY: Final = "none"
-"""For clients that need some API key, where the provider needs none. It also keeps a key for another service from being sent."""
+"""API key for clients that require one, if the provider requires none. It also overrides a key of another service."""
 REMOVED: Final = ("ANTHROPIC_API_KEY", "GOOGLE_API_KEY")
-"""Variables that clients prefer to ours: with them, the key for another service would be sent to this provider."""
+"""Variables that clients read before ours. They are unset, so that no key of another service is sent to this provider."""
 
 
 def variables(base_url: str, key: str | None) -> dict[str, str]:
@@ -58,7 +58,7 @@ def _fish(name: str, value: str) -> str:
 
 
 def _powershell(name: str, value: str) -> str:
-    # PowerShell takes these characters for apostrophes too; each is written twice.
+    # PowerShell reads these characters as apostrophes too; doubling escapes them.
     escaped = "".join(char * 2 if char in "'\u2018\u2019\u201a\u201b" else char for char in value)
     return f"$env:{name} = '{escaped}'"
 
@@ -68,7 +68,7 @@ SHELLS: Final[Mapping[str, Callable[[str, str], str]]] = {"sh": _sh, "fish": _fi
 
 @click.command("endpoint")
 @connection_options
-@click.option("--shell", type=click.Choice(list(SHELLS)), help="The shell that reads the output.  [default: the one of $SHELL]")
+@click.option("--shell", type=click.Choice(list(SHELLS)), help="The shell that reads the output.  [default: the shell in $SHELL]")
 @click.option("--env", "as_env", is_flag=True, help="Print NAME=VALUE lines, for a file of variables.")
 @click.option("--exec", "program", metavar="PROGRAM", help="Run this program with the variables; ARGS are its arguments.")
 @json_option
@@ -135,7 +135,7 @@ def _run(program: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
     where = shutil.which(program[0])
     if where is None:
         raise CommandError(f"{program[0]} is not installed.", "Install it, or check the name and PATH.", kind="not_found")
-    if sys.platform == "win32":  # where a replaced process gives the terminal back at once
+    if sys.platform == "win32":  # on Windows, replacing the process returns the prompt at once
         sys.exit(subprocess.run([where, *program[1:]], env=dict(environment), check=False).returncode)
     try:
         os.execve(where, list(program), dict(environment))

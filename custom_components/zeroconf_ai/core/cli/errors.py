@@ -26,7 +26,7 @@ _HINTS: Final = {
     "model_not_found": "`zeroconf-ai models` lists the models.",
     "model_not_allowed": "`zeroconf-ai models` lists the models that this API key may use.",
 }
-"""What to do, by the code of an API error whose message does not say it."""
+"""Code of an API error → what to do, for errors whose message has no advice."""
 _FILE_HINTS: Final = {
     errno.EACCES: ("permission_denied", "Give this user permission, or use another file or folder (XDG_STATE_HOME)."),
     errno.EPERM: ("permission_denied", "Give this user permission, or use another file or folder (XDG_STATE_HOME)."),
@@ -36,7 +36,7 @@ _FILE_HINTS: Final = {
     errno.ENOTDIR: ("not_found", "Check the path."),
     errno.EISDIR: ("not_found", "Name a file, not a folder."),
 }
-"""The kind of an error of the system, and what to do."""
+"""Error of the operating system → its kind, and what to do."""
 
 
 class CommandError(click.ClickException):
@@ -50,28 +50,28 @@ class CommandError(click.ClickException):
 
     @override
     def __str__(self) -> str:
-        """All in one line."""
+        """Message and hint in one line."""
         return " ".join(filter(None, (self.message, self.hint)))
 
 
 class ClosedPipeError(Exception):
-    """The reader of the output has gone. It is no OSError, which click would answer with exit code 1."""
+    """The reader of the output has closed the pipe. Not an OSError: click would exit with code 1 for an OSError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What people and programs are told of an error."""
+    """An error as text for people and as JSON for programs."""
 
     kind: str
     message: str
     hint: str = ""
     exit_code: int = FAILED
     quiet: bool = False
-    """Whether nothing is printed as text: who pressed Ctrl-C knows it."""
+    """Whether no text is printed, as after Ctrl-C."""
 
 
 def run_and_exit(run: Callable[[], object], invocation: Invocation) -> NoReturn:
-    """Run a command, print its expected error, and end the process with the exit code. Raises what is not expected."""
+    """Run a command, print its expected error, and end the process with the exit code. Raises unexpected errors again."""
     try:
         try:
             code = run()
@@ -94,8 +94,8 @@ def run_and_exit(run: Callable[[], object], invocation: Invocation) -> NoReturn:
 
 
 def report_of(err: Exception) -> Report | None:
-    """The report of an error; None if the program, not its use, is wrong."""
-    # Who raised one of these has loaded its module; the command's help does without.
+    """The report of an expected error; None for a fault of the program."""
+    # Imported only for an error, which has loaded its module already: the command's help must stay fast.
     from ..accounting.storage.database import DatabaseError  # noqa: PLC0415
     from ..protocol.errors import ApiError  # noqa: PLC0415
 
@@ -122,7 +122,7 @@ def report_of(err: Exception) -> Report | None:
 
 
 def _sentence(text: str) -> str:
-    """A message of the API, some of which are parts of sentences, as a sentence."""
+    """An API's message as a complete sentence."""
     text = text.strip()
     start = text[:1].upper() if text.startswith("the ") else text[:1]
     return start + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
@@ -143,11 +143,11 @@ def _print(report: Report, *, as_json: bool) -> None:
 
 
 def _discard_output() -> None:
-    """Let the interpreter flush its output into nothing at its end: the reader has gone."""
+    """Point stdout to the null device: the reader is gone, and the interpreter flushes stdout when it exits."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()
-        with suppress(OSError, ValueError):  # a stream of a test has no file
+        with suppress(OSError, ValueError):  # a test's stream has no file descriptor
             os.dup2(nothing, stream.fileno())
     os.close(nothing)

@@ -69,7 +69,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "zeroconf-ai usage --format csv > usage.csv",
     ),
 }
-"""By the words of the command."""
+"""Words of the command → examples."""
 
 
 def add_examples(command: click.Command, path: str) -> None:

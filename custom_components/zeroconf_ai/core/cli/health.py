@@ -11,7 +11,7 @@ from .ports import listen_on
 
 
 async def open_health_port(stack: AsyncExitStack, gateway: Gateway, access: Access, operation: Operation) -> str | None:
-    """Serve health and metrics on a port of their own until `stack` closes; its address, None if none is set.
+    """Serve health and metrics on a separate port until `stack` closes. Returns its URL; None if no port is set.
 
     Raises CommandError if the port cannot be opened.
     """

@@ -17,7 +17,7 @@ _HISTORY: Final = 1000
 """Lines that are kept."""
 
 type Complete = Callable[[str], Sequence[str]]
-"""The lines that may be meant, for the beginning of one."""
+"""The completions of the beginning of a line."""
 
 
 class LineInput:
@@ -103,7 +103,7 @@ def _typed(prompt: str) -> str:
 
 
 def _readline() -> Any:
-    """The module; None where Python has none (Windows)."""
+    """The module `readline`; None on Windows, where Python does not have it."""
     try:
         import readline  # noqa: PLC0415 - it changes how `input` works
     except ImportError:

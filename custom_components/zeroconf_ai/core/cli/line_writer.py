@@ -1,4 +1,4 @@
-"""Writes the lines of a log in a thread of its own: who reads them slowly, or not at all, does not hold the server up."""
+"""Writes log lines in a separate thread, so that a slow or stopped reader of stderr does not block the server."""
 
 from collections import deque
 import sys
@@ -6,10 +6,10 @@ from threading import Event, Thread
 from typing import TextIO
 
 MAX_WAITING = 10_000
-"""Lines that wait to be written; further ones are dropped and counted."""
+"""Maximum lines in the queue; further lines are dropped and counted."""
 CLOSE_SECONDS = 2.0
 _PAUSE_SECONDS = 0.05
-"""Between two writes: under load, a write has many lines, and the thread does not take turns with the requests for each."""
+"""Pause between two writes in seconds. Under load, one write has many lines, which costs fewer thread switches."""
 
 
 class LineWriter:
@@ -38,14 +38,14 @@ class LineWriter:
             self._dropped += 1
             return
         if self._dropped:
-            self._lines.append(f"({self._dropped} lines of the log were lost here: nobody read them)")
+            self._lines.append(f"({self._dropped} lines of the log were dropped here: stderr was read too slowly)")
             self._dropped = 0
         self._lines.append(line)
         if not self._some.is_set():
             self._some.set()
 
     def close(self) -> None:
-        """Write what waits, for CLOSE_SECONDS at most. Later lines are written at once."""
+        """Write the queued lines, for at most CLOSE_SECONDS. Later lines are written at once."""
         self._closing.set()
         self._some.set()
         self._thread.join(CLOSE_SECONDS)
@@ -66,5 +66,5 @@ class LineWriter:
         try:
             self._stream.write(text)
             self._stream.flush()
-        except (OSError, ValueError):  # nobody reads it any more, or it is closed
+        except (OSError, ValueError):  # the stream is closed or has no reader
             pass

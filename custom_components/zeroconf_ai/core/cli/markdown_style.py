@@ -1,4 +1,4 @@
-"""Styles for Markdown on a terminal while it arrives: headings, bold text and code. All characters of the text are kept."""
+"""Terminal styles for streamed Markdown: headings, bold text and code. All characters of the text are kept."""
 
 from typing import Final
 
@@ -13,16 +13,16 @@ _RESET: Final = "\x1b[0m"
 
 
 class MarkdownStyle:
-    """Adds styles to a text that arrives in pieces. A style ends with its line, except that of a block of code."""
+    """Adds styles to a text that arrives in pieces. Styles end at the end of a line, except in a block of code."""
 
     def __init__(self) -> None:
         """At the beginning of a text."""
         self._run = ""
-        """Markers of one kind whose number is not known yet."""
+        """A run of equal markers that may continue in the next piece."""
         self._indent = True
-        """Whether only spaces precede on this line."""
+        """Whether this line has had only spaces so far."""
         self._fence = ""
-        """The marker that began a block of code; empty outside of one."""
+        """The marker that began the block of code; empty outside blocks."""
         self._closing = False
         """Whether the block of code ends with this line."""
         self._code = self._bold = self._heading = False
@@ -32,7 +32,7 @@ class MarkdownStyle:
         return "".join(map(self._char, text))
 
     def flush(self) -> str:
-        """What was held back, and the end of all styles."""
+        """The text that was held back, and the code that ends all styles."""
         return self._resolve("") + _RESET
 
     def _char(self, char: str) -> str:

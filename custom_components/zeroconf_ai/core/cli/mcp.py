@@ -105,9 +105,9 @@ def command(
 
 
 def _listen(host: str, port: int, access_key: str | None) -> socket.socket:
-    """A socket that listens. Raises CommandError if it cannot, click.UsageError for a server that anybody could use."""
+    """A listening socket. Raises CommandError if that fails, click.UsageError for a host other than loopback without a key."""
     if not access_key and not _is_loopback(host):
-        raise click.UsageError(f"Whoever reaches {host} could use your providers. Set --access-key or ZEROCONF_AI_ACCESS_KEY.")
+        raise click.UsageError(f"Other machines can reach {host}. Set --access-key or ZEROCONF_AI_ACCESS_KEY.")
     if access_key and len(access_key) < _MIN_ACCESS_KEY:
         raise click.UsageError(f"The access key is too short: it needs at least {_MIN_ACCESS_KEY} characters.")
     try:

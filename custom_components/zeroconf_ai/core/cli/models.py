@@ -31,7 +31,7 @@ _CAPABILITIES: Final = {
     "json": "structured data",
     "audio": "audio",
 }
-"""What sets models apart; nearly all of them stream."""
+"""Capabilities that are shown. Streaming is left out: nearly all models stream."""
 
 
 @click.group("models", invoke_without_command=True)
@@ -41,10 +41,10 @@ _CAPABILITIES: Final = {
 def command(
     context: click.Context, provider: str | None, key: str | None, trust: bool, interfaces: tuple[str, ...], as_json: bool
 ) -> None:
-    """List the models of all providers that need no API key, or of one, with capabilities and prices.
+    """List the models of all providers that need no API key, or of one provider, with capabilities and prices.
 
-    The commands control what a server holds: Ollama on this machine, unless --provider names another one. LM Studio and llama.cpp
-    without a model of its own can load and unload.
+    The commands control what a server holds: Ollama on this machine, or the server of --provider. LM Studio can load
+    and unload; llama.cpp too, if it was started without a model.
     """
     if context.invoked_subcommand is not None:
         return

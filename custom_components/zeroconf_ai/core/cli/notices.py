@@ -1,4 +1,4 @@
-"""What a command says to people on stderr besides its results; part of the log where `serve` logs as JSON."""
+"""Messages of a command to people, on stderr; with `serve --log-format json`, part of the log."""
 
 import logging
 
@@ -10,7 +10,7 @@ LOGGER.setLevel(logging.INFO)
 
 
 def notice(text: str, level: int = logging.INFO) -> None:
-    """Print a line, or several, to stderr; a warning as such."""
+    """Print one or more lines to stderr, or log them if `serve` logs as JSON. `level`: WARNING adds a prefix."""
     if LOGGER.handlers:
         LOGGER.log(level, "%s", text)
     else:

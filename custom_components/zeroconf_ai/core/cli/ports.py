@@ -12,7 +12,7 @@ FIRST_PORT, LAST_PORT = 8000, 9000
 
 
 async def listen(runner: web.AppRunner, host: str | None, port: int | None) -> int:
-    """Listen on the port that is set, or on the first free one; returns it. Raises CommandError if that fails."""
+    """Listen on the port that is set, else on the first free port; returns the port. Raises CommandError if that fails."""
     if port is None:
         return await listen_on_first_free(runner, host)
     await listen_on(runner, host, port, option="port", otherwise="none to use the first free port")
@@ -20,7 +20,7 @@ async def listen(runner: web.AppRunner, host: str | None, port: int | None) -> i
 
 
 async def listen_on_first_free(runner: web.AppRunner, host: str | None) -> int:
-    """Listen on the first free port; returns it. `host` None: on all addresses. Raises CommandError if there is none."""
+    """Listen on the first free port; returns it. `host` None: on all addresses. Raises CommandError if all are in use."""
     for port in range(FIRST_PORT, LAST_PORT + 1):
         if await _is_opened(runner, host, port, "port"):
             return port
@@ -28,7 +28,7 @@ async def listen_on_first_free(runner: web.AppRunner, host: str | None) -> int:
 
 
 async def listen_on(runner: web.AppRunner, host: str | None, port: int, *, option: str, otherwise: str) -> None:
-    """Listen on `port`, which the option `--{option}` has set; `otherwise`: what other ports there are.
+    """Listen on `port`, which the option `--{option}` has set; `otherwise`: the alternative that the error names.
 
     Raises CommandError if that fails.
     """
@@ -38,7 +38,7 @@ async def listen_on(runner: web.AppRunner, host: str | None, port: int, *, optio
 
 def not_opened(err: OSError, host: str | None, port: int, option: str) -> CommandError:
     """The error for a port that cannot be opened."""
-    if isinstance(err, socket.gaierror) or err.errno in (errno.EADDRNOTAVAIL, None):  # asyncio wraps the former in the latter
+    if isinstance(err, socket.gaierror) or err.errno in (errno.EADDRNOTAVAIL, None):  # asyncio wraps gaierror in OSError
         address, otherwise = ("host", "use all addresses") if option == "port" else ("health-host", "listen on this machine only")
         hint = f"Set another --{address}, or remove --{address} to {otherwise}."
         return CommandError(f"{host} is not an address of this machine.", hint, kind="not_found")

@@ -1,4 +1,4 @@
-"""Says on a terminal what takes a while."""
+"""Shows on a terminal which slow operation runs."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from ..protocol.values import printable
 
 @contextmanager
 def progress(text: str) -> Iterator[Callable[[str], None]]:
-    """Show a text that moves, on stderr, until the block ends; nothing if stderr is not a terminal.
+    """Show an animated text on stderr until the block ends; nothing if stderr is not a terminal.
 
     Yields a function that changes the text. Nothing else may be printed inside the block.
     """

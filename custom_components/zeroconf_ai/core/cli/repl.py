@@ -21,7 +21,7 @@ from .transcript import read_image, save
 
 
 def converse(runner: asyncio.Runner, talk: Talk) -> None:
-    """Answer what is typed, until the end of input. Ctrl-C stops a running answer, or discards a line."""
+    """Answer typed questions until the end of input. Ctrl-C stops a running answer, or discards a line."""
     Repl(runner, talk).run()
 
 
@@ -67,7 +67,7 @@ class Repl:
             click.secho(f"Error: {printable(err.message)}", fg="red", err=True)
 
     def complete(self, text: str) -> Sequence[str]:
-        """The lines that may be meant."""
+        """The completions of a line."""
         word, space, rest = text.partition(" ")
         if not space:
             known = (f"/{name}{' ' if command.argument else ''}" for name, command in COMMANDS.items())
@@ -161,7 +161,7 @@ class Repl:
 
 
 def ask_key(name: str) -> str:
-    """The API key of a provider, which is typed without being shown. Raises InvalidRequestError if none is typed."""
+    """Ask for a provider's API key without showing it. Raises InvalidRequestError if none is typed."""
     try:
         key: str = click.prompt(f"API key of {clean(name)}", hide_input=True, err=True, default="", show_default=False)
     except click.Abort:
@@ -172,7 +172,7 @@ def ask_key(name: str) -> str:
 
 
 def ask_provider(names: Sequence[str]) -> str:
-    """One of several providers, all of which require an API key; asks only if there are several."""
+    """Choose one of the providers that require an API key; asks only if there are several."""
     if len(names) == 1:
         return names[0]
     for number, name in enumerate(names, 1):

@@ -16,7 +16,7 @@ _MAX_SHOWN = 8
 @click.command("replay")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Listen on this address.")
-@click.option("--port", type=click.IntRange(1, 65535), help="The port of the first upstream; the others get the next ones.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port of the first upstream; each further one gets the next port.")
 @click.option(
     "--speed",
     type=click.FloatRange(0.0, 1000.0),

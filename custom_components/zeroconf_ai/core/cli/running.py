@@ -1,4 +1,4 @@
-"""The servers of this user that run on this machine: each `zeroconf-ai serve` is a file in the state folder while it runs."""
+"""This user's running servers on this machine: each `zeroconf-ai serve` keeps a file in the state folder while it runs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,7 +21,7 @@ _MAX_FILES: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """A server that said it runs. Whether it still does, its health says."""
+    """A server with a file. It may have crashed since: only its health endpoint shows whether it still runs."""
 
     id: str
     name: str
@@ -29,9 +29,9 @@ class RunningServer:
     """Its base URL, which ends in `/v1`."""
     pid: int
     page: str | None = None
-    """The address of its page; None without one."""
+    """The address of its page; None: it has no page."""
     secret: str | None = field(default=None, repr=False)
-    """Logs in to its page; None without one. Only this user can read the file."""
+    """Secret that logs in to its page; None: it has no page. Only this user can read the file."""
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def noted(server: RunningServer) -> Iterator[None]:
 
 
 def running_servers() -> list[RunningServer]:
-    """The servers that said they run, by name. Blocking."""
+    """The servers with a file, sorted by name. Blocking."""
     try:
         files = sorted(_folder().glob("*.json"))[:_MAX_FILES]
     except OSError:

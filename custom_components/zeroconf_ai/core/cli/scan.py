@@ -20,9 +20,9 @@ local network". A firewall on that machine may also be the reason."""
 
 
 async def scan_networks(addresses: Collection[str] = ()) -> Scanned:
-    """What is found on this machine's own private networks, or on those of its `addresses` only.
+    """Scan this machine's private networks; with `addresses`, only the networks of these addresses of this machine.
 
-    Shows on a terminal how far it is.
+    Shows the progress on a terminal.
     """
     interfaces = await asyncio.to_thread(home_interfaces)
     networks = home_networks(one for one in interfaces if not addresses or str(one.ip) in addresses)
@@ -33,7 +33,7 @@ async def scan_networks(addresses: Collection[str] = ()) -> Scanned:
 
 
 def print_scan(found: Scanned) -> None:
-    """Print what was found as a table, and what to do about machines on which no server answers."""
+    """Print the found servers as a table, and advice for machines on which no server answers."""
     if not found["networks"]:
         click.echo(_NO_NETWORK, err=True)
     elif found["servers"]:

@@ -172,7 +172,7 @@ class _Launchd:
 
 
 def _manager(*, system: bool) -> _Systemd | _Launchd:
-    """The service manager of this machine. Raises CommandError if it is none that this command knows."""
+    """The service manager of this machine. Raises CommandError if the system is not supported."""
     if sys.platform == "darwin":
         if system:
             raise CommandError("On macOS the service belongs to your user.", "Leave out --system.")
@@ -183,7 +183,7 @@ def _manager(*, system: bool) -> _Systemd | _Launchd:
 
 
 def _program(*, system: bool) -> list[str]:
-    """The command that runs this program. Raises CommandError if its files do not stay or cannot be reached."""
+    """The command that runs this program. Raises CommandError if its files are temporary or the service cannot read them."""
     program = [sys.executable, "-m", "zeroconf_ai.cli"]
     python = Path(sys.executable)
     if {"uv", "archive-v0"} <= set(python.parts) or {"uv", "environments-v2"} <= set(python.parts):

@@ -12,7 +12,7 @@ NAME = "zeroconf-ai"
 LABEL = "io.github.zeroconf-ai"
 """The name of the launchd job."""
 CLOSE_SECONDS = 10
-"""How long a stop may take beyond the time that running answers have."""
+"""Seconds that a stop may take in addition to the drain time of running answers."""
 _DRAIN = "--drain-seconds"
 
 _UNIT = """\
@@ -81,7 +81,7 @@ def launchd_job(command: Sequence[str], environment: Mapping[str, str], log: Pat
 
 
 def _stop_seconds(command: Sequence[str]) -> int:
-    """How long a stop of `command` may take, in which `serve` may have the option --drain-seconds."""
+    """Seconds that a stop of `command` may take: its --drain-seconds and a margin."""
     drain = DRAIN_SECONDS
     for word, following in zip(command, (*command[1:], ""), strict=True):
         name, equals, value = word.partition("=")

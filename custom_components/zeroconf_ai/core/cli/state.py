@@ -55,12 +55,12 @@ def trust_file() -> Path:
 
 
 def chat_history_file() -> Path:
-    """The file with the lines that were typed in chats."""
+    """The history file of lines typed in chats."""
     return state_folder() / "chat-history"
 
 
 def chat_sessions_file() -> Path:
-    """The database of the chats that have a name."""
+    """The database of named chats."""
     return state_folder() / "chats.db"
 
 

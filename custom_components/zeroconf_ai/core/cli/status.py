@@ -50,16 +50,16 @@ _BUDGETS: Final = (
 )
 _WARNING_PERCENT, _FULL_PERCENT = 80, 100
 _NO_ADMINISTRATOR: Final = (AuthenticationError, PermissionDeniedError, NotFoundError, MethodNotAllowedError, RateLimitError)
-"""Errors of the page for a key that is no administrator's, from the tenth time in a minute on RateLimitError."""
+"""Errors of the page for a key without administrator rights; RateLimitError after ten logins in a minute."""
 
 
 @click.command("status")
 @connection_options
 @json_option
 def command(provider: str | None, key: str | None, trust: bool, interfaces: tuple[str, ...], as_json: bool) -> None:
-    """Show the servers that this user runs on this machine, or with --provider another one.
+    """Show the servers that this user runs on this machine, or with --provider another server.
 
-    The key of an administrator shows providers, API keys and budgets; another key requests and costs. The exit code is 3 if no
+    An administrator's key shows providers, API keys and budgets; other keys show requests and costs. The exit code is 3 if no
     server runs.
     """
     wanted = wanted_of(provider, key, trust, interfaces)
@@ -78,13 +78,13 @@ def command(provider: str | None, key: str | None, trust: bool, interfaces: tupl
 
 
 async def _local() -> list[dict[str, Any]]:
-    """The servers of this user that answer."""
+    """The state of each of this user's servers that answers."""
     found = await asyncio.gather(*map(_running, await asyncio.to_thread(running_servers)))
     return [server for server in found if server is not None]
 
 
 async def _running(server: RunningServer) -> dict[str, Any] | None:
-    """A server that said it runs; None if it has ended without a word, and another or none answers at its address."""
+    """The state of a server with a file; None if it has crashed: no server or a different server answers at its address."""
     try:
         found = await _ask(Endpoint(server.url), server.secret, own=True)
     except ApiError:
@@ -93,7 +93,7 @@ async def _running(server: RunningServer) -> dict[str, Any] | None:
 
 
 async def _remote(wanted: Wanted) -> list[dict[str, Any]]:
-    """The server that is named. Raises ApiError."""
+    """The state of the server that --provider names. Raises ApiError."""
     url = base_url_of(wanted.provider or "")
     if url is not None:
         return [await _ask(Endpoint(url, wanted.key), wanted.key)]
@@ -108,7 +108,7 @@ async def _remote(wanted: Wanted) -> list[dict[str, Any]]:
 
 
 async def _ask(endpoint: Endpoint, secret: str | None, *, own: bool = False) -> dict[str, Any]:
-    """All that the server shows to this secret: an API key, or with `own` that of the running server. Raises ApiError."""
+    """All data that the server shows to `secret`: an API key, or if `own`, the local secret. Raises ApiError."""
     async with aiohttp.ClientSession() as session:
         health = await probe(session, endpoint, endpoint.base_url)
         details = None if secret is None else await _as_administrator(endpoint, secret)
@@ -119,7 +119,7 @@ async def _ask(endpoint: Endpoint, secret: str | None, *, own: bool = False) -> 
 
 
 async def _as_administrator(endpoint: Endpoint, secret: str) -> dict[str, Any] | None:
-    """Live state, keys and budgets; None if the server shows them to others only, or has no page."""
+    """Live state, keys and budgets; None if the secret does not permit them or the server has no page."""
     try:
         async with AdminSession(endpoint, secret) as admin:
             live = await admin.live()
@@ -133,7 +133,7 @@ async def _as_administrator(endpoint: Endpoint, secret: str) -> dict[str, Any] |
 
 
 async def _reported(session: aiohttp.ClientSession, endpoint: Endpoint, *, demanded: bool) -> ProviderStatus | None:
-    """What the server reports to any client. `demanded`: raises AuthenticationError for a wrong key."""
+    """The data that the server reports to any client. `demanded`: raises AuthenticationError for a wrong key."""
     backend = ZeroconfAIBackend(session, BackendInfo(endpoint.base_url, endpoint.base_url), endpoint)
     try:
         return await backend.status()
@@ -146,7 +146,7 @@ async def _reported(session: aiohttp.ClientSession, endpoint: Endpoint, *, deman
 def _server(
     endpoint: Endpoint, health: Health, details: Mapping[str, Any] | None, reported: ProviderStatus | None
 ) -> dict[str, Any]:
-    """A server as it is printed as JSON. None: unknown, or not shown to this key."""
+    """The JSON document of a server. None: unknown, or not shown to this key."""
     found: dict[str, Any] = {
         "name": health.provider or endpoint.base_url,
         "id": health.id,

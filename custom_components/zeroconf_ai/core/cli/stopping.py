@@ -1,4 +1,4 @@
-"""What the signals SIGINT and SIGTERM ask of `serve`: the first one to stop, the second one to stop at once."""
+"""SIGINT and SIGTERM: the first signal stops `serve` gracefully, the second one at once."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,7 +9,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopping:
-    """The signals to stop that have come."""
+    """Counts the received stop signals."""
 
     def __init__(self) -> None:
         """Belongs to the running loop."""
@@ -18,8 +18,8 @@ class Stopping:
         self._interrupt: Callable[[], None] | None = None
 
     def listen(self) -> None:
-        """Listen to the signals. The third one ends the process as if nobody listened."""
-        if sys.platform == "win32":  # its event loop has no signal handlers, and Ctrl-C raises KeyboardInterrupt
+        """Handle the signals. The third one has the system's default effect: it ends the process."""
+        if sys.platform == "win32":  # no signal handlers in the event loop, and Ctrl-C raises KeyboardInterrupt
             return
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
@@ -30,7 +30,7 @@ class Stopping:
         await self._requested.wait()
 
     def on_second(self, interrupt: Callable[[], None]) -> None:
-        """Call `interrupt` at the second signal, or now if it has come."""
+        """Call `interrupt` at the second signal, or now if that has arrived."""
         self._interrupt = interrupt
         if self._at_once:
             interrupt()

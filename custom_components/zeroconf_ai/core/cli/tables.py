@@ -32,7 +32,7 @@ class Column:
 
     heading: str
     usual: int = 0
-    """Values longer than this are shortened before another column is left out; 0: only if nothing else is left to do."""
+    """Values longer than this are shortened before a column is left out; 0: shortened only when no column can be left out."""
     rank: int = 0
     """Where the table is too wide, the columns with the highest rank are left out first; 0: always shown."""
     right: bool = False

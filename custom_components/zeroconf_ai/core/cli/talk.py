@@ -65,7 +65,7 @@ class Talk:
         return talk
 
     async def close(self) -> None:
-        """Close all connections, and keep what was said. Raises ApiError if that fails."""
+        """Close all connections, and store a named chat. Raises ApiError if that fails."""
         try:
             await self.keep()
         finally:
@@ -74,7 +74,7 @@ class Talk:
             await self._connections.close()
 
     async def keep(self) -> None:
-        """Keep what was said, if the chat has a name. Raises ApiError."""
+        """Store the questions and answers, if the chat has a name. Raises ApiError."""
         if self._session is not None:
             await self._session.keep(self.turns)
 
@@ -108,7 +108,7 @@ class Talk:
         return found
 
     def select_model(self, name: str) -> None:
-        """Use this model from now on. Raises InvalidRequestError if all providers list their models, and none lists this one."""
+        """Use this model from now on. Raises InvalidRequestError if all providers list their models and no list contains it."""
         known = [AUTO, *(model.id for member in self.members for model in member.models)]
         found = find_name(known, name)
         if found is None and all(member.models for member in self.members):
@@ -116,7 +116,7 @@ class Talk:
         self.model = found or name
 
     async def select_provider(self, name: str, key: str | None = None) -> None:
-        """Use this provider only, or with `auto` any. Raises NoProviderError, and KeyRequiredError if it needs `key`."""
+        """Use this provider only; `auto`: any provider. Raises NoProviderError, and KeyRequiredError if it needs `key`."""
         wanted = name.casefold()
         here = [member for member in self.found if wanted in (member.name.casefold(), member.id.casefold())]
         if here:
@@ -132,7 +132,7 @@ class Talk:
         self._last = None
 
     async def ask(self, question: str, *, show: bool = True) -> Answer:
-        """Print the answer as it streams, if it is to be shown. Raises ApiError if there is no answer or if it is interrupted.
+        """Ask, and if `show`, print the answer as it streams. Raises ApiError if there is no answer or if it is interrupted.
 
         A question without an answer is forgotten: it would be sent again with the next one.
         """
@@ -191,14 +191,14 @@ class Talk:
         return [*system, *(message for past in [*self.turns, turn] for message in past.messages())]
 
     async def _look(self) -> None:
-        """Ask providers that did not answer last whether they do now; wait for them only if no other provider answers."""
+        """Check offline providers again; wait for the result only if no provider is online."""
         away = [member for member in self.members if not member.online]
         checks = [asyncio.create_task(self._connections.engine.checker.check(member)) for member in away]
         if checks and len(away) == len(self.members):
             await asyncio.wait(checks)
 
     def _tell(self, reply: Reply) -> None:
-        """Say when another provider answers than last time, and why."""
+        """Print which provider answers now and why, if it is not the provider of the last answer."""
         last, self._last = self._last, Answering(reply.backend_id, clean(reply.backend_name))
         failed = [attempt for attempt in reply.attempts if attempt.failure]
         if last is not None and last.id == reply.backend_id:
@@ -214,7 +214,7 @@ class Talk:
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:
-    """What `ask` and `chat` print of an answer with `--json`."""
+    """The JSON document of an answer, for `ask` and `chat` with `--json`."""
     return {
         "text": answer.text,
         "reasoning": answer.reasoning,
@@ -227,7 +227,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
 
 
 class Printer:
-    """Prints the pieces of an answer; on a terminal, reasoning is dimmed and Markdown is styled. Elsewhere, no reasoning."""
+    """Prints the pieces of an answer; on a terminal with dimmed reasoning and styled Markdown, else without reasoning."""
 
     def __init__(self) -> None:
         self.answer = ""
@@ -235,7 +235,7 @@ class Printer:
         self._style = MarkdownStyle() if self._terminal and colour_choice() is not False else None
         self._reasoning = False
         self._open = False
-        """Whether the line is not ended yet."""
+        """Whether the current line has text."""
 
     def show(self, piece: Piece) -> None:
         """Print the next piece."""

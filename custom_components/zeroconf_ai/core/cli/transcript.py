@@ -34,7 +34,7 @@ class Turn:
     model: str = ""
 
     def messages(self) -> list[dict[str, Any]]:
-        """Its messages in OpenAI's format; without the answer if it has none yet."""
+        """The turn as messages in OpenAI's format, with the answer once it exists."""
         content: Any = self.question
         if self.attachments:
             images = [{"type": "image_url", "image_url": {"url": image.url}} for image in self.attachments]
@@ -44,7 +44,7 @@ class Turn:
 
 
 def file_of(text: str) -> Path:
-    """The file that a person has typed or dropped on the terminal, which puts quotes around it or backslashes before spaces."""
+    """The path of a typed or dropped file. Terminals quote dropped paths or put backslashes before spaces."""
     file = Path(text.strip()).expanduser()
     if not file.exists():
         with suppress(ValueError):
@@ -55,7 +55,7 @@ def file_of(text: str) -> Path:
 
 
 def read_image(path: str) -> Attachment:
-    """An image file as models accept it. Blocking.
+    """Read an image file and convert it to a format that models accept. Blocking.
 
     Raises InvalidRequestError for a file that cannot be read, RequestTooLargeError, UnsupportedMediaTypeError.
     """
