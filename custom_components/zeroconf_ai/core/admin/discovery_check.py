@@ -124,7 +124,7 @@ def _of_interface(interface: InterfaceCheck, seconds: float) -> Iterator[Finding
 
 
 def is_tunnel(interface: str) -> bool:
-    """Whether an interface is that of a VPN, by its name."""
+    """Whether an interface belongs to a VPN, by its name."""
     return _TUNNEL.match(interface) is not None
 
 

@@ -1,4 +1,4 @@
-"""Everything that can be checked about finding providers: network, firewall, providers, and the servers of this machine."""
+"""All checks of discovery: network, firewall, providers, and the servers of this machine."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -27,9 +27,9 @@ CONNECT_SECONDS = 2.0
 _MAX_PROVIDERS = 64
 _MAX_ADDRESSES = 8
 _SERVICES = 12
-"""Service types that are named."""
+"""Maximum number of service types in a finding."""
 _SHARED_PORTS = (8000, 8080)
-"""Ports on which other programs, and this one, usually listen: an open one says nothing."""
+"""Ports on which other programs, including this one, usually listen: an open port does not show which program it is."""
 NETWORK, FIREWALL, PROVIDERS, MACHINE = "network", "firewall", "providers", "machine"
 SECTIONS = (NETWORK, FIREWALL, PROVIDERS, MACHINE)
 
@@ -44,7 +44,7 @@ class Serve:
 
 @dataclass(frozen=True, slots=True)
 class SeenProvider:
-    """A provider, and how this machine reaches it."""
+    """A provider, and whether this machine reaches it."""
 
     provider: Provider
     interfaces: tuple[str, ...]
@@ -64,11 +64,11 @@ class SeenEngine:
 
 @dataclass(slots=True)
 class Examination:
-    """What was seen, and what it means."""
+    """Observations of the checks, and their findings."""
 
     checked: MulticastCheck
     check: DiscoveryCheck
-    """The same for people."""
+    """The discovery check as the page shows it."""
     host: HostNetwork
     firewalls: Firewalls
     providers: list[SeenProvider]
@@ -105,7 +105,7 @@ async def examine(session: aiohttp.ClientSession, providers: Sequence[Provider],
 
 
 def judged(examined: Examination) -> Examination:
-    """The same with what it means."""
+    """The examination with its findings."""
     for section, judge in ((NETWORK, _network), (FIREWALL, _firewall), (PROVIDERS, _providers), (MACHINE, _machine)):
         examined.findings += ((section, found) for found in judge(examined))
     return examined
@@ -126,7 +126,7 @@ async def _reach(provider: Provider) -> tuple[Provider, tuple[str, ...]]:
 
 
 async def _local_engines(session: aiohttp.ClientSession) -> tuple[list[SeenEngine], list[ServerKind]]:
-    """The servers of this machine, and those on whose port another program listens."""
+    """The servers of this machine, and servers whose port another program uses."""
     engines = LocalEngines(session)
     await engines.look()
     own = [address for address in reachable_addresses(interface_addresses()) if not address.is_loopback]
@@ -144,7 +144,7 @@ async def _local_engines(session: aiohttp.ClientSession) -> tuple[list[SeenEngin
 
 
 def _network(seen: Examination) -> Iterator[Finding]:
-    """What the check of multicast means here, with what the system knows."""
+    """Findings of the multicast check, combined with the system's network data."""
     host, hosts = seen.host, sum(len(interface.hosts) for interface in seen.checked.interfaces)
     found_any = any(found.interfaces for found in seen.providers)
     if host.port_busy:
@@ -182,7 +182,7 @@ def _network(seen: Examination) -> Iterator[Finding]:
 
 
 def _services(interfaces: Sequence[InterfaceCheck]) -> Iterator[Finding]:
-    """What other hosts advertise."""
+    """Findings about services that other hosts advertise."""
     services = sorted({name for interface in interfaces for name in interface.services})
     if services:
         more = len(services) - _SERVICES
@@ -190,7 +190,7 @@ def _services(interfaces: Sequence[InterfaceCheck]) -> Iterator[Finding]:
 
 
 def _addresses(interfaces: Sequence[InterfaceCheck]) -> Iterator[Finding]:
-    """What is wrong with the addresses of this machine."""
+    """Findings about the addresses of this machine."""
     v4 = {found.name: [address for address in found.addresses if isinstance(address, IPv4Address)] for found in interfaces}
     if interfaces and not any(v4.values()):
         yield finding("no_ipv4", "hint")
@@ -200,7 +200,7 @@ def _addresses(interfaces: Sequence[InterfaceCheck]) -> Iterator[Finding]:
 
 
 def _firewall(seen: Examination) -> Iterator[Finding]:
-    """What firewalls drop. A rule that the packets pass all the same was misread, and is not named."""
+    """Findings about packets that firewalls drop. If packets arrive despite a rule, the rule was misread and is left out."""
     works = any(interface.hosts for interface in seen.checked.interfaces)
     sent = any(interface.sent for interface in seen.checked.interfaces)
     named = False
@@ -226,7 +226,7 @@ def _firewall(seen: Examination) -> Iterator[Finding]:
 
 
 def _providers(seen: Examination) -> Iterator[Finding]:
-    """What each provider needs."""
+    """Findings about each provider."""
     if not seen.providers:
         yield finding("none", "hint")
     for found in seen.providers:
@@ -255,7 +255,7 @@ def _providers(seen: Examination) -> Iterator[Finding]:
 
 
 def _machine(seen: Examination) -> Iterator[Finding]:
-    """The servers of this machine: what runs, and whether the network reaches it."""
+    """Findings about the servers of this machine: which run, and whether the network reaches them."""
     codes = {found["code"] for found in seen.check["findings"]}
     here = {address for interface in seen.checked.interfaces for address in interface.addresses}
     own: Provider | None = None

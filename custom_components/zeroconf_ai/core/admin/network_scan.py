@@ -1,4 +1,4 @@
-"""What a scan of the network has found, as plain data for the page and the command."""
+"""The result of a network scan as plain data, for the page and the command."""
 
 from collections.abc import Collection
 from typing import TypedDict
@@ -10,7 +10,7 @@ NEW, SET_UP = "new", "set_up"
 
 
 class ScannedServer(TypedDict):
-    """A server that advertises nothing. `kind`: what it is, such as "ollama"; `type`: the backend type that uses it."""
+    """A server without an advertisement. `kind`: the kind of server, such as "ollama"; `type`: its backend type."""
 
     title: str
     kind: str
@@ -23,7 +23,7 @@ class ScannedServer(TypedDict):
 
 
 class Scanned(TypedDict):
-    """`silent`: machines that are there and on which no inference server answers, by name or address."""
+    """`silent`: names or addresses of machines on which no inference server answers."""
 
     networks: list[str]
     servers: list[ScannedServer]

@@ -1,4 +1,4 @@
-"""`ServerModels`: what administrators do with the models of their servers: list, load, unload, download and delete them."""
+"""`ServerModels`: lists, loads, unloads, downloads and deletes the models of servers, for administrators."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from ..protocol.errors import ApiError, InvalidRequestError, NotFoundError
 from ..routing.pool.member import Member
 
 MAX_PULLS = 4
-"""Downloads at a time."""
+"""Maximum number of downloads at the same time."""
 _MAX_ENDED = 16
-"""Ended downloads that are still listed."""
+"""Maximum number of ended downloads in the list."""
 
 
 class ServerModel(TypedDict):
@@ -71,7 +71,7 @@ class ServerModels:
         self._pulls: dict[tuple[str, str], _Pull] = {}
 
     async def list(self) -> list[ModelServer]:
-        """All servers with an API for it, and their models."""
+        """All servers with an API to control models, and their models."""
         return list(await asyncio.gather(*(self.describe(member.id) for member in self._engine.pool if _control(member))))
 
     async def describe(self, backend_id: str) -> ModelServer:
@@ -93,11 +93,11 @@ class ServerModels:
         }
 
     def pulls(self, backend_id: str) -> Sequence[Pull]:
-        """The downloads of a server, the newest last; those that have ended too."""
+        """The running and ended downloads of a server, the newest last."""
         return [_describe(pull) for (of, _), pull in self._pulls.items() if of == backend_id]
 
     async def load(self, backend_id: str, model: str, keep_alive: str | float | None = None) -> None:
-        """Load a model, for as long as `keep_alive` says. Raises an ApiError."""
+        """Load a model; `keep_alive`: how long it stays loaded. Raises an ApiError."""
         member, control = self._find(backend_id, ModelAction.LOAD)
         if keep_alive is not None and ModelAction.KEEP_ALIVE not in control.can:
             raise InvalidRequestError(
@@ -176,7 +176,7 @@ class ServerModels:
         await self._refresh(member)
 
     async def _refresh(self, member: Member) -> None:
-        """Read the server's models and load again."""
+        """Refresh the server's list of models and its load."""
         await self._engine.checker.check(member, models=True)
 
     def _find(self, backend_id: str, action: ModelAction | None = None) -> tuple[Member, ModelControl]:

@@ -1,7 +1,7 @@
-"""Images of strangers: recognized by their content, decoded within bounds and encoded anew. Everything here blocks.
+"""Images from clients: recognized by content, decoded within limits and encoded again. All functions block.
 
-Encoding anew leaves out what is not the picture: EXIF with its place and time, comments, previews, further frames, and whatever a
-file of two formats contains beside its image. Pillow takes 4 MB and is loaded with the first image.
+Encoding again removes everything but the picture: EXIF with place and time, comments, previews, further frames, and
+data of a second file format in the same file. Pillow takes 4 MB and is loaded with the first image.
 """
 
 from base64 import b64encode

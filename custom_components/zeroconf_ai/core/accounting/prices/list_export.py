@@ -1,4 +1,4 @@
-"""What is needed of the package `genai-prices`, as plain data. Also a script that prints it, a line of JSON for each provider.
+"""The list prices of the package `genai-prices` as plain data. As a script: prints one line of JSON for each provider.
 
 The script imports nothing of this package.
 """
@@ -60,9 +60,9 @@ def _condition(constraint: StartDateConstraint | TimeOfDateConstraint | None) ->
 
 
 def _rates(price: ModelPrice) -> dict[str, Any]:
-    """Our rates → the amount, and those above a number of prompt tokens."""
+    """Our rates → the amount, and the amounts above a number of prompt tokens."""
     given = {name: getattr(price, field, None) for name, field in CLASSES.items()}
-    if (image := price.output_image_mtok) is not None:  # nearly all tokens of such a model's answers are those of images
+    if (image := price.output_image_mtok) is not None:  # nearly all tokens in answers of image models are image tokens
         given["output"] = image
     return {
         name: [str(getattr(rate, "base", rate)), [[tier.start, str(tier.price)] for tier in getattr(rate, "tiers", ())]]

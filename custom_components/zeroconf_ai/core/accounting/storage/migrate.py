@@ -91,7 +91,7 @@ def run(action: Literal["upgrade", "downgrade"], connection: Connection, revisio
 
 
 def _create(connection: Connection, version: str) -> None:
-    """Create the tables of the newest version at once. A test compares them with those that the migrations make."""
+    """Create the tables of the newest version at once. A test compares them with the tables that the migrations create."""
     metadata.create_all(connection, checkfirst=False)
     connection.execute(insert(counters), [{"name": name, "value": 0} for name in VERSIONED_COUNTERS])
     versions = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True))

@@ -12,7 +12,7 @@ MEASURED = "measured"
 """The `cost_source` of measured energy (`routing.pricing.costs.CostSource`)."""
 
 OVERTAKEN = "hedged"
-"""The code of an attempt that was cancelled because another backend, which was asked too, answered first."""
+"""The code of a cancelled attempt: a second backend was asked in parallel and answered first."""
 
 
 class Outcome(StrEnum):
@@ -97,11 +97,11 @@ class Generation:
     """The Home Assistant id of the user who made the request."""
     address: str | None = None
     failed_attempts: Sequence[FailedAttempt] = ()
-    """Those in `failures` count in the sums of their backends. Of each record, the last `ledger.ATTEMPTS_LIMIT` are stored."""
+    """Attempts in `failures` count in the sums of their backends. Records store the last `ledger.ATTEMPTS_LIMIT` attempts."""
 
     @property
     def failures(self) -> tuple[FailedAttempt, ...]:
-        """The failed attempts without one that was overtaken: that is no error of its backend."""
+        """The failed attempts. An attempt that was cancelled because another backend answered first is no error."""
         return tuple(attempt for attempt in self.failed_attempts if attempt.code != OVERTAKEN)
 
     @property

@@ -37,10 +37,10 @@ class UsageSummary:
     month: Aggregate = field(default_factory=Aggregate)
     total: Aggregate = field(default_factory=Aggregate)
     recent: Aggregate = field(default_factory=Aggregate)
-    """Usage of today that the three others do not have yet: requests are more frequent than readers."""
+    """Today's usage that is not added to the other three periods yet: requests are more frequent than reads."""
 
     def settle(self) -> None:
-        """Add `recent` to the others."""
+        """Add `recent` to the other three periods."""
         if self.recent.requests or self.recent.failed_attempts:
             for period in (self.today, self.month, self.total):
                 period.merge(self.recent)
