@@ -1,4 +1,4 @@
-"""Errors of answers that are lost, stall, cannot be read, or are not offered."""
+"""Errors for answers that are lost, stall, cannot be read, or are not supported by the backend."""
 
 from ..protocol import json
 from ..protocol.errors import NotFoundError, StreamBrokenError, UpstreamTimeoutError

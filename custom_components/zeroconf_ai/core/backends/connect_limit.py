@@ -1,4 +1,4 @@
-"""A limit of the time to connect for what one request sends, whichever API its backend has."""
+"""A limit of the connection time for all HTTP requests that one request sends, for every type of backend."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ _LIMIT: ContextVar[float | None] = ContextVar("zeroconf_ai_connect_limit", defau
 
 @contextmanager
 def connecting_within(seconds: float | None) -> Iterator[None]:
-    """Limit each connection that is opened inside the block: name, connection and TLS together. None: no such limit."""
+    """Limit each connection that is opened inside the block: DNS, TCP and TLS together, in seconds. None: no limit."""
     token = _LIMIT.set(seconds)
     try:
         yield

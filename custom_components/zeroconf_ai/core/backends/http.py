@@ -204,5 +204,5 @@ class HttpUpstream:
 
 @lru_cache(maxsize=32)
 def _connect_timeout(seconds: float, limit: float | None) -> aiohttp.ClientTimeout:
-    """A timeout of the connection only; `HttpAnswer` limits the duration of the answer. `limit` includes name and TLS."""
+    """A timeout of the connection only; `HttpAnswer` limits the duration of the answer. `limit`: seconds for DNS, TCP and TLS."""
     return aiohttp.ClientTimeout(total=None, connect=limit, sock_connect=seconds)

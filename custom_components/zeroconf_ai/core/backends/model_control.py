@@ -13,7 +13,7 @@ _LONGEST_NAME = 256
 
 
 class ModelAction(StrEnum):
-    """What can be done with a model."""
+    """An action on a model."""
 
     LOAD = "load"
     UNLOAD = "unload"
@@ -33,9 +33,9 @@ class HeldModel:
     """On the disk."""
     loaded: bool = False
     memory: int | None = None
-    """Of the graphics memory, if it is loaded."""
+    """Bytes of graphics memory; None if it is not loaded."""
     until: str | None = None
-    """When it is unloaded if nobody uses it (ISO 8601)."""
+    """When it is unloaded unless a request uses it before (ISO 8601)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class ModelControl(ABC):
 
     @abstractmethod
     async def models(self) -> tuple[HeldModel, ...]:
-        """The installed models, with those that are loaded."""
+        """The installed models, and whether they are loaded."""
 
     @abstractmethod
     async def load(self, model: str, keep_alive: str | float | None = None) -> None:
@@ -74,7 +74,7 @@ class ModelControl(ABC):
 
 
 def checked_model(name: str) -> str:
-    """The name of a model. Raises InvalidRequestError for one that no server has."""
+    """A valid model name. Raises InvalidRequestError if the value is no text or is too long."""
     text = name.strip()
     if not text or len(text) > _LONGEST_NAME or clean(text, _LONGEST_NAME) != text:
         raise InvalidRequestError("The name of a model is a text of at most 256 characters.", param="model")

@@ -1,4 +1,4 @@
-"""`Recorder`: writes every exchange of a session with upstreams into a file, scrubbed, to be replayed by somebody else.
+"""`Recorder`: writes every exchange of a session with upstreams into a file without private data, for a replay elsewhere.
 
 It is a middleware of aiohttp's client. Answers are recorded in the pieces in which they are read. Requests without a body, as of
 health checks, are repeated all the time: they are recorded again only if the answer has changed.
@@ -33,7 +33,7 @@ MAX_TOTAL_BYTES = 256 * 1024 * 1024
 _KEPT_QUERY = frozenset(("alt", "api-version", "beta", "version"))
 """Names in a query whose values say nothing private."""
 _OLLAMA_SHOW = "/api/show"
-"""The one description that is asked for with a body."""
+"""The only description of a model that is requested with a body."""
 _FILE = re.compile(r"(\d{5})-.*\.json")
 _FRAMING = frozenset(("content-length", "content-encoding", "transfer-encoding", "connection", "keep-alive"))
 """Headers of how an answer was sent, which a replay sends in its own way: bodies are recorded decompressed."""
@@ -67,12 +67,12 @@ class _Recording:
 
 
 def _end_by(err: BaseException) -> str:
-    """How an answer has ended by an error while the client waited for it."""
+    """How an answer ended, for an error while the client waited for it."""
     return STALLED if isinstance(err, asyncio.CancelledError | TimeoutError) else CUT
 
 
 class _RecordedContent:
-    """The content of a response, of which every read is recorded. For readers of `readany` and `iter_any`."""
+    """The content of a response; records every read by `readany` and `iter_any`."""
 
     def __init__(self, content: aiohttp.StreamReader, recording: _Recording) -> None:
         self._content = content
@@ -101,13 +101,13 @@ class _RecordedContent:
             yield data
 
     def released(self) -> None:
-        """The connection is not used any more: by the end of the answer, which may still have to be read, or by the client."""
+        """The connection is released: the answer is complete, though it may still have to be read, or the client closed it."""
         if not self._content.is_eof():
             self._recording.finish(self._recording, CLOSED, "")
 
 
 class Recorder:
-    """Records until it is full or closed."""
+    """Records exchanges until its limits are reached or it is closed."""
 
     def __init__(self, folder: Path, *, keep_texts: bool = False) -> None:
         """Create the folder, which only its owner can read; earlier recordings stay. Blocking. Raises OSError."""
@@ -144,7 +144,7 @@ class Recorder:
         return response
 
     async def close(self) -> None:
-        """Write what is still open."""
+        """Write the exchanges that are still open."""
         for recording in tuple(self._open):
             self._finish(recording, CLOSED, "")
         await asyncio.gather(*self._writing, return_exceptions=True)

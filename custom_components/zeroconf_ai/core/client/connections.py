@@ -37,10 +37,10 @@ class NoProviderError(UnavailableError):
 
 
 class KeyRequiredError(NoProviderError):
-    """Every provider that may be used requires an API key, and none is set, or another one."""
+    """Every provider that may be used requires an API key, and the key is missing or wrong."""
 
     names: tuple[str, ...] = ()
-    """The names of these providers, if none was wanted by name."""
+    """The names of these providers, if the caller named no provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Connections:
         self._hints = hints
         self._found: dict[str, _Located] = {}
         self.left_out: list[ServiceRecord] = []
-        """Providers on the network that require an API key, where none is wanted by name."""
+        """Providers on the network that require an API key, if the caller named no provider."""
 
     @classmethod
     async def open(cls, wanted: Wanted, *, trust_file: Path | None, hints: Hints | None = None) -> Self:

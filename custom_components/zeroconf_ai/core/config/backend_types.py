@@ -72,7 +72,7 @@ class BackendType:
         return self.flavor is not None
 
     def with_options(self, options: OllamaOptions) -> "BackendType":
-        """The same type with other options of its models; the type itself if it has none."""
+        """The type with these options of its models; the type unchanged if it has no such options."""
         return replace(self, make=partial(OllamaBackend, options=options)) if self.has_options else self
 
     def with_health_path(self, path: str) -> "BackendType":

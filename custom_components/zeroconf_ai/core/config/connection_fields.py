@@ -196,7 +196,7 @@ class KeepAlive(FieldKind[str]):
 
 
 def _check_options(value: Value, draft: Draft) -> None:
-    """Warn if the provider's server does not let others decide how it holds its models."""
+    """Warn if clients cannot set how the provider's server holds its models."""
     if not draft.type.has_options:
         value.warn(f"a provider of type {draft.type.name} decides this itself; the setting is not used.")
 

@@ -22,7 +22,7 @@ def read_exchange(sections: Mapping[str, Value], backends: Iterable[BackendConfi
     rates = sections["exchangeRates"].entries() if "exchangeRates" in sections else []
     if "currency" not in sections:
         if "exchangeRates" in sections:
-            raise sections["exchangeRates"].error("`exchangeRates:` needs `currency:`, the one of budgets, such as EUR.")
+            raise sections["exchangeRates"].error("`exchangeRates:` needs `currency:`, the currency of budgets, such as EUR.")
         return NO_EXCHANGE
     currency = _currency(sections["currency"])
     exchange = Exchange.of(currency, {_currency(name): rate.number(LOWEST_RATE, HIGHEST_RATE) for name, rate in rates})

@@ -67,7 +67,7 @@ class ServerSettings:
     provider_in_chunks: bool | None = None
     """Whether each chunk of a stream names the provider, instead of the first one."""
     drain_seconds: int | None = None
-    """How long running requests may take at a stop."""
+    """Seconds that running requests may take during a stop."""
     health_host: str | None = None
     health_port: int | None = None
     """Where health and metrics are served apart from the API."""

@@ -57,7 +57,7 @@ class Rule:
     """A rule with a verdict."""
 
     direction: str
-    """`in`, `out`, or empty for a chain that others jump to."""
+    """`in`, `out`, or empty for a chain that other chains jump to."""
     verdict: str
     """`accept`, `drop` or `reject`."""
     protocol: str | None = None
@@ -66,7 +66,7 @@ class Rule:
     """Whether it has conditions that exclude most new packets from other hosts: a state, the loopback interface, ICMP."""
 
     def names(self, port: Port) -> bool:
-        """Whether it is about this port."""
+        """Whether its conditions match this port."""
         return self.protocol in (None, port.protocol) and any(port.number in ports for ports in self.ports)
 
     def accepts_all(self, port: Port) -> bool:
@@ -76,13 +76,13 @@ class Rule:
 
 @dataclass(slots=True)
 class RuleTable:
-    """The rules of one table, in their order. `drops`: the directions that it drops by default."""
+    """The rules of one table, in order. `drops`: the directions whose packets it drops by default."""
 
     rules: list[Rule]
     drops: set[str]
 
     def blocked(self, port: Port) -> Iterator[str]:
-        """The directions in which it drops packets for a port."""
+        """The directions in which the table drops packets for a port."""
         for direction in ("in", "out"):
             rules = [rule for rule in self.rules if rule.direction in (direction, "")]
             named = next((rule for rule in rules if rule.names(port)), None)
@@ -184,7 +184,7 @@ def _multicast(line: str) -> tuple[range, ...]:
 
 
 def _direction(chain: str) -> str:
-    """By the name of a chain, as iptables names them and most people do for nftables."""
+    """The direction of a chain, by its name: iptables' chain names, which are also common in nftables."""
     name = chain.lower()
     if "forward" in name:
         return "other"

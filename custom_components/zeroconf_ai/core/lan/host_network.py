@@ -1,4 +1,4 @@
-"""What the system says about this machine's network: interfaces, routes, neighbours, and who else uses multicast DNS.
+"""The system's data on this machine's network: interfaces, routes, neighbours, other programs that use multicast DNS.
 
 Complete on Linux, from `/proc`, `/sys` and the interfaces' flags; elsewhere only the port is checked.
 """
@@ -114,7 +114,7 @@ def _neighbours(root: Path) -> dict[str, int]:
 
 
 def _is_port_busy() -> bool:
-    """Whether a program uses the port without sharing it. Other errors are no sign of one."""
+    """Whether another program uses the port exclusively. Only EADDRINUSE shows that."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if hasattr(socket, "SO_REUSEPORT"):

@@ -17,7 +17,7 @@ _MAX_CONNECTIONS = 64
 _GRACE_SECONDS = 5
 """How long running calls may go on when the server stops."""
 _LOOPBACK_HOSTS = ["127.0.0.1:*", "localhost:*", "[::1]:*"]
-"""The names that a client on this machine uses: others come from a web page that made its own name lead here (DNS rebinding)."""
+"""Host names in requests from this machine. Another name is a web page's own, which resolves to this machine (DNS rebinding)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Access:
     """Who may connect."""
 
     key: str | None
-    """The bearer token of every request; None: none is needed."""
+    """The bearer token of every request; None: requests need no token."""
     origins: tuple[str, ...] = ()
     """The origins of web pages that may connect. Programs send no origin."""
 
@@ -69,7 +69,7 @@ class _Guard:
         await (refusal or self._app)(scope, receive, send)
 
     def _refusal(self, headers: Headers) -> JSONResponse | None:
-        """Why a request is refused; None if it is not."""
+        """The reason to refuse a request; None: accept it."""
         origin = headers.get("origin")
         if origin is not None and origin not in self._access.origins:
             return JSONResponse({"error": "This web page may not connect. Allow its origin with --allow-origin."}, 403)

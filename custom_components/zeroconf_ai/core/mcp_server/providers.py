@@ -10,7 +10,7 @@ from ..client.client import Client
 
 @dataclass
 class _Shared:
-    """A client and the number of those who use it, with the one who keeps it for the next call."""
+    """A client and the number of its users: running calls, and `Providers`, which keeps it for the next call."""
 
     client: Client
     users: int = 1

@@ -79,7 +79,7 @@ class AnswerDetails(TypedDict):
     provider: str
     model: str
     prompt_tokens: int | None
-    """None for an answer that was cut here."""
+    """None if this server cut the answer."""
     completion_tokens: int | None
     finish_reason: str | None
     """`stop`, `length`, `content_filter` or `tool_calls`; None if the provider did not say."""

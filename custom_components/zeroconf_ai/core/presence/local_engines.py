@@ -44,7 +44,7 @@ class LocalEngines:
 
     @property
     def present(self) -> tuple[ServerKind, ...]:
-        """The servers that were there at the last look, in the order of `SERVER_KINDS`."""
+        """The servers that answered the last search, in the order of `SERVER_KINDS`."""
         return tuple(engine for engine in self._engines if engine.id in self._present)
 
     async def look(self, without: frozenset[int] = frozenset()) -> bool:
@@ -85,7 +85,7 @@ class LocalEngines:
 
 
 def url_of(kind: ServerKind) -> str:
-    """The base URL of the API of such a server on this machine."""
+    """The base URL of the API of a local server of this kind."""
     return f"http://{HOST}:{kind.port}{kind.path}"
 
 

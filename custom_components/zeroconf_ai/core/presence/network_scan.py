@@ -1,6 +1,6 @@
 """Finds inference servers that advertise nothing, on the usual ports of the home's own networks.
 
-It runs on somebody's request only. Private IPv4 networks of this machine are asked and nothing else: addresses are never names,
+It runs only when a person starts it. Only this machine's private IPv4 networks are scanned: no names are resolved,
 redirects are not followed, and a network larger than a /22 is reduced to the /22 around this machine.
 """
 
@@ -26,20 +26,20 @@ LARGEST_PREFIX: Final = 22
 """The largest network that is asked: a /22, with 1022 addresses."""
 MAX_NETWORKS: Final = 4
 MAX_FOUND: Final = 64
-"""Servers in a result."""
+"""Maximum servers in a result."""
 MAX_MODELS: Final = 64
-"""Models of one server in a result."""
+"""Maximum models of one server in a result."""
 MAX_SILENT: Final = 64
-"""Other machines in a result."""
+"""Maximum other machines in a result."""
 _AT_ONCE = 64
 _CONNECT_SECONDS = 0.3
 """Maximum time for a connection: a machine of the same network accepts or refuses it within some milliseconds."""
 _ANSWER_SECONDS = 1.0
 """Maximum time for the answer of one path."""
 _PORTS_OF_SILENT = 3
-"""Ports that are tried of each address on systems without a neighbour table: a firewall may drop what is not open."""
+"""Number of ports tried at each address on systems without a neighbour table: firewalls may drop packets to closed ports."""
 _RECOGNIZE_SECONDS = 2.5
-"""Maximum time in which a server must have shown what it is."""
+"""Maximum seconds to recognize the kind of a server."""
 _MAX_BYTES = 1024 * 1024
 _NEIGHBOURS = Path("/proc/net/arp")
 _COMPLETE = 0x2
@@ -64,7 +64,7 @@ class FoundServer:
 
     @property
     def title(self) -> str:
-        """What it is, and where, such as `Ollama on gpu`."""
+        """The kind of server and its host, such as `Ollama on gpu`."""
         return f"{self.kind.title} on {self.host or self.address}"
 
 
@@ -75,12 +75,12 @@ class ScanResult:
     networks: tuple[IPv4Network, ...]
     servers: tuple[FoundServer, ...] = ()
     silent: tuple[str, ...] = ()
-    """Machines that are there and on which no inference server answers: names, else addresses."""
+    """Machines on which no inference server answers: names, else addresses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An address that is known to be a machine's, and its name if that is known too."""
+    """The address of a known machine, and its name if known."""
 
     address: IPv4Address
     name: str | None = None
@@ -124,14 +124,14 @@ class NetworkScan:
     without: frozenset[tuple[IPv4Address, int]] = frozenset()
     """Servers that are not asked, such as this program's own."""
     on_progress: Callable[[float], None] = lambda _: None
-    """Called with the share that is done, 0 to 1."""
+    """Called with the completed share, 0 to 1."""
     table: Callable[[], frozenset[IPv4Address] | None] = neighbours
     _there: set[IPv4Address] = field(default_factory=set)
     """Addresses that accepted or refused a connection."""
     _servers: list[FoundServer] = field(default_factory=list)
 
     async def run(self) -> ScanResult:
-        """Ask all addresses. Takes less than five seconds for a /24. A server that answers badly is left out."""
+        """Ask all addresses. Takes less than five seconds for a /24. A server with invalid answers is left out."""
         names = {
             known.address: (known.name and clean(known.name, 64)) or None
             for known in self.known
@@ -197,7 +197,7 @@ class NetworkScan:
                     self._servers.append(FoundServer(kind, host, port, await _models(get), names.get(host)))
 
     async def _is_open(self, host: IPv4Address, port: int) -> bool:
-        """Whether a connection is accepted. One that is refused shows that the machine is there."""
+        """Whether a connection is accepted. A refused connection shows that the machine exists."""
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 _, writer = await asyncio.open_connection(str(host), port)

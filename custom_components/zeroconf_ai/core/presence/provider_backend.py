@@ -1,7 +1,7 @@
-"""`ProviderBackend`: the server at a provider's address, with the API that it knows best.
+"""`ProviderBackend`: the server at a provider's address, used through its native API.
 
-A server with this project's protocol is a `ZeroconfAIBackend`. Any other is recognized by its signature (`server_kinds`) and
-used through its native API, for what OpenAI's cannot say: Ollama's context window, the queue of vLLM or llama.cpp.
+A server with this project's protocol is a `ZeroconfAIBackend`. Other servers are recognized by their signature (`server_kinds`).
+Their native API reports more than OpenAI's: Ollama's context window, the queue of vLLM or llama.cpp.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ _LOGGER = logging.getLogger(__name__)
 
 _MAX_BYTES = 4 * 1024 * 1024
 _MAX_DOUBTS = 3
-"""Attempts to recognize a server that does not answer every path in time; after these, what was known of it stays."""
+"""Attempts to recognize a server that does not answer every path in time; then the stored kind stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,11 @@ class _Native:
     type: BackendType
     backend: Backend
     kind: ServerKind | None
-    """What was recognized; None: the owner has chosen the type."""
+    """The recognized kind of server; None: the owner has chosen the type."""
 
 
 class ProviderBackend(ZeroconfAIBackend):
-    """A provider, discovered or entered by its address, whose kind of server its health checks find out."""
+    """A provider, discovered or entered by its address. Health checks recognize its kind of server."""
 
     def __init__(
         self,
@@ -57,18 +57,18 @@ class ProviderBackend(ZeroconfAIBackend):
         settings: OllamaOptions | None = None,
         gate: ImageGate | None = None,
     ) -> None:
-        """`session` is shared and stays open. `chosen`: the backend type that the owner has chosen; None: it is recognized.
+        """`session` is shared and stays open. `chosen`: the backend type that the owner has chosen; None: recognize it.
 
-        `kind`: what the server was when it was last asked.
+        `kind`: the kind of server that was recognized last.
         """
         super().__init__(session, info, endpoint, gate=gate)
         self.describe: Callable[[ModelInfo, str], ModelInfo] | None = None
-        """Adds public facts to those that the server reports of a model, by its id; None: no list has its models."""
+        """Adds published data to the server's data of a model, by its id; None: no published list has its models."""
         self._session = session
         self._first_token: float | None = None
         self._settings = settings or OllamaOptions()
         self._is_recognized = False
-        """Whether the server was asked what it is since it was last unreachable."""
+        """Whether the kind of server was checked since the server was last unreachable."""
         self._doubts = 0
         self._described: tuple[BackendInfo, BackendInfo] | None = None
         self._native: _Native | None = None
@@ -84,7 +84,7 @@ class ProviderBackend(ZeroconfAIBackend):
 
     @property
     def kind(self) -> ServerKind | None:
-        """What the server was recognized as."""
+        """The recognized kind of server."""
         return None if self._native is None else self._native.kind
 
     @property
@@ -116,7 +116,7 @@ class ProviderBackend(ZeroconfAIBackend):
     @property
     @override
     def info(self) -> BackendInfo:
-        """As advertised or by default; a proxy or a cloud is described as one."""
+        """Advertised or default properties; with the type's properties for a proxy or a cloud."""
         if self._native is None:
             return self._info
         if self._described is None or self._described[0] is not self._info:
@@ -162,7 +162,7 @@ class ProviderBackend(ZeroconfAIBackend):
 
     @override
     async def health(self) -> Health:
-        """Check the server by its native API if that is known. A server that was unreachable is asked again what it is."""
+        """Check the server by its native API if that is known. The kind of a server that was unreachable is checked again."""
         if (native := self._native) is not None and (native.kind is None or self._is_recognized):
             try:
                 return await native.backend.health()

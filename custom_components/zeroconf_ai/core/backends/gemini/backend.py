@@ -168,7 +168,7 @@ class GeminiBackend(DialectBackend[_GeminiUpstream]):
             self._rejected.add(model, rejected)
 
     async def _make_images(self, request: Request) -> Answer:
-        """All images at once, each by a request of its own. The first failure cancels the others."""
+        """Generate all images in parallel, one request for each. The first failure cancels the other requests."""
         model = request.model.removeprefix("models/")
         if not (self._traits.get(model) or Traits.by_name(model)).images:
             raise no_images(self._info.name)

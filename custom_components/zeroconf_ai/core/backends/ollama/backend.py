@@ -153,7 +153,7 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
         return ReleasingAnswer(answer, self._done)
 
     async def _make_images(self, request: Request) -> Answer:
-        """All images, one after the other: its API for images, which is OpenAI's, makes one for each request, by value."""
+        """Generate all images in sequence: Ollama's OpenAI-compatible API makes one image for each request, as base64."""
         body = {name: request.body[name] for name in ("model", "prompt", "size") if name in request.body}
         raw = orjson.dumps(body | {"response_format": "b64_json"})
         made: list[Any] = []

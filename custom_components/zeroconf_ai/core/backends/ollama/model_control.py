@@ -14,7 +14,7 @@ from ..model_control import HeldModel, ModelAction, ModelControl, PullProgress, 
 _LOAD_SECONDS = 600.0
 """Maximum time to load a model: large ones take minutes from a slow disk."""
 _SILENT_SECONDS = 120.0
-"""A download that reports nothing for so long has failed."""
+"""Seconds without a report after which a download has failed."""
 _TEXT_LIMIT = 200
 
 
@@ -24,7 +24,7 @@ class OllamaModels(ModelControl):
     can: ClassVar[frozenset[ModelAction]] = frozenset(ModelAction)
 
     def __init__(self, upstream: DialectUpstream, context_size: Callable[[str], int | None]) -> None:
-        """`context_size`: the `num_ctx` with which a model is used: loaded with another one, it would be loaded again."""
+        """`context_size`: the `num_ctx` of a model's requests. A model that is loaded with another `num_ctx` is loaded again."""
         self._upstream = upstream
         self._context_size = context_size
 

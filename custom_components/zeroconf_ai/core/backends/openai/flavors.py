@@ -44,7 +44,7 @@ class Flavor:
     models: ModelsReader = plain_models
     load: LoadReader | None = None
     model_control: Callable[[DialectUpstream], ModelControl] | None = None
-    """Controls its models, by the server's root; None: its API cannot."""
+    """Makes the model control for a server's root; None: its API cannot control models."""
     headers: Mapping[str, str] = field(default_factory=dict)
     drops: frozenset[str] = frozenset()
     """Optional parameters that it rejects."""

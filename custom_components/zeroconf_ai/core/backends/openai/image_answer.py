@@ -1,4 +1,4 @@
-"""`ImagesAnswer`: generated images by value, as the client requests them, where a server answers with their addresses.
+"""`ImagesAnswer`: replaces the addresses of generated images by base64, if the client requests base64.
 
 LocalAI and stable-diffusion.cpp answer with addresses of their own, which clients of the gateway may not reach.
 """
@@ -18,14 +18,14 @@ from ..dialect_backend import DialectUpstream
 from ..media import ImageGate
 
 _MAX_FETCHED = 10
-"""The most images of one answer (`image_requests.MAX_IMAGES`)."""
+"""Maximum number of images in one answer (`image_requests.MAX_IMAGES`)."""
 
 
 class ImagesAnswer(WrappedAnswer):
     """An answer with images, each of which gets `b64_json`."""
 
     def __init__(self, answer: Answer, upstream: DialectUpstream, gate: ImageGate) -> None:
-        """`upstream` fetches addresses of the server itself, `gate` those of others, which must be public."""
+        """`upstream` fetches addresses on the server itself, `gate` fetches other addresses, which must be public."""
         super().__init__(answer)
         self._upstream = upstream
         self._gate = gate

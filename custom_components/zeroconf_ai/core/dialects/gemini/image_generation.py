@@ -1,6 +1,6 @@
 """OpenAI's requests for images ↔ Gemini's `generateContent` with images as the answer (ai.google.dev, "Image generation").
 
-Gemini makes one image for each request; its usage counts the tokens of images as those of any answer.
+Gemini makes one image for each request; its usage counts image tokens as completion tokens.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,11 +13,11 @@ from ...protocol.usage import Usage
 from ...protocol.values import mapping, parse_count
 
 _RATIOS = ((1, 1), (2, 3), (3, 2), (3, 4), (4, 3), (4, 5), (5, 4), (9, 16), (16, 9), (21, 9))
-"""Width and height of the shapes that all models with images make (google-genai 2.25, `ImageConfig.aspect_ratio`)."""
+"""Width and height of the aspect ratios that all image models support (google-genai 2.25, `ImageConfig.aspect_ratio`)."""
 
 
 def image_body(request: Request) -> dict[str, Any]:
-    """The body of a request for one image. Its size decides its shape only: the model has its own sizes."""
+    """The body of a request for one image. The requested size sets the aspect ratio only: the model has its own sizes."""
     config: dict[str, Any] = {"responseModalities": ["IMAGE"]}
     width, _, height = str(request.body.get("size") or "").lower().partition("x")
     if parse_count(width) and parse_count(height):
