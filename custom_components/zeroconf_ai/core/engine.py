@@ -49,7 +49,7 @@ from .routing.running import RunningRequest, RunningRequests
 from .routing.selection.chains import requested_alias
 from .routing.selection.strategies import leaves_home
 
-if TYPE_CHECKING:  # it needs a database's library, and an engine need not have a database
+if TYPE_CHECKING:  # needs SQLAlchemy, which engines without a database do not load
     from .accounting.conversations.exchanges import ExchangeStore
 
 __all__ = ["Caller", "Engine", "Source", "ask_health"]

@@ -1,4 +1,4 @@
-"""Network addresses: the one that is meant, and the subscriber to which limits per address apply."""
+"""Network addresses: IPv4 addresses in IPv6 form, and the subscriber to which limits per address apply."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
@@ -18,8 +18,8 @@ def subscriber(address: str | None) -> str:
 
 
 def unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """The IPv4 address that an IPv6 address stands for (::ffff:127.0.0.1); others as they are.
+    """The IPv4 address in an IPv4-mapped IPv6 address (::ffff:127.0.0.1); other addresses are returned unchanged.
 
-    `is_loopback` and its like look into such an address only from Python 3.13 on.
+    `is_loopback` and similar properties evaluate mapped addresses only from Python 3.13 on.
     """
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address

@@ -10,15 +10,15 @@ MAX_IMAGES: Final = 10
 MAX_PROMPT: Final = 32_000
 """Characters: OpenAI's limit for the GPT image models, the largest of all."""
 _STANDARD_PIXELS: Final = 1024 * 1536
-"""The largest image of gpt-image-1, for which `_TOKENS` are."""
+"""Pixels of gpt-image-1's largest image, to which `_TOKENS` apply."""
 _MOST_PIXELS: Final = 8192 * 8192
 _TOKENS: Final[Mapping[object, int]] = {"low": 408, "medium": 1584, "xhigh": 4 * 6240, "max": 4 * 6240}
 """Tokens of an image of 1024x1536 pixels by quality (OpenAI, "Image generation", "Cost and latency").
 
-For the last two no figure is published: four times as many as in high quality.
+For the last two, OpenAI publishes no figure: assumed are four times as many as in high quality.
 """
 _MOST_TOKENS: Final = 6240
-"""Tokens of such an image in high quality, which `auto` may choose."""
+"""Tokens of this image in high quality, which `auto` may choose."""
 
 
 def _is_text(value: object) -> bool:
@@ -46,7 +46,7 @@ PROMPT: Final = (_is_text, f"a text of at most {MAX_PROMPT:,} characters that is
 
 
 def image_tokens(body: Mapping[str, Any]) -> int:
-    """The maximum tokens of all images of a request: those of larger sizes in proportion to their pixels."""
+    """The maximum tokens of all images of a request. Larger images have more tokens, in proportion to their pixels."""
     each = _TOKENS.get(body.get("quality"), _MOST_TOKENS) if isinstance(body.get("quality"), str) else _MOST_TOKENS
     width, _, height = str(body.get("size") or "").lower().partition("x")
     pixels = min(parse_count(width) * parse_count(height), _MOST_PIXELS) if width.isdecimal() and height.isdecimal() else 0

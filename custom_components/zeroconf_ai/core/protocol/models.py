@@ -14,7 +14,7 @@ _MAKES_IMAGES = (
     "dall-e", "gpt-image", "chatgpt-image", "stable-diffusion", "stablediffusion", "sdxl", "flux", "imagen-", "qwen-image",
     "z-image", "hidream", "kandinsky", "seedream", "ideogram", "recraft", "grok-2-image", "grok-imagine-image",
 )  # fmt: skip
-"""Parts of the names of models whose only answers are images: those of clouds, of LocalAI's gallery and of vLLM-Omni."""
+"""Parts of the names of models that only generate images: models of clouds, LocalAI's gallery and vLLM-Omni."""
 _ONLY = frozenset({Capability.EMBEDDINGS, Capability.IMAGE_GENERATION})
 """Capabilities of models that mostly do nothing else."""
 _TYPES: Mapping[object, Capability] = {
@@ -22,7 +22,7 @@ _TYPES: Mapping[object, Capability] = {
     "embeddings": Capability.EMBEDDINGS,
     "image": Capability.IMAGE_GENERATION,
 }
-"""Together's `type` of a model, as far as it is none for chats."""
+"""Together's `type` of a model → capabilities, for models that are not for chats."""
 _SYNONYMS = {
     "chat": "completion",
     "completion_chat": "completion",
@@ -67,14 +67,14 @@ class ModelInfo:
 
     @property
     def makes_images(self) -> bool:
-        """Whether it makes images from texts: by its capabilities if they are known, else by its name."""
+        """Whether the model makes images from texts: by its capabilities if known, else by its name."""
         if self.capabilities is not None:
             return Capability.IMAGE_GENERATION in self.capabilities
         return any(word in self.id.lower() for word in _MAKES_IMAGES)
 
     @property
     def abilities(self) -> frozenset[Capability]:
-        """Its capabilities if they are known, else the main one by its name."""
+        """The model's capabilities if known, else its main capability, by its name."""
         if self.capabilities:
             return self.capabilities
         named = Capability.IMAGE_GENERATION if self.makes_images else Capability.EMBEDDINGS

@@ -13,8 +13,8 @@ from .values import finite_number, mapping, parse_count
 FORMAT = 1
 MAX_FILE_BYTES = 64 * 1024 * 1024
 COMPLETE, CLOSED, STALLED, CUT = "complete", "closed", "stalled", "cut"
-"""How an answer ended: completely; the client closed it, as it does after the last event too; the client stopped waiting for
-more; the connection broke."""
+"""How an answer ended: completely; closed by the client, which also happens after the last event; by a timeout of the
+client; by a broken connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,28 +27,28 @@ class RecordedChunk:
 
 @dataclass(frozen=True, slots=True)
 class RecordedExchange:
-    """One exchange. Headers are those of the request and the answer as they were scrubbed."""
+    """One exchange. The headers are scrubbed."""
 
     upstream: int
-    """The number of the server, in the order in which servers were asked first; from 1 on."""
+    """The number of the server, from 1, in the order of the first requests."""
     method: str
     path: str
-    """With the query."""
+    """Path and query."""
     request_headers: Mapping[str, str] = field(default_factory=dict)
     request_body: bytes = field(default=b"", repr=False)
     status: int = 0
-    """0: there was no answer."""
+    """HTTP status; 0: no answer."""
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = field(default=b"", repr=False)
     chunks: Sequence[RecordedChunk] = ()
     end: str = COMPLETE
     error: str = ""
-    """The kind of the error that ended it."""
+    """The class name of the error that ended the exchange."""
     truncated: bool = False
     """Whether the rest of the request or of the answer was too large to be recorded."""
 
     def to_json(self, version: str) -> bytes:
-        """The content of its file. `version`: of the program."""
+        """The content of the file. `version`: the program's version."""
         request = {"method": self.method, "path": self.path, "headers": dict(self.request_headers)}
         response = {
             "status": self.status,
@@ -72,7 +72,7 @@ class RecordedExchange:
 
     @classmethod
     def parse(cls, raw: bytes) -> Self:
-        """The exchange of a file. Raises ValueError."""
+        """Read an exchange from a file's content. Raises ValueError."""
         data = mapping(json.loads(raw))
         if data.get("format") != FORMAT:
             raise ValueError("it is not a recorded exchange")

@@ -47,7 +47,7 @@ class Kind(StrEnum):
 
     @property
     def writes(self) -> bool:
-        """Whether its answer is a text, which a model writes token by token."""
+        """Whether the answer is a text, which a model generates token by token."""
         return self in (Kind.CHAT, Kind.COMPLETION)
 
 
@@ -80,9 +80,9 @@ class Request:
     session: str | None = field(default=None, repr=False)
     """Requests of one session stay with one backend if possible."""
     leads: tuple[str, ...] = field(default=(), repr=False)
-    """Keys of its conversation, device and user, by which the backend is known that answered last."""
+    """Keys of its conversation, device and user, under which the backend that answered last is stored."""
     leader: str | None = None
-    """Id of that backend, which leads among equal ones."""
+    """Id of the backend that answered last; it leads among equal backends."""
     urgency: Urgency = Urgency.NORMAL
     inside: bool = False
     """Whether it comes from Home Assistant's own agents, which then must not answer it themselves."""
@@ -123,7 +123,7 @@ class Request:
 
     @property
     def listening(self) -> bool:
-        """Whether a person listens for the answer: no attempt may then wait for a backend that may not answer."""
+        """Whether a person is waiting to hear the answer. Then no attempt waits for a backend that may fail."""
         return self.urgency is Urgency.VOICE
 
     @cached_property

@@ -11,12 +11,12 @@ from typing import Final
 _PIECES: Final = re.compile(r"\\u[\da-fA-F]{4}|\\.|.", re.DOTALL)
 _WORDS: Final = ("true", "false", "null")
 _HIDDEN: Final = "0078"
-"""The digits of every escaped character: `x`."""
+"""Hexadecimal digits of `x`, which replace every escaped character."""
 
 
 @dataclass(slots=True)
 class ArgumentState:
-    """Where the pieces of one call's arguments have ended so far."""
+    """The state of the JSON parser at the end of the last piece of one call's arguments."""
 
     in_string: bool = False
     escaped: bool = False
@@ -28,7 +28,7 @@ class ArgumentState:
     after_digit: bool = False
 
     def scrubbed(self, raw: str, hide: Callable[[str], str]) -> str:
-        """The next piece, as it is written in a string of JSON. `hide` replaces a private character by one of its size."""
+        """The next piece, escaped for a JSON string. `hide` replaces a private character by another of the same size."""
         return "".join(self._next(found[0], hide) for found in _PIECES.finditer(raw))
 
     def _next(self, piece: str, hide: Callable[[str], str]) -> str:

@@ -8,7 +8,7 @@ from ..accounting.admission import AdmissionControl
 from ..accounting.usage.generation import Recorder, Recorders
 from .execution.session_storage import SessionBackend
 
-if TYPE_CHECKING:  # they need a database's library, and an engine need not have a database
+if TYPE_CHECKING:  # need SQLAlchemy, which engines without a database do not load
     from ..accounting.conversations.exchanges import ExchangeStore
     from ..accounting.store import AccountingStore
 

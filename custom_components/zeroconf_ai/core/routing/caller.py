@@ -30,7 +30,7 @@ class Caller:
     username: str | None = None
     """The Home Assistant name of the user, if known."""
     device_id: str | None = None
-    """The Home Assistant id of the device that is spoken to."""
+    """The Home Assistant id of the device that the user speaks to."""
     address: str | None = None
     models: tuple[str, ...] = ()
     """Patterns of the allowed models; empty: all."""
@@ -48,7 +48,7 @@ class Caller:
 
     @property
     def is_person(self) -> bool:
-        """Whether a person talks: by Assist, or on the page."""
+        """Whether the caller is a person, in Assist or on the page."""
         return self.source in (Source.ASSIST, Source.PAGE)
 
     @property

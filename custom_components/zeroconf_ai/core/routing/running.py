@@ -29,7 +29,7 @@ class RunningRequests:
         """Starts empty."""
         self._running: dict[RunningRequest, None] = {}
         self._none: asyncio.Event | None = None
-        """Is set when none is in progress; None while nobody waits for that."""
+        """Set when no request is in progress; None while no task waits for this."""
 
     def __len__(self) -> int:
         """Their number."""

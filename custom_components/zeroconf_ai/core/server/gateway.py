@@ -28,7 +28,7 @@ from .request_log import AccessLog
 MAX_BODY_BYTES = 32 * 1024 * 1024
 """Enough for a few photos as base64. Most models accept far less."""
 DRAIN_SECONDS = 5.0
-"""How long running requests may take when the gateway is drained, unless its owner says otherwise."""
+"""Default of the seconds that running requests may take when the gateway is drained."""
 
 
 class InterruptibleBlock:
@@ -127,7 +127,7 @@ class Gateway:
         self.usage_page: Callable[[web.Request], str | None] = _no_page
         """The address of the page with the usage for a browser; None: there is no page."""
         self.request_log: AccessLog | None = None
-        """Follows the requests to the separate port; None: nothing is logged of them."""
+        """Logs the requests to the health port; None: they are not logged."""
         self.enabled = True
         """False: the gateway is disabled and answers public paths only."""
         self._started = time.monotonic()
@@ -180,7 +180,7 @@ class Gateway:
     async def drain(self, seconds: float = DRAIN_SECONDS, *, whole_engine: bool = False) -> None:
         """Reject new requests, wait `seconds` for running ones, then `interrupt` them.
 
-        `whole_engine`: also wait for requests to the engine that came another way, such as from the page's conversations.
+        `whole_engine`: also wait for requests that reach the engine without this gateway, such as from the page's conversations.
         """
         self.reject_new()
         if self.ending:
@@ -196,7 +196,7 @@ class Gateway:
         self.interrupt()
 
     def interrupt(self) -> None:
-        """Reject new requests, and end running streams with an error event and others with a 503, also during a drain."""
+        """Reject new requests; end running streams with an error event and other requests with a 503, also during a drain."""
         self._draining = self.ending = True
         for block in tuple(self.interruptible_blocks):
             block.interrupt()

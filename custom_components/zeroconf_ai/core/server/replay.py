@@ -15,7 +15,7 @@ _LONGEST_PAUSE = 60.0
 
 
 class RecordingError(ValueError):
-    """A folder has no recording that can be replayed. The message says why."""
+    """A folder has no recording that can be replayed. The message has the reason."""
 
 
 def read_recording(folder: Path) -> dict[int, list[RecordedExchange]]:
@@ -51,7 +51,7 @@ class Replay:
 
     @property
     def paths(self) -> list[str]:
-        """Method and path of what can be asked."""
+        """Methods and paths of the recorded requests."""
         return [f"{method} {path}" for method, path in self._answers]
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
@@ -104,7 +104,7 @@ class Replay:
 
 
 async def _stall(exchange: RecordedExchange) -> None:
-    """Wait until the client leaves, if it waited in vain for more."""
+    """Wait until the client disconnects, if the recorded client's wait for more data timed out."""
     if exchange.end == STALLED:
         await asyncio.Event().wait()
 

@@ -1,1 +1,1 @@
-"""Text for the ear: what a model writes, as it is spoken."""
+"""Converts a model's text to text for speech."""

@@ -9,14 +9,14 @@ _PICTURES: Final = (
     "⌚⌛⌨⏏⏩-⏳⏸-⏺▪▫▶◀◻-◾⬅-⬇⬛⬜⭐⭕⤴⤵〰〽㊗㊙"
 )
 _JOINERS: Final = "\ufe0f\u200d\u20e3\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f"
-"""What follows a picture in a sequence: its presentation, a joiner, a keycap, a skin tone, the letters of a flag."""
+"""Characters that follow a picture in a sequence: presentation selector, joiner, keycap, skin tone, letters of a flag."""
 
 EMOJI: Final = re.compile(f"(?:[{_PICTURES}][{_JOINERS}]*)+|[\ufe0f\u20e3]+")
-"""A run of pictures. The joiner alone is not one: other scripts need it."""
+"""A run of pictures. A joiner alone is no picture: other scripts need it."""
 JOINED: Final = re.compile(f"[{_JOINERS}]+")
-"""What still belongs to a run of pictures if it follows one."""
+"""Characters that continue a run of pictures."""
 SYMBOL: Final = re.compile("[©®‼⁉™ℹ↔-↙↩↪]\ufe0f")
-"""A symbol of text that is shown as a picture only with this selector."""
+"""A text symbol that is shown as a picture only with this selector."""
 SYMBOLS: Final = "©®‼⁉™ℹ↔↕↖↗↘↙↩↪"
 FIRST: Final = f"{_PICTURES}\ufe0f\u20e3"
 """The characters with which a run begins, for a character class."""

@@ -12,7 +12,7 @@ _LINK_TEXT: Final = 300
 _LINK_ADDRESS: Final = 2_000
 _TAG: Final = 300
 _ENTITY: Final = 12
-"""Characters that are held back at most until a link's text, an address, a tag of HTML, or a character's name is complete."""
+"""Maximum characters that are held back until a link's text, an address, an HTML tag or a character reference is complete."""
 
 _SPECIAL: Final = re.compile(rf"[\\`*_~!\[<&\n hH{SYMBOLS}{FIRST}]")
 _ADDRESS: Final = re.compile(r"https?://[^\s<>()\[\]\"'`*|]+", re.IGNORECASE)
@@ -23,24 +23,24 @@ _PUNCTUATION: Final = ".,;:!?)]}。，、；：！？）」』"
 
 
 def inline(text: str) -> str:
-    """A complete part of a line as it is spoken."""
+    """Convert a complete part of a line to speech."""
     speech = InlineSpeech()
     return speech.feed(text) + speech.flush()
 
 
 class InlineSpeech:
-    """Turns the pieces of a text into speech; markers of lines are not looked for."""
+    """Converts the pieces of a text to speech, without markers at the beginning of lines."""
 
     def __init__(self) -> None:
         self._held = ""
         self._code = 0
-        """How many backticks end the code within a line."""
+        """Number of backticks that end the code within a line."""
         self._before = ""
-        """The character before, markers included."""
+        """The previous character, including markers."""
         self._spaces = ""
         """Spaces that are spoken only if a word follows on their line."""
         self._silent_start = True
-        """Whether nothing was spoken on this line, so that no space is needed."""
+        """Whether nothing was spoken on this line yet, so that spaces are dropped."""
         self._after_emoji = False
         self._final = False
         self._out: list[str] = []
@@ -72,7 +72,7 @@ class InlineSpeech:
             return
         stripped = text.rstrip(" ")
         if self._after_emoji and not stripped and (self._spaces or self._silent_start):
-            return  # of the spaces around a picture, one is left
+            return  # keep one of the spaces around a picture
         if stripped:
             closes = self._after_emoji and stripped[0] in _PUNCTUATION
             if self._spaces and not (self._silent_start or closes):
@@ -86,7 +86,7 @@ class InlineSpeech:
         self._out.append("\n")
         self._spaces, self._silent_start, self._code, self._after_emoji = "", True, 0, False
 
-    # Each of the following returns how many characters it has used, or None if it needs more of them.
+    # Each of the following methods returns the number of characters it has read, or None if it needs more characters.
 
     def _step(self, text: str) -> int | None:
         return self._inline(text)
@@ -116,7 +116,7 @@ class InlineSpeech:
         return _INLINE.get(sign, InlineSpeech._emoji)(self, text)
 
     def _run_of(self, text: str) -> int | None:
-        """The length of the run of the first character; None if it may go on."""
+        """The length of the run of the first character; None if the next piece may continue it."""
         run = len(text) - len(text.lstrip(text[0]))
         return None if run == len(text) and not self._final else run
 
@@ -133,7 +133,7 @@ class InlineSpeech:
         return run
 
     def _emphasis(self, text: str) -> int | None:
-        """A run of `*`, `_` or `~`: spoken only where it is a sign of its own, such as in 2 * 3, snake_case and ~5."""
+        """A run of `*`, `_` or `~`: spoken only where it is no Markdown, such as in 2 * 3, snake_case and ~5."""
         run = self._run_of(text)
         if run is None:
             return None
@@ -203,7 +203,7 @@ class InlineSpeech:
         return 1
 
     def _tag(self, text: str) -> int | None:
-        """An address in angle brackets, or a tag of HTML."""
+        """An address in angle brackets, or an HTML tag."""
         if len(text) == 1 and not self._final:
             return None
         if text[1:2].isalpha() or text[1:2] == "/":
@@ -221,7 +221,7 @@ class InlineSpeech:
         return 1
 
     def _reference(self, text: str) -> int | None:
-        """A character that HTML names."""
+        """An HTML character reference, such as `&amp;`."""
         if (found := _REFERENCE.match(text)) is not None:
             self._say(html.unescape(found[0]).replace("\xa0", " "))
             return found.end()
@@ -231,7 +231,7 @@ class InlineSpeech:
         return 1
 
     def _address(self, text: str) -> int | None:
-        """An address of the web is spoken as its host."""
+        """A web address is spoken as its host."""
         start = text[:8].lower()
         if self._before.isalnum() or not any(scheme.startswith(start) or start.startswith(scheme) for scheme in _SCHEMES):
             self._say(text[0])
@@ -263,7 +263,7 @@ class InlineSpeech:
 
 
 def _closing(text: str, opening: str, closing: str, limit: int) -> int | None:
-    """The index of the bracket that closes the first character's, on the same line and within `limit`; None without one."""
+    """The index of the bracket that closes the first one, on the same line and within `limit`; None if it is missing."""
     depth = 0
     for index, sign in enumerate(text[:limit]):
         if sign == "\n":

@@ -1,8 +1,8 @@
-"""Text as it is spoken: without Markdown and emoji, while it is written.
+"""Converts streamed text for speech: removes Markdown and emoji.
 
-A model's text arrives in pieces, and a marker may be split between two of them, so that a few characters may have to wait for the
-next piece. Everything else passes at once. The words stay as they are: of a link its text, of an address its host, of a table the
-cells with commas, of code what it contains.
+A model's text arrives in pieces, and a marker may be split between two pieces, so a few characters may be held back until the
+next piece. All other text passes at once. The words stay: the text of a link, the host of an address, the cells of a table
+separated by commas, the content of code.
 """
 
 import re
@@ -12,7 +12,7 @@ from .inline import InlineSpeech, inline
 
 _TABLE_ROW: Final = 4_000
 _CODE_HEAD: Final = 300
-"""Characters that are held back at most until a row of a table, or the first line of a block of code, is complete."""
+"""Maximum characters that are held back until a row of a table, or the first line of a block of code, is complete."""
 _MARKERS: Final = re.compile(r"[ \t]*[#>*+\-•`~|_=: \t]*")
 _BLOCK: Final = re.compile(
     r"[ \t]*(?:(?P<heading>#{1,6})[ \t]+|(?P<quote>>)[ \t]?|(?P<bullet>[-*+•])[ \t]+|(?P<row>\|)|(?P<fence>`{3,}|~{3,}))"
@@ -22,13 +22,13 @@ _DIVIDER: Final = re.compile(r"[\s|:-]*-[\s|:-]*")
 
 
 def plain(text: str) -> str:
-    """A complete text as it is spoken."""
+    """Convert a complete text to speech."""
     speech = PlainSpeech()
     return speech.feed(text) + speech.flush()
 
 
 class PlainSpeech(InlineSpeech):
-    """Turns the pieces of one message into speech."""
+    """Converts the pieces of one message to speech."""
 
     def __init__(self) -> None:
         super().__init__()

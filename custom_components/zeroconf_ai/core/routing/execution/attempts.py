@@ -109,9 +109,9 @@ class RequestAttempts:
         return sorted(ordered, key=rank)
 
     def next_of(self, left: list[Candidate]) -> Candidate:
-        """The next candidate: the session's own, else the first with a free permit, else the first with room in its queue.
+        """The next candidate: the session's backend, else the first with a free permit, else the first with room in its queue.
 
-        While a person listens, the session's own is not waited for if another one is free.
+        While a person listens, a busy session backend is skipped if another backend is free.
         """
         ready = [candidate for candidate in left if candidate.member.breaker.ready] or left
         if self.continues_with(ready[0]) and (ready[0].member.limiter.free or not self.request.listening):
@@ -140,7 +140,7 @@ class RequestAttempts:
         )
 
     def record_lost(self, candidate: Candidate, began: float) -> None:
-        """Record an attempt that was cancelled because a second one answered first; `began`: `time.perf_counter()`."""
+        """Record an attempt that was cancelled because a second attempt answered first; `began`: `time.perf_counter()`."""
         member, now = candidate.member, time.perf_counter()
         self.attempts += (Attempt(member.id, member.name, LOST),)
         self.failures.append(

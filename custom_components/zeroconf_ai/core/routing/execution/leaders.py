@@ -1,7 +1,7 @@
-"""The backend that answered last for a conversation, a device or a user: among equal ones, it leads next time.
+"""The backend that answered last for a conversation, a device or a user: among equal backends, it leads next time.
 
-A session keeps a conversation on its backend while caches are warm. This is weaker and lasts longer: it decides only where the
-strategy leaves a choice, so that a person mostly hears the same model.
+A session keeps a conversation on its backend while caches are warm. Leaders are weaker and last longer: they decide only where
+the strategy leaves a choice, so that a person mostly hears the same model.
 """
 
 from collections import OrderedDict
@@ -15,7 +15,7 @@ from ...protocol.request import Request
 from .session_storage import SessionBackend
 
 MAX_OF_A_KIND: Final = 1_000
-"""How many conversations, devices and users are remembered, of each; the longest unused are forgotten first."""
+"""Maximum conversations, devices and users each; the least recently used are deleted first."""
 LEAD_SECONDS: Final = 30 * 86_400.0
 _SAVE_SECONDS: Final = 3_600.0
 """Maximum age of the stored time of use, so that not every request causes a write."""
@@ -24,7 +24,7 @@ _CONVERSATION, _DEVICE, _USER = f"{PREFIX}c:", f"{PREFIX}d:", f"{PREFIX}u:"
 
 
 def lead_keys(request: Request, *, device_id: str | None, user_id: str | None) -> tuple[str, ...]:
-    """The keys of a request, most specific first. Digests, so that all have one length."""
+    """The keys of a request, most specific first. They are digests, so that all keys have the same length."""
     named = ((_CONVERSATION, request.session), (_DEVICE, device_id), (_USER, user_id))
     return tuple(kind + hashlib.sha256(name.encode()).hexdigest()[:32] for kind, name in named if name)
 
@@ -33,9 +33,9 @@ class Leaders:
     """The latest backends, bounded in number and age."""
 
     def __init__(self) -> None:
-        """Empty, and in memory only until `load`."""
+        """Create an empty table that is in memory only until `load`."""
         self.backend: SessionBackend | None = None
-        """Where changes are stored."""
+        """Stores the changes."""
         self._rows: dict[str, OrderedDict[str, SessionRow]] = {kind: OrderedDict() for kind in (_CONVERSATION, _DEVICE, _USER)}
 
     def __len__(self) -> int:
@@ -43,7 +43,7 @@ class Leaders:
         return sum(map(len, self._rows.values()))
 
     def load(self, rows: Iterable[SessionRow]) -> None:
-        """Add stored rows, the longest unused first; those of this run are newer."""
+        """Add stored rows, the least recently used first; rows of this run are newer and stay."""
         for row in rows:
             of_kind = self._rows.get(row.key[: len(_USER)])
             if of_kind is not None and row.key not in of_kind:
@@ -55,7 +55,7 @@ class Leaders:
             self._trim(of_kind)
 
     def find(self, keys: Iterable[str]) -> str | None:
-        """The id of the backend that answered last for the first known key; None for a request of which none is known."""
+        """The id of the backend that answered last for the first known key; None if no key is known."""
         oldest = time.time() - LEAD_SECONDS
         for key in keys:
             row = self._rows[key[: len(_USER)]].get(key)
@@ -70,7 +70,7 @@ class Leaders:
             of_kind = self._rows[key[: len(_USER)]]
             former = of_kind.get(key)
             moved = former is None or former.backend_id != backend_id or now - former.last_used > _SAVE_SECONDS
-            if moved:  # else the stored time stays, so that the next request that is late enough is written
+            if moved:  # else keep the stored time: the first request after _SAVE_SECONDS is written
                 row = of_kind[key] = SessionRow(key, backend_id, model, now)
                 if self.backend is not None:
                     self.backend.put(row)

@@ -166,7 +166,7 @@ class Reply:
 
     @property
     def said(self) -> str:
-        """The text of a stream, as far as it was read after `listen`; else the complete body, without images in it."""
+        """The text of a stream that was read since `listen`; without a stream, the complete body without its images."""
         if self._completion is not None:
             if self._request.kind is Kind.IMAGES:
                 return orjson.dumps(without_content(self._completion.data)).decode()

@@ -178,9 +178,9 @@ class Router:
     async def _try(
         self, candidate: Candidate, held: HeldPermit, *, routing: RequestAttempts, left: list[Candidate]
     ) -> Reply | None:
-        """The reply of a candidate; None if it failed, which is recorded. Raises the error if no other may be tried.
+        """The reply of a candidate; None if it failed, which is recorded. Raises the error if no other candidate may be tried.
 
-        `left`: the candidates that follow; those that have failed with it are removed.
+        `left`: the candidates that follow; candidates that failed together with this one are removed.
         """
         try:
             reply = await self._attempt(candidate, routing, held, urgent=routing.is_urgent(candidate, left))
@@ -305,7 +305,7 @@ class Router:
             return request, 0, Usage()
         if candidate not in routing.shortened:  # a retry does not summarize again
             # A summary costs money too, which was not reserved.
-            # It takes time, too, for which nobody who listens should wait.
+            # It also takes time, which would delay a spoken answer.
             none = candidate.member.id in request.allowances or request.listening
             backend = None if none else candidate.member.backend
             routing.shortened = {**routing.shortened, candidate: await shorten(request, window, backend, candidate.model)}

@@ -1,4 +1,4 @@
-"""The interface of what stores sessions, and the backends that lead, across restarts."""
+"""The interface of the storage for sessions and leaders, which survive restarts."""
 
 from typing import Protocol
 

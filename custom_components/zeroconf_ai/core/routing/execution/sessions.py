@@ -36,7 +36,7 @@ class Sessions:
         self._saved: dict[str, float] = {}
         self._backend: SessionBackend | None = None
         self.leaders = Leaders()
-        """The backends that answered last, which are stored with the sessions."""
+        """The leaders, which are stored with the sessions."""
 
     def __len__(self) -> int:
         """The number of sessions."""

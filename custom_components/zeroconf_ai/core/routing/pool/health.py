@@ -41,12 +41,12 @@ class HealthChecker:
                 await asyncio.wait([running])  # it may have read the models already
             self.forget_models(member)
         task = self.start(member)
-        await asyncio.wait([task])  # cancelling one caller does not cancel the check for the others
+        await asyncio.wait([task])  # cancelling one caller does not cancel the check of other callers
         if not task.cancelled():
             task.result()
 
     def start(self, member: Member) -> asyncio.Task[None]:
-        """Start a check of one member, without waiting for it; returns the one that is running, if there is one."""
+        """Start a check of one member without waiting for it; a check that is already running is returned instead."""
         task = self._running.get(member.id)
         if task is None:
             task = asyncio.get_running_loop().create_task(self._check(member), name=f"zeroconf_ai health {member.id}")

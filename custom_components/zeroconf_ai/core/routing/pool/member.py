@@ -157,7 +157,7 @@ class Member:
 
     @property
     def sick(self) -> bool:
-        """Whether an answer is doubtful: a check or a request failed, it reports trouble, or it was skipped for its failures.
+        """Whether it may fail to answer: its last check or request failed, it reports trouble, or it is skipped after failures.
 
         The circuit breaker no longer counts when its pause has been over for `TRIAL_AFTER` seconds: a request has to try it.
         A backend that sleeps is not sick: its owner wants it to be woken.

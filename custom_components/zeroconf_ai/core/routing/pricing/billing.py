@@ -143,7 +143,7 @@ class Bill:
         if self.request.kind is Kind.EMBEDDINGS:
             return 0
         if self.request.kind is Kind.IMAGES:
-            # A server at home that counts no tokens has none; one that charges for them has at most these.
+            # A server at home that counts no tokens has none; a server that charges for tokens has at most these.
             return 0 if self._quote.prices is None else image_tokens(self.request.body)
         if not self.request.stream and not self.finished and self._quote.prices is not None:
             return self._most  # the upstream completes the answer, and bills all of it

@@ -113,7 +113,7 @@ def cost_bounds(member: Member, model: str, request: Request) -> CostBounds:
     if request.kind is Kind.EMBEDDINGS:
         cost = worst_cost(member, model, prompt, 0)
         return CostBounds(cost, cost)
-    if request.kind is Kind.IMAGES:  # nothing can make an image cheaper once it is asked for
+    if request.kind is Kind.IMAGES:  # a requested image always costs its full price
         cost = worst_cost(member, model, prompt, image_tokens(request.body))
         return CostBounds(cost, cost)
     count, predicted = answer_count(request.body), predicted_tokens(request.body)

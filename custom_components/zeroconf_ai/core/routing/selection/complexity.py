@@ -72,7 +72,7 @@ class Complexity:
 
 
 def complexity(request: Request) -> Complexity:
-    """How hard a request looks. Embeddings and images are never hard."""
+    """The estimated difficulty of a request. Embeddings and images are never hard."""
     if not request.kind.writes:
         return Complexity(0, ())
     body = request.body

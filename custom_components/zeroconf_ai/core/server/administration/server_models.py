@@ -1,4 +1,4 @@
-"""The commands of the page for the models that servers hold."""
+"""The page's commands for the models of servers."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ async def delete(context: Context) -> Any:
 
 
 async def pull(context: Context) -> Any:
-    """Start a download, which goes on without the page."""
+    """Start a download, which continues when the page is closed."""
     models, server, model = _which(context)
     models.start_pull(server, model)
 

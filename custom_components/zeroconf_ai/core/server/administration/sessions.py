@@ -68,7 +68,7 @@ class Sessions:
         return secret
 
     def make_local_secret(self) -> str:
-        """A secret that logs in as often as it is used, for programs of the user who runs the server; the former one ends."""
+        """Create a reusable login secret for programs of the user who runs the server; the previous secret becomes invalid."""
         secret = secrets.token_urlsafe(32)
         self._local = digest(secret)
         return secret
