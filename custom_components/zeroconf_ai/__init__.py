@@ -194,7 +194,7 @@ class _Updater:
 
 
 def _connection(entry: ConfigEntry) -> dict[str, object]:
-    """The data of an entry without what the coordinator has found out by the present connection."""
+    """The data of an entry without the values that the coordinator reads from the server."""
     return {key: value for key, value in entry.data.items() if key != CONF_SERVER_KIND}
 
 

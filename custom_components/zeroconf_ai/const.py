@@ -28,7 +28,7 @@ CONF_ADVERTISED: Final = "advertised"
 """True where an advertisement, and not the owner, named a host on the internet: no address of this home is then connected to."""
 
 CONF_SERVER_KIND: Final = "server_kind"
-"""What the server was recognized as (`core/presence/server_kinds.py`), such as `ollama`; absent: a server of no known kind."""
+"""The recognized kind of server (`core/presence/server_kinds.py`), such as `ollama`; absent: unknown kind."""
 
 # Config entry data of the gateway.
 CONF_KIND: Final = "kind"
@@ -127,7 +127,7 @@ THINKING_OFF: Final = "off"
 THINKING_LOW: Final = "low"
 THINKING_HIGH: Final = "high"
 THINKING_MODES: Final = (THINKING_DEFAULT, THINKING_OFF, THINKING_LOW, THINKING_ON, THINKING_HIGH)
-"""THINKING_ON is the middle one; agents of older versions have it."""
+"""THINKING_ON is the medium level; agents of older versions have it."""
 
 DEFAULT_MAX_HISTORY: Final = 20
 MAX_TOOL_ITERATIONS: Final = 10

@@ -71,7 +71,7 @@ def endpoint_of(data: Mapping[str, Any], *, key: str | None = None) -> Endpoint:
 
 
 def model_options(options: Mapping[str, Any]) -> OllamaOptions:
-    """How the server holds its models by the options of a provider's entry."""
+    """Context size and keep-alive in the options of a provider's entry."""
     return OllamaOptions(num_ctx=options.get(CONF_NUM_CTX), keep_alive=options.get(CONF_KEEP_ALIVE))
 
 

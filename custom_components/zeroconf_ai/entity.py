@@ -252,11 +252,11 @@ class AgentEntity(Entity):
 
     @property
     def _shown(self) -> tuple[bool, int | None]:
-        """What its state shows of the providers."""
+        """The parts of the providers' state that this entity's state shows."""
         return self.available, self.supported_features
 
     def _on_providers_changed(self, shown: tuple[bool, int | None]) -> Callable[[], None]:
-        """Return a callback that writes the state if what it shows changed, since the signal is for all providers."""
+        """Return a callback that writes the state if its values changed. The signal is the same for all providers."""
 
         @callback
         def changed() -> None:

@@ -86,7 +86,7 @@ def check_models(coordinator: MemberCoordinator) -> None:
 
 
 def server_of(base_url: str) -> str:
-    """Host and port of a base URL, by which two of them are the same server."""
+    """Host and port of a base URL. URLs with the same value belong to the same server."""
     parts = urlsplit(base_url)
     return f"{(parts.hostname or '').casefold()}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 

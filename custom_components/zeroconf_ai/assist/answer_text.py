@@ -1,4 +1,4 @@
-"""The text of one answer as it arrives: reasoning apart, and made for the ear where it is spoken."""
+"""The text of one streamed answer: separates reasoning, and adapts spoken text for speech."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -11,43 +11,43 @@ from ..core.protocol.thinking import Piece, ThinkSplitter
 _SENTENCE: Final = re.compile(r"[.!?…:;]\s|[。！？\n]")
 """The end of a sentence."""
 _LONG: Final = 400
-"""Characters of a first sentence after which it is spoken without its end."""
+"""Characters of a first sentence after which its beginning is spoken before it is complete."""
 _THINKERS: Final = re.compile(
     r"(?<![a-z0-9])(?:r1|qwq|qwen-?3(?!.*(?:instruct|coder))|think\w*|reason\w*|magistral|deepseek|glm-?(?:4\.[5-9]|[5-9])|nemotron|"
     r"cogito|minimax|gpt-oss|seed-oss|hunyuan|exaone-deep)(?![a-z])",
     re.IGNORECASE,
 )
-"""Models that reason before they answer, and whose templates may open the tag of it themselves."""
+"""Models that reason before they answer. Templates may contain the opening tag; answers then have only the closing tag."""
 _THINKING_ALOUD: Final = re.compile(
     r"\W*(?:okay|ok|alright|hmm+|well|so|wait|now|first|let me|let's|the user|they|we (?:need|have|should|must|are)|"
     r"i (?:need|should|have|must|think)|thinking|好的|嗯|用户|首先|我们|我需要)(?![a-z])",
     re.IGNORECASE,
 )
-"""How reasoning begins, mostly in English whatever the language of the conversation."""
+"""Words with which reasoning begins: mostly English, in conversations of every language."""
 
 
 class Hold(Enum):
-    """How long the text of an answer waits until it is known to be no reasoning."""
+    """How long the text of an answer is held back, because it may be reasoning."""
 
     NEVER = auto()
     SENTENCE = auto()
-    """Until its first sentence is complete, unless that sounds like reasoning."""
+    """Until its first sentence is complete; until its end if that sentence sounds like reasoning."""
     END = auto()
 
 
 @dataclass(slots=True)
 class AnswerProgress:
-    """How far an answer came."""
+    """The progress of an answer."""
 
     begun: bool = False
-    """Whether content arrived or a tool was called; no other agent can answer instead from then on."""
+    """Whether content arrived or a tool was called. From then on, no other agent can answer instead."""
     notice: str = ""
     """A sentence that precedes the text."""
     wordless: bool = False
     """Whether the last text had nothing to speak, such as a picture alone."""
 
     def preceded(self, text: str) -> str:
-        """The text, with the notice before the first one that is more than space."""
+        """The text; the first text that is not only white space gets the notice before it."""
         if not self.notice or text.isspace():
             return text
         notice, self.notice = self.notice, ""
@@ -55,16 +55,16 @@ class AnswerProgress:
 
 
 def hold_for(model: str) -> Hold:
-    """How long the first text of a model waits that is spoken."""
+    """How long the first spoken text of a model is held back."""
     return Hold.END if _THINKERS.search(model) is not None else Hold.SENTENCE
 
 
 class AnswerText:
-    """Splits text into reasoning and answer. What is spoken cannot be taken back, so that it may have to wait.
+    """Splits text into reasoning and answer. Spoken text cannot be taken back, so the text may be held back.
 
-    A server that does not know a model's template sends reasoning as text, with the closing tag alone. Only the tag shows what
-    the text before it was. Until a model has given one answer, its text is spoken from its first complete sentence on, or if it
-    seems to reason, after the tag or at the end.
+    A server that does not know a model's template sends reasoning as text, with the closing tag alone. Only this tag shows
+    that the text before it was reasoning. Until a model has given one answer, its text is held back: until its first sentence
+    is complete, or if that sentence sounds like reasoning, until the tag or the end.
     """
 
     def __init__(self, *, begun: bool = False, hold: Hold = Hold.NEVER, plain: bool = False) -> None:
@@ -97,7 +97,7 @@ class AnswerText:
         return self.release() if self._splitter.found_tag or self._is_answer() else []
 
     def release(self) -> list[Piece]:
-        """Return what is held back: reasoning arrives apart from the text, or the text is known to be an answer."""
+        """Return the held-back text, and hold back no more: reasoning arrives in a separate field, or the text is an answer."""
         if self._hold is Hold.NEVER:
             return []
         self._hold = Hold.NEVER

@@ -105,7 +105,7 @@ class ChatLoop:
     plain: bool = False
     """Whether the answer has no Markdown and no emoji."""
     language: str | None = None
-    """The language of the conversation; None: that of Home Assistant."""
+    """The language of the conversation; None: Home Assistant's language."""
     _conversations: Conversations = field(default_factory=Conversations)
     _refused: set[str] = field(default_factory=set)
     """Parameters that servers rejected."""

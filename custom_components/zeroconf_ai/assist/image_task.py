@@ -31,13 +31,13 @@ def makes_images(member: Member) -> bool:
 
 
 def image_model(member: Member | None, model: str) -> str:
-    """The model for the images of a task with `model`: this one if it makes images at its backend `member`, else any."""
+    """The model for a task's images: `model` if it makes images at its backend `member`, else any model."""
     found = None if member is None else member.served.find(model)
     return model if found is not None and found.makes_images else AUTO
 
 
 async def make_image(engine: Engine, caller: Caller, prompt: str, *, model: str, pin: str | None) -> MadeImage:
-    """An image of what `prompt` describes. `pin`: id of the only backend that may make it, or None. Raises an ApiError."""
+    """Generate an image from `prompt`. `pin`: id of the only backend that may generate it, or None. Raises an ApiError."""
     body = {"model": model, "prompt": prompt, "response_format": "b64_json"}
     async with engine.run(Request.parse(Kind.IMAGES, body, pin=pin), caller) as reply:
         data, answered = reply.completion.data, reply.model

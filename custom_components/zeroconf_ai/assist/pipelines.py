@@ -46,7 +46,7 @@ async def async_add_any_assistant(hass: HomeAssistant, entry: ConfigEntry, agent
 
 
 async def _make_assistant(hass: HomeAssistant, name: str, entity_id: str) -> str | None:
-    """Create an assistant for an agent with the default speech engines; its id, or None if they do not speak the language."""
+    """Create an assistant for an agent with the default speech engines; its id, or None if they do not support the language."""
     from homeassistant.components import stt, tts  # noqa: PLC0415
     from homeassistant.components.assist_pipeline import async_create_default_pipeline, async_update_pipeline  # noqa: PLC0415
 
@@ -61,7 +61,7 @@ async def _make_assistant(hass: HomeAssistant, name: str, entity_id: str) -> str
 
 
 async def async_remove_assistant(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Delete the assistants of a removed entry; a preferred one changes to Home Assistant's own agent."""
+    """Delete the assistants of a removed entry; the preferred assistant stays and gets Home Assistant's own agent."""
     if ASSIST not in hass.config.components:
         return
     from homeassistant.components.assist_pipeline import async_update_pipeline  # noqa: PLC0415
@@ -80,7 +80,7 @@ async def async_remove_assistant(hass: HomeAssistant, entry: ConfigEntry) -> Non
 
 @callback
 def is_spoken(hass: HomeAssistant, conversation_id: str) -> bool:
-    """Whether the pipeline that answers in a conversation at the moment speaks its answer."""
+    """Whether the pipeline that is answering in a conversation speaks the answer."""
     if ASSIST not in hass.config.components:
         return False
     from homeassistant.components.assist_pipeline import PipelineEventType  # noqa: PLC0415

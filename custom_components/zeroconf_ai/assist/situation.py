@@ -1,7 +1,7 @@
-"""What a model should know of the moment: date, time, area and the speaker's name.
+"""The situation of a request for the model: date, time, area and the speaker's name.
 
-It follows the user's sentence instead of standing in the instructions: servers cache a prompt up to its first changed character,
-and instructions with the time change with each question. An earlier sentence keeps what followed it for the same reason.
+It follows the user's sentence and is not part of the instructions: servers cache a prompt up to its first changed character,
+and instructions with the time change with each question. For the same reason, an earlier sentence keeps its situation.
 """
 
 from collections import OrderedDict
@@ -16,21 +16,21 @@ from homeassistant.helpers import area_registry as ar, device_registry as dr, en
 from homeassistant.util import dt as dt_util
 
 _MOST: Final = 500
-"""Sentences whose moment is known; a conversation ends after five minutes."""
+"""Maximum sentences with a stored situation; a conversation ends after five minutes."""
 _NAME: Final = 80
 _TIME_OF_HOME_ASSISTANT: Final = re.compile(r"\n?Current time is \d\d:\d\d:\d\d\. Today's date is \d{4}-\d\d-\d\d\.\n?")
-"""What Home Assistant adds to the instructions of an agent without its tool for the time (`llm.DATE_TIME_PROMPT`)."""
+"""The text that Home Assistant adds to instructions if the agent has no tool for the time (`llm.DATE_TIME_PROMPT`)."""
 
 
 class Conversations:
-    """What an agent has to know of its latest conversations: what followed each sentence, and whether a change was told."""
+    """The latest conversations of an agent: the situation of each sentence, and whether a provider change was announced."""
 
     def __init__(self) -> None:
         self._texts: OrderedDict[tuple[str, datetime], str] = OrderedDict()
         self._told: OrderedDict[str, None] = OrderedDict()
 
     def tell(self, conversation_id: str) -> bool:
-        """Record that the change of a conversation's provider is told; returns whether it was not told before."""
+        """Record that a conversation's change of provider is announced; returns whether it was not announced before."""
         if conversation_id in self._told:
             return False
         self._told[conversation_id] = None
@@ -39,7 +39,7 @@ class Conversations:
         return True
 
     def put(self, chat_log: conversation.ChatLog, text: str) -> None:
-        """Record what follows the latest sentence of the user."""
+        """Record the situation of the user's latest sentence."""
         said = next((one for one in reversed(chat_log.content) if isinstance(one, conversation.UserContent)), None)
         if said is None or not text:
             return
@@ -48,7 +48,7 @@ class Conversations:
             self._texts.popitem(last=False)
 
     def get(self, conversation_id: str, said: conversation.UserContent) -> str:
-        """What followed a sentence; empty if nothing did."""
+        """The situation of a sentence; empty if none is stored."""
         return self._texts.get((conversation_id, said.created), "")
 
 
@@ -71,7 +71,7 @@ def without_time(instructions: str) -> str:
 
 
 def _area(hass: HomeAssistant, user_input: conversation.ConversationInput) -> str:
-    """The name of the area of the device that is spoken to; empty if it has none."""
+    """The name of the area of the user's device; empty if the device has no area."""
     area_id, device_id = None, user_input.device_id
     if user_input.satellite_id is not None and (entity := er.async_get(hass).async_get(user_input.satellite_id)) is not None:
         area_id, device_id = entity.area_id, entity.device_id or device_id

@@ -42,7 +42,7 @@ class AddressFlow(NewEntryFlow):
     _create_added: Callable[..., ConfigFlowResult]
     """Creates its entry with `options`."""
     _warned_of: str | None = None
-    """The address of which people were told that the gateway has a backend there."""
+    """The address for which the flow showed that the gateway has a backend there."""
 
     async def _ask_address(self, step_id: str, user_input: dict[str, Any] | None) -> ConfigFlowResult:
         errors: dict[str, str] = {}

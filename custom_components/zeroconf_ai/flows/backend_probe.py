@@ -29,12 +29,12 @@ def backend_url(text: str, backend_type: BackendType) -> str:
 
 
 async def native_type(hass: HomeAssistant, config: BackendConfig) -> BackendType:
-    """The type with the native API of the server that answers; that of `config` for a server of no known kind."""
+    """The backend type of the recognized server; the type in `config` for an unknown kind of server."""
     endpoint = Endpoint(config.endpoint, config.key, config.verify_ssl, config.headers)
     backend = ProviderBackend(async_get_clientsession(hass), BackendInfo(config.id, config.name), endpoint)
     try:
         await backend.health()
-    except ApiError:  # the probe of the chosen type says why
+    except ApiError:  # the probe of the chosen type reports the reason
         return config.type
     return config.type if backend.kind is None else BACKEND_TYPES[backend.kind.type]
 

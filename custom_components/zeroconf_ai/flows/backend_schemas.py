@@ -134,7 +134,7 @@ def _headers(setting: BackendField, form: _Form) -> dict[vol.Marker, Any]:
 
 
 def _model_option(setting: BackendField, form: _Form) -> dict[vol.Marker, Any]:
-    """How the server holds its models, for those that let others decide it."""
+    """Context size and keep-alive, for servers whose clients can set them."""
     return {key: field for key, field in model_option_fields().items() if form.type.has_options and key == setting.stored}
 
 

@@ -22,7 +22,7 @@ CLOUDS = ("anthropic", "gemini")
 
 
 class CloudFlow(NewEntryFlow):
-    """The steps of clouds within the integration's flow; each has the name of its backend type."""
+    """The flow's steps for clouds; each step has the name of its backend type."""
 
     async def async_step_anthropic(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Add Anthropic."""

@@ -23,10 +23,10 @@ KEEP_ALIVE_INVALID = "keep_alive_invalid"
 SMALLEST_CONTEXT = 512
 LARGEST_CONTEXT = 10_000_000
 ALWAYS = "always"
-"""In forms; stored as Ollama's value for it, which cannot be the key of a translation."""
+"""Form value of "always". It is stored as Ollama's value, `-1`, which cannot be a translation key."""
 _FOREVER = str(FOREVER)
 _USUAL = ("5m", "30m", "1h", "12h", ALWAYS)
-"""The offered values; any other of Ollama's may be entered."""
+"""The offered values; every other value that Ollama accepts may be entered."""
 
 
 def model_option_fields() -> dict[vol.Marker, Any]:
@@ -53,12 +53,12 @@ def read_model_options(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def shown_model_options(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Stored values for a form, beside the others in `stored`."""
+    """`stored` with its keep-alive converted for a form."""
     return {**stored, CONF_KEEP_ALIVE: ALWAYS} if stored.get(CONF_KEEP_ALIVE) == _FOREVER else dict(stored)
 
 
 def without_model_options(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The other values of a form."""
+    """The values of a form without both settings."""
     return {key: value for key, value in values.items() if key not in (CONF_NUM_CTX, CONF_KEEP_ALIVE)}
 
 

@@ -38,7 +38,7 @@ async def provider_placeholders(
 
 
 async def models_in_title(hass: HomeAssistant, models: Sequence[str]) -> str:
-    """The first models and the number of the others, for the title of a server in lists."""
+    """The first models and the number of further models, for the title of a server in lists."""
     return (await _Words.load(hass)).models(models, _IN_TITLE)
 
 

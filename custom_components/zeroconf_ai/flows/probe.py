@@ -88,7 +88,7 @@ class ProbedProvider:
     latency: float
     """Duration of the health check in seconds."""
     kind: ServerKind | None = None
-    """What the server was recognized as; None for this project's protocol, and for servers of no known kind."""
+    """The recognized kind of server; None for this project's protocol and for unknown kinds."""
 
     @property
     def check(self) -> CheckResult:
@@ -217,7 +217,7 @@ async def probe_urls(
 
 
 async def _closed(urls: Sequence[str]) -> set[str]:
-    """Those of several servers (host and port) that accept no connection; not the first if all do not: its probe says why."""
+    """The servers (host and port) that accept no connection. If none does, the first is left out: its probe reports why."""
     servers = list(dict.fromkeys(urlsplit(url).netloc for url in urls))
     if len(servers) == 1:
         return set()

@@ -16,7 +16,7 @@ def free_title(title: str, taken: Collection[str]) -> str:
 
 
 def server_title(found: ProbedProvider, base_url: str) -> str:
-    """The title of a server that was entered by its address: what it is and its host, such as `Ollama on gpu`."""
+    """The title of a server that was entered by its address: its kind and its host, such as `Ollama on gpu`."""
     host = urlsplit(base_url).hostname or base_url
     title = provider_title(found.health.provider) if found.kind is None else found.kind.title
     return host if title is None else f"{title} on {host}"

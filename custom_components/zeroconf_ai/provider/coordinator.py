@@ -200,7 +200,7 @@ class ProviderCoordinator(MemberCoordinator):
             issues.another_answers(self, self.backend.answered_as)
 
     def _keep_kind(self) -> None:
-        """Store what the server is, so that it is used by its own API from the first request on after a restart."""
+        """Store the kind of server, so that after a restart its native API is used from the first request on."""
         data = self.config_entry.data
         found = None if self.backend.kind is None else self.backend.kind.id
         if self.member.online and data.get(CONF_SERVER_KIND) != found:

@@ -22,7 +22,7 @@ _ONE_AT_A_TIME: HassKey[asyncio.Lock] = HassKey(f"{DOMAIN}_network_scan")
 
 
 async def async_scan_network(hass: HomeAssistant, on_progress: Callable[[float], None]) -> ScanResult:
-    """Scan the networks, one scan after the other. `on_progress` is called with the share that is done, 0 to 1."""
+    """Scan the networks, one scan after the other. `on_progress` is called with the completed share, 0 to 1."""
     async with hass.data.setdefault(_ONE_AT_A_TIME, asyncio.Lock()):
         networks = home_networks(await _interfaces(hass))
         return await NetworkScan(networks, await _known(hass), on_progress=on_progress).run()

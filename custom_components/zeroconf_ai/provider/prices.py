@@ -6,7 +6,7 @@ from ..core.routing.policy import Terms
 
 
 async def price_terms(backend: ProviderBackend) -> Terms:
-    """The terms of a provider: list prices if its owner has chosen a cloud. Gives it what the list says of its models."""
+    """The terms of a provider: list prices if its owner has chosen a cloud. Also adds the list's data to its models."""
     price_list = None if backend.type is None else backend.type.price_list
     if price_list is None:
         return Terms()

@@ -20,7 +20,7 @@ _TITLE = "Any provider"
 
 
 class AnyProviderFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
-    """Adds the agent to the gateway, or without one to the oldest provider."""
+    """Adds the agent to the gateway, or without a gateway to the oldest provider."""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
         """Show the confirmation."""

@@ -48,7 +48,7 @@ def _real_models(member: Member | None) -> list[str]:
 
 
 def _holds_models(member: Member) -> bool:
-    """Whether the server's own API reports what it holds."""
+    """Whether the server's native API reports its loaded models."""
     return member.status is not None and member.status.graphics_memory is not None
 
 
