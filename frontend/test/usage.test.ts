@@ -6,6 +6,26 @@ import { inOne, sorted } from "../src/views/usage-rows.js";
 import "../src/views/usage.js";
 import { fakeApi, show } from "./fake-api.js";
 
+const charts = vi.hoisted(() => ({
+  load: (): void => undefined,
+  loaded: undefined as Promise<void> | undefined,
+  on: new Set<unknown>(),
+  drawn: 0,
+  twice: 0,
+}));
+charts.loaded = new Promise((resolve) => (charts.load = resolve));
+vi.mock("../src/chart.js", async () => {
+  await charts.loaded;
+  return {
+    stackedBars: (canvas: unknown) => {
+      charts.drawn++;
+      if (charts.on.has(canvas)) charts.twice++;
+      charts.on.add(canvas);
+      return { destroy: () => charts.on.delete(canvas) };
+    },
+  };
+});
+
 const row = (name: string, fields: Partial<UsageRow> = {}): UsageRow => ({
   requests: 1,
   errors: 0,
@@ -90,4 +110,21 @@ it("energy has columns only where it was measured, and a long table is cut", asy
   });
   await vi.waitFor(() => expect(plain.renderRoot.querySelectorAll("tbody tr")).toHaveLength(1));
   expect(plain.renderRoot.textContent).not.toContain("usage.energy");
+});
+
+it("a measure that is chosen while the chart's module is loaded is drawn on a free canvas", async () => {
+  const shown = await show("zai-usage", {
+    api: fakeApi({ isAdmin: false, usage: () => Promise.resolve(report([row("m")])) }),
+  });
+  await vi.waitFor(() => expect(shown.renderRoot.querySelector("canvas")).not.toBeNull());
+  const select = [...shown.renderRoot.querySelectorAll("select")].find((one) => one.textContent.includes("tokens"));
+  if (select === undefined) throw new Error("the measure cannot be chosen");
+  for (const measure of ["tokens", "cost"]) {
+    select.value = measure;
+    select.dispatchEvent(new Event("change"));
+    await shown.updateComplete;
+  }
+  charts.load();
+  await vi.waitFor(() => expect(charts.drawn).toBeGreaterThan(2));
+  expect(charts.twice).toBe(0);
 });

@@ -44,7 +44,7 @@ export class Usage extends View {
   @state() private order: Order = { sort: "requests", down: true };
   @state() private currency: Currency | null = null;
   @query("canvas") private canvas!: HTMLCanvasElement | null;
-  private drawn?: { destroy(): void };
+  private drawn: { destroy(): void } | undefined;
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -236,10 +236,12 @@ export class Usage extends View {
   }
 
   private async draw(): Promise<void> {
-    this.drawn?.destroy();
+    const { stackedBars } = this.chart === null ? { stackedBars: null } : await import("../chart.js");
+    // Read only now: while the module was loaded, another report or measure may have been chosen and drawn.
     const { chart, canvas, measure, currency, language } = this;
-    if (chart === null || canvas === null) return;
-    const { stackedBars } = await import("../chart.js");
+    this.drawn?.destroy();
+    this.drawn = undefined;
+    if (stackedBars === null || chart === null || !canvas?.isConnected) return;
     const cost = (row: UsageRow): number =>
       (currency === null ? null : inOne(row.cost, currency)) ?? Object.values(row.cost).reduce((a, b) => a + b, 0);
     const value: Record<Measure, (row: UsageRow) => number> = {
@@ -249,16 +251,15 @@ export class Usage extends View {
       energy: (row) => row.energy_kwh,
     };
     const time = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
-    if (canvas.isConnected)
-      this.drawn = stackedBars(
-        canvas,
-        chart.rows.map((row) => ({
-          x: typeof row["hour"] === "string" ? time.format(new Date(row["hour"])) : text(row["day"]),
-          name: this.name(row),
-          value: value[measure](row),
-        })),
-        measure === "requests" || measure === "tokens",
-      );
+    this.drawn = stackedBars(
+      canvas,
+      chart.rows.map((row) => ({
+        x: typeof row["hour"] === "string" ? time.format(new Date(row["hour"])) : text(row["day"]),
+        name: this.name(row),
+        value: value[measure](row),
+      })),
+      measure === "requests" || measure === "tokens",
+    );
   }
 
   private save(format: "csv" | "json"): void {
