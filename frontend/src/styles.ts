@@ -328,3 +328,32 @@ export const plainLists = css`
     list-style: none;
   }
 `;
+
+/** For tables of class `blocks`: a phone shows each row as a block. A `data-label` is the heading of a cell there. */
+export const blockRows = css`
+  @media (max-width: 600px) {
+    .blocks thead {
+      display: none;
+    }
+    .blocks tr {
+      display: flex;
+      flex-wrap: wrap;
+      gap: 4px 16px;
+      padding: 8px 0;
+      border-bottom: 1px solid var(--zai-line);
+    }
+    .blocks td {
+      border: 0;
+      padding: 0;
+      text-align: start;
+    }
+    .blocks td[data-label]::before {
+      content: attr(data-label) ": ";
+      color: var(--zai-quiet);
+    }
+    .blocks td:first-child,
+    .blocks td:last-child {
+      width: 100%;
+    }
+  }
+`;

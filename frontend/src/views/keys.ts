@@ -5,6 +5,7 @@ import type { KeyFields, KeyList } from "../api/keys.js";
 import type { ApiKey, NewKey } from "../api/types.js";
 import { button, card, loading, type ButtonKind } from "../elements.js";
 import { count, moment, money } from "../format.js";
+import { blockRows } from "../styles.js";
 import { monthlyBudget } from "./key-form.js";
 import "./key-form.js";
 import "./new-key.js";
@@ -19,17 +20,13 @@ const PAGE = 25;
 export class Keys extends View {
   static override styles: CSSResultGroup = [
     View.styles,
+    blockRows,
     css`
       .label {
         border: 1px solid var(--zai-line);
         border-radius: 12px;
         padding: 0 8px;
         font-size: 0.85rem;
-      }
-      @media (max-width: 600px) {
-        .wide {
-          display: none;
-        }
       }
     `,
   ];
@@ -140,13 +137,13 @@ export class Keys extends View {
 
   private table(keys: ApiKey[]): TemplateResult {
     const { texts } = this;
-    return html`<table>
+    return html`<table class="blocks">
       <thead>
         <tr>
           <th scope="col">${texts("keys.name")}</th>
-          <th scope="col" class="wide">${texts("keys.secret")}</th>
-          <th scope="col" class="wide">${texts("keys.last_used")}</th>
-          <th scope="col" class="number wide">${texts("keys.today")}</th>
+          <th scope="col">${texts("keys.secret")}</th>
+          <th scope="col">${texts("keys.last_used")}</th>
+          <th scope="col" class="number">${texts("keys.today")}</th>
           <th scope="col" class="number">${texts("keys.month")}</th>
           <th scope="col"><span class="visually-hidden">${texts("keys.actions")}</span></th>
         </tr>
@@ -174,10 +171,16 @@ export class Keys extends View {
           ${this.states(key).map((sentence) => html`<div class="error">${sentence}</div>`)}
           ${this.limits(key).map((limit) => html`<div class="quiet">${limit}</div>`)}
         </td>
-        <td class="wide"><code>${key.prefix}…</code></td>
-        <td class="wide">${key.last_used ? moment(key.last_used, language) : texts("keys.never")}</td>
-        <td class="number wide">${used(key.requests_today, key.tokens_today, key.cost_today)}</td>
-        <td class="number">${used(key.requests_month, key.tokens_month, key.cost_month)}</td>
+        <td data-label=${texts("keys.secret")}><code>${key.prefix}…</code></td>
+        <td data-label=${texts("keys.last_used")}>
+          ${key.last_used ? moment(key.last_used, language) : texts("keys.never")}
+        </td>
+        <td class="number" data-label=${texts("keys.today")}>
+          ${used(key.requests_today, key.tokens_today, key.cost_today)}
+        </td>
+        <td class="number" data-label=${texts("keys.month")}>
+          ${used(key.requests_month, key.tokens_month, key.cost_month)}
+        </td>
         <td><div class="row">${this.actions(key)}</div></td>
       </tr>
       ${

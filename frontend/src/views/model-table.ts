@@ -2,7 +2,7 @@ import { LitElement, html, nothing, type CSSResultGroup, type TemplateResult } f
 import { customElement, property, state } from "lit/decorators.js";
 import type { Models, ServedModel } from "../api/routing.js";
 import { amount, count } from "../format.js";
-import { styles } from "../styles.js";
+import { blockRows, styles } from "../styles.js";
 import type { Texts } from "../texts.js";
 
 /** Rows at first; a cloud lists hundreds of models. */
@@ -11,7 +11,7 @@ const ROWS = 50;
 /** All models of the home: where they are, what they can, and what they cost. */
 @customElement("zai-model-table")
 export class ModelTable extends LitElement {
-  static override styles: CSSResultGroup = styles;
+  static override styles: CSSResultGroup = [styles, blockRows];
 
   @property({ attribute: false }) models!: Models;
   @property({ attribute: false }) texts!: Texts;
@@ -60,7 +60,7 @@ export class ModelTable extends LitElement {
   private table(found: { id: string; provider: ServedModel }[]): TemplateResult {
     const { texts, language } = this;
     return html`<div class="scroll" tabindex="0" role="region" aria-label=${texts("tabs.models")}>
-      <table>
+      <table class="blocks">
         <thead>
           <tr>
             <th>${texts("requests.model")}</th>
@@ -75,18 +75,18 @@ export class ModelTable extends LitElement {
             ({ id, provider }) =>
               html`<tr class=${provider.online ? "" : "quiet"}>
                 <td>${id}</td>
-                <td>
+                <td data-label=${texts("requests.provider")}>
                   ${provider.backend}${provider.warm ? ` (${texts("providers.warm")})` : ""}${
                     provider.online ? "" : ` (${texts("states.offline")})`
                   }
                 </td>
-                <td class="number">
+                <td class="number" data-label=${texts("models.window")}>
                   ${provider.context_window === null ? "–" : count(provider.context_window, language)}
                 </td>
-                <td>
+                <td data-label=${texts("models.can")}>
                   ${provider.capabilities === null ? "–" : provider.capabilities.map((one) => texts(`needs.${one}`)).join(", ")}
                 </td>
-                <td>${this.price(provider)}</td>
+                <td data-label=${texts("models.price")}>${this.price(provider)}</td>
               </tr>`,
           )}
         </tbody>

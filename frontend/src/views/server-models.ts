@@ -3,6 +3,7 @@ import { customElement, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import type { ModelServer, Pull, ServerModel } from "../api/server-models.js";
 import { button } from "../elements.js";
+import { blockRows } from "../styles.js";
 import { View, field } from "./view.js";
 
 const LOOK_MS = 1000;
@@ -12,34 +13,10 @@ const LOOK_MS = 1000;
 export class ServerModelsView extends View {
   static override styles: CSSResultGroup = [
     View.styles,
+    blockRows,
     css`
       progress {
         width: 100%;
-      }
-      /* A phone shows each model as a block, with its buttons below. */
-      @media (max-width: 600px) {
-        thead {
-          display: none;
-        }
-        tr {
-          display: flex;
-          flex-wrap: wrap;
-          gap: 4px 16px;
-          padding: 8px 0;
-          border-bottom: 1px solid var(--zai-line);
-        }
-        td {
-          border: 0;
-          padding: 0;
-        }
-        td[data-label]::before {
-          content: attr(data-label) ": ";
-          color: var(--zai-quiet);
-        }
-        td:first-child,
-        td:last-child {
-          width: 100%;
-        }
       }
     `,
   ];
@@ -86,7 +63,7 @@ export class ServerModelsView extends View {
         server.models.length === 0
           ? nothing
           : html`<div class="scroll" tabindex="0">
-              <table>
+              <table class="blocks">
                 <thead>
                   <tr>
                     <th scope="col">${texts("server_models.model")}</th>
