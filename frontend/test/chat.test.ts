@@ -412,6 +412,7 @@ describe("the home", () => {
       connection: {
         addEventListener: () => undefined,
         removeEventListener: () => undefined,
+        sendMessagePromise: () => Promise.resolve(null),
         subscribeMessage: (onEvent: (event: unknown) => void) => {
           tell = onEvent;
           return Promise.resolve(() => Promise.resolve());
@@ -426,6 +427,7 @@ describe("the home", () => {
     expect(sent).toEqual([["chat/send", { conversation_id: "c1", text: "Hallo", choice: AUTO, language: "de" }]]);
     const states: unknown[] = [];
     chat.entities(["sensor.a"], (found) => states.push(found));
+    await new Promise(setImmediate);
     tell({ a: { "sensor.a": { s: "20", a: { friendly_name: "Warm", unit_of_measurement: "°C" } } } });
     tell({ c: { "sensor.a": { "+": { s: "21" } } } });
     tell({ r: ["sensor.a"] });

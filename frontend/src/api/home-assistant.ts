@@ -102,9 +102,11 @@ export class HomeAssistantApi implements PageApi {
 
   readonly finding = findingApi(
     (command, fields) => this.ask(command, fields),
-    async (onFound) => {
-      const end = await this.hass.connection.subscribeMessage<Discovered>(onFound, { type: "zeroconf_ai/discovered" });
-      return () => void end();
+    (onFound) => {
+      const { connection } = this.hass;
+      return Promise.resolve(
+        subscribeLasting<Discovered>(connection, { type: "zeroconf_ai/discovered" }, onFound, () => undefined),
+      );
     },
     async (onProgress, signal) => {
       let end: (() => Promise<void>) | undefined;

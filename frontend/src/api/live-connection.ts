@@ -8,6 +8,10 @@ const RETRY_MS = 2000;
 /**
  * A subscription that lasts until the returned function ends it. It begins again after Home Assistant was restarted, and tries on
  * until the integration is set up: the connection is there earlier, and would give up at the first error.
+ *
+ * Each attempt waits for the answer to a ping. After a reconnect, the numbers of messages begin at 1 again, and Home Assistant's
+ * frontend ends some of its subscriptions by their numbers of the lost connection. A subscription that begins at the same moment
+ * can have such a number, and would be ended.
  */
 export function subscribeLasting<T>(
   connection: HomeAssistant["connection"],
@@ -22,20 +26,21 @@ export function subscribeLasting<T>(
   const begin = (): void => {
     const attempt = ++current;
     clearTimeout(retry);
-    connection.subscribeMessage(onEvent, message, { resubscribe: false }).then(
-      (found) => {
-        if (attempt !== current) void found().catch(() => undefined);
-        else {
-          end = found;
-          onConnected(true);
-        }
-      },
-      () => {
-        if (attempt !== current) return;
-        onConnected(false);
-        retry = setTimeout(begin, RETRY_MS);
-      },
-    );
+    subscribe(attempt).catch(() => {
+      if (attempt !== current) return;
+      onConnected(false);
+      retry = setTimeout(begin, RETRY_MS);
+    });
+  };
+  const subscribe = async (attempt: number): Promise<void> => {
+    await connection.sendMessagePromise({ type: "ping" });
+    if (attempt !== current) return;
+    const found = await connection.subscribeMessage(onEvent, message, { resubscribe: false });
+    if (attempt !== current) void found().catch(() => undefined);
+    else {
+      end = found;
+      onConnected(true);
+    }
   };
   const lose = (): void => {
     current += 1;
