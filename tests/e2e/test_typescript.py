@@ -211,7 +211,7 @@ async def test_typescript_key_goes_only_to_the_provider_that_proves_it(
     await asked();
     """
     async with started(lan, source) as node:
-        assert "requires an API key" in (await node.told())["error"]
+        assert "an API key is sent only to the provider that you name" in (await node.told())["error"]
         assert await node.told() == "Locked"
         assert await node.told() == real.base_url
         assert await node.told() == "Locked"
