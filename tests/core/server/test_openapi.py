@@ -207,7 +207,7 @@ def test_openapi_paths_and_methods_equal_the_servers() -> None:
 @pytest.mark.parametrize("route", [*ROUTES, *OWN_PORT_ROUTES], ids=lambda route: f"{route.method} {route.path}")
 def test_openapi_paths_list_their_errors(route: Route) -> None:
     operation = DOCUMENT["paths"][described(route)][route.method.lower()]
-    needed = {"500", "503"}
+    needed = {"414", "431", "500", "503"}
     if not route.public:
         needed |= {"401", "403", "429"}
     if "requestBody" in operation:
@@ -246,6 +246,18 @@ async def test_openapi_generated_requests_are_answered_as_described(
             case.call_and_validate(base_url=base_url, headers=keyed(secret), checks=CONFORMS)
 
         await asyncio.to_thread(hold)
+
+
+@pytest.mark.parametrize("part", ["query", "headers"])
+async def test_openapi_too_long_requests_are_refused_as_described(tmp_path: Path, part: str) -> None:
+    async with complete(tmp_path) as (gateway, secret):
+        response = await asyncio.to_thread(
+            made("GET /admin/usage", {part: {"source": "a" * 9000}}).call_and_validate,
+            base_url=root(gateway),
+            headers=keyed(secret),
+            checks=CONFORMS,
+        )
+    assert response.status_code == (414 if part == "query" else 431)
 
 
 @pytest.mark.parametrize("label", OPERATIONS)

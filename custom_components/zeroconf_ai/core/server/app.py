@@ -8,7 +8,7 @@ from aiohttp.typedefs import Middleware
 
 from ..version import __version__
 from .administration.administration import PATH, Administration
-from .connections import LimitedRunner
+from .connections import REFUSE, LimitedRunner
 from .content_encoding import COMPRESSED_BODIES
 from .dispatch import dispatch
 from .endpoints import OWN_PORT_ROUTES, ROUTES
@@ -16,6 +16,7 @@ from .fallback_routes import answer_at_equivalent_path, method_not_allowed, pref
 from .gateway import DRAIN_SECONDS, Gateway
 from .landing_page import landing_page
 from .request_log import Handler
+from .unreadable_requests import refusals
 
 _HTTP_LOGGER = logging.getLogger(f"{__name__}.http")
 _CANCEL_SECONDS = 2.0
@@ -31,6 +32,7 @@ def create_app(
     or another server keeps using it. `administration` is the page below `/admin`, whose sessions end at the shutdown.
     """
     app = web.Application(middlewares=[_fallback_middleware(gateway)])
+    app[REFUSE] = refusals(gateway, logged=True)
     app.router.add_get("/", partial(landing_page, gateway, __version__, None if administration is None else f"{PATH}/"))
     for route in (*ROUTES, *OWN_PORT_ROUTES):
         handler = partial(dispatch, gateway, route)

@@ -7,11 +7,13 @@ at most. `request_body` limits the body of a request. Home Assistant's own serve
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from http import HTTPStatus
 from logging import Logger
 from typing import Any, cast, override
 
 from aiohttp import StreamReader, web
 from aiohttp.http import RawRequestMessage
+from aiohttp.http_exceptions import HttpProcessingError
 import orjson
 
 from ..protocol.addresses import subscriber
@@ -33,8 +35,21 @@ STALL_BYTES = 16 * 1024
 READ_BUFFER_BYTES = 64 * 1024
 """Twice as many bytes of a body are buffered until its request, which may have no key, reads them."""
 MAX_CONNECTIONS = 2048
+LONGEST_LINE = 8190
+"""Bytes of a request line, as in Apache. It differs from the next limit, because errors of aiohttp say no more than the limit."""
+LONGEST_FIELD = 8192
+"""Bytes of a header, its name and value."""
+MOST_FIELDS = 128
+"""Headers of a request."""
 _DESCRIPTORS = 4
 """File descriptors for each connection: its own, the one to the provider, and a reserve for the database and discovery."""
+
+
+type Refuse = Callable[[web.BaseRequest, int, BaseException | None], web.Response]
+"""Makes the answer to a request that reaches no route, or whose handler fails, from a status and the failure."""
+
+REFUSE = web.AppKey[Refuse]("zeroconf_ai_refuse")
+"""The answers of an application to requests that aiohttp refuses. Without it, they are aiohttp's texts."""
 
 
 def _raw_response(error: ApiError, reason: str) -> bytes:
@@ -86,9 +101,9 @@ class ConnectionLimits:
 class LimitedConnection(web.RequestHandler):
     """A connection with the limits of this module."""
 
-    __slots__ = ("_address", "_begun", "_events", "_head_timer", "_limits", "_responding", "_stall_timer", "_unsent")
+    __slots__ = ("_address", "_begun", "_events", "_head_timer", "_limits", "_refuse", "_responding", "_stall_timer", "_unsent")
 
-    def __init__(self, server: web.Server, limits: ConnectionLimits, logger: Logger) -> None:
+    def __init__(self, server: web.Server, limits: ConnectionLimits, logger: Logger, refuse: Refuse | None) -> None:
         """Belongs to the running loop."""
         self._events = asyncio.get_running_loop()
         super().__init__(
@@ -99,7 +114,11 @@ class LimitedConnection(web.RequestHandler):
             logger=logger,
             auto_decompress=False,  # see `content_encoding`
             read_bufsize=READ_BUFFER_BYTES,
+            max_line_size=LONGEST_LINE,
+            max_field_size=LONGEST_FIELD,
+            max_headers=MOST_FIELDS,
         )
+        self._refuse = refuse
         self._limits = limits
         self._address: str | None = None
         self._begun = False
@@ -140,6 +159,8 @@ class LimitedConnection(web.RequestHandler):
             if self._head_timer is None:
                 self._await_head()
         super().data_received(data)
+        if self._messages and not isinstance(self._messages[-1][0], RawRequestMessage):
+            self._end_unreadable_body()
 
     def request_begun(self) -> None:
         """All headers of a request have arrived."""
@@ -153,10 +174,39 @@ class LimitedConnection(web.RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
+        if self._refuse is not None and isinstance(resp, web.HTTPException) and resp.status >= HTTPStatus.BAD_REQUEST:
+            resp = self._refused(self._refuse, request, resp.status, None)
         try:
             return await super().finish_response(request, resp, start_time)
         finally:
             self._responding = False  # what arrives now is the rest of the body, or another request
+
+    def _end_unreadable_body(self) -> None:
+        """End the body whose rest is no valid HTTP. aiohttp queues an answer to the rest, and lets the body's reader wait."""
+        request = self._current_request
+        body = self._messages[-2][1] if len(self._messages) > 1 else None if request is None else request.content
+        if body is None or body.is_eof():
+            return
+        if len(self._messages) == 1:  # the running request is answered, and what follows it cannot be told apart
+            self._messages.pop()
+            self.close()
+        body.set_exception(web.RequestPayloadError("the rest of the body is no valid HTTP"))
+
+    @override
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        if self._refuse is None or request.writer.output_size:
+            return super().handle_error(request, status, exc, message)
+        if not isinstance(exc, HttpProcessingError):
+            super().handle_error(request, status, exc, message)  # logs it
+        return self._refused(self._refuse, request, status, exc)
+
+    def _refused(self, refuse: Refuse, request: web.BaseRequest, status: int, failure: BaseException | None) -> web.Response:
+        """The answer to a request of which the rest cannot be read, or need not be."""
+        answer = refuse(request, status, failure)
+        answer.force_close()
+        return answer
 
     @override
     def pause_writing(self) -> None:
@@ -194,7 +244,7 @@ class LimitedConnection(web.RequestHandler):
 class _LimitedServer(web.Server):
     """A server of limited connections."""
 
-    def __init__(self, made: web.Server, logger: Logger) -> None:
+    def __init__(self, made: web.Server, logger: Logger, refuse: Refuse | None) -> None:
         """`made` has the handlers of the application."""
         super().__init__(
             made.request_handler,
@@ -203,10 +253,11 @@ class _LimitedServer(web.Server):
         )
         self._limits = ConnectionLimits(MAX_CONNECTIONS)
         self._logger = logger
+        self._refuse = refuse
 
     @override
     def __call__(self) -> web.RequestHandler:
-        return LimitedConnection(self, self._limits, self._logger)
+        return LimitedConnection(self, self._limits, self._logger, self._refuse)
 
 
 class LimitedRunner(web.AppRunner):
@@ -219,7 +270,7 @@ class LimitedRunner(web.AppRunner):
 
     @override
     async def _make_server(self) -> web.Server:
-        return _LimitedServer(await super()._make_server(), self._logger)
+        return _LimitedServer(await super()._make_server(), self._logger, self.app.get(REFUSE))
 
 
 class _BeginRequest:

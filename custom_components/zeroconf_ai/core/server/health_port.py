@@ -10,10 +10,12 @@ from aiohttp import web
 
 from ..protocol.errors import ApiError, MethodNotAllowedError, NotFoundError
 from .access.auth import Access
+from .connections import REFUSE
 from .dispatch import RequestContext, begin
 from .endpoints.metrics import metrics
 from .endpoints.status import health
 from .gateway import Gateway
+from .unreadable_requests import refusals
 
 
 async def _alive(_: Gateway, context: RequestContext) -> web.Response:
@@ -53,6 +55,7 @@ def create_health_app(gateway: Gateway, access: Access) -> web.Application:
             return begin(gateway, request).error_response(NotFoundError(message))
 
     app = web.Application(middlewares=[know_paths])
+    app[REFUSE] = refusals(gateway, logged=False)
     for path, handler in PATHS.items():
         app.router.add_get(path, partial(_answer, gateway, access, handler))  # answers HEAD too
     return app

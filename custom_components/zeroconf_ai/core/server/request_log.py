@@ -106,6 +106,19 @@ class AccessLog(Recorder):
             if self._write is not None and request.path not in self._silent:
                 self._write(_entry(log, request, status, response, time.perf_counter() - started))
 
+    def refused(self, request: web.Request, response: web.Response, code: str | None) -> None:
+        """Pass an entry for a request that reached no route: it cannot be read, and so has no method, path and duration."""
+        if self._write is not None:
+            entry = {
+                "event": f"unreadable request {response.status}",
+                "status": response.status,
+                "client": request.remote,
+                "error": code,
+                "bytes": _size(response),
+                "request_id": response.headers["X-Request-ID"],
+            }
+            self._write({name: value for name, value in entry.items() if value is not None})
+
 
 def _entry(
     log: RequestLog, request: web.Request, status: int, response: web.StreamResponse | None, seconds: float
