@@ -75,6 +75,7 @@ async def test_key_action_created_key_is_returned_once_and_works(
         "tokens_per_minute": None,
         "parallel": None,
         "labels": ["Kitchen"],
+        "llm_apis": [],
     }
     client = await hass_client_no_auth()
     assert (await client.post(CHAT_PATH, json=CHAT, headers=bearer(secret))).status == 200

@@ -68,6 +68,7 @@ def describe_key(key: ClientKey) -> dict[str, Any]:
         "last_used": iso_time(key.last_used),
         "former_until": iso_time(key.former_until),
         "labels": list(key.labels),
+        "llm_apis": list(key.llm_apis),
         "requests_per_minute": key.requests_per_minute,
         "tokens_per_minute": key.tokens_per_minute,
         "parallel": key.parallel,

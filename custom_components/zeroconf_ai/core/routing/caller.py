@@ -34,6 +34,8 @@ class Caller:
     address: str | None = None
     models: tuple[str, ...] = ()
     """Patterns of the allowed models; empty: all."""
+    llm_apis: tuple[str, ...] = ()
+    """Ids of the LLM APIs of Home Assistant whose tools its key may use; empty: none."""
     background: bool = False
     """Whether other requests have priority."""
     admin: bool = False

@@ -18,7 +18,7 @@ from zeroconf_ai.accounting.keys.key_store import KeyLimitError, KeyStore, new_s
 from zeroconf_ai.accounting.storage import sqlite
 from zeroconf_ai.accounting.storage.database import Database, DatabaseError
 from zeroconf_ai.accounting.store import AccountingStore
-from zeroconf_ai.protocol.errors import AuthenticationError, PermissionDeniedError
+from zeroconf_ai.protocol.errors import AuthenticationError, InvalidRequestError, PermissionDeniedError
 from zeroconf_ai.protocol.key_proof import digest, is_generated
 
 from ....support.waiting import next_turn
@@ -128,6 +128,24 @@ async def test_key_update_changes_only_the_given_fields(store: AccountingStore) 
         await store.keys.update(key.id, digest=b"")
     with pytest.raises(KeyError):
         await store.keys.update("nobody", name="x")
+
+
+async def test_key_uses_llm_apis_only_with_a_user(store: AccountingStore, fresh_database: FreshDatabase) -> None:
+    with pytest.raises(InvalidRequestError, match="Only an API key of a user"):
+        await store.keys.create("Shared", llm_apis=("assist",))
+    key, secret = await store.keys.create("Phone", user_id="u1", llm_apis=("mcp-1", "assist", "assist"))
+    assert key.llm_apis == ("assist", "mcp-1")
+    with pytest.raises(InvalidRequestError, match="Only an API key of a user"):
+        await store.keys.update(key.id, user_id=None)
+    for wrong in (("",), ("a\n",), ("a" * 256,), tuple(map(str, range(51)))):
+        with pytest.raises(InvalidRequestError, match="LLM API"):
+            await store.keys.update(key.id, llm_apis=wrong)
+    other = await AccountingStore.open(fresh_database.url)
+    assert other.keys.verify(secret).llm_apis == ("assist", "mcp-1")
+    await other.keys.update(key.id, llm_apis=(), user_id=None)
+    await other.close()
+    await store.keys.refresh()
+    assert store.keys.verify(secret).llm_apis == ()
 
 
 async def test_key_revoked_is_refused_immediately(store: AccountingStore, fresh_database: FreshDatabase) -> None:

@@ -41,6 +41,8 @@ class ClientKey:
     """The maximum number of concurrent requests."""
     labels: tuple[str, ...] = ()
     """Free text such as a room, a device or an app, sorted; usage is grouped by it."""
+    llm_apis: tuple[str, ...] = ()
+    """Ids of the LLM APIs of Home Assistant whose tools run with the rights of its user; empty: none."""
     disabled_by: str | None = None
     """Who disabled the key, as in the audit log; None for an enabled key. Users enable only what they disabled themselves."""
 

@@ -23,6 +23,7 @@ from ..storage.write_queue import QueuedWriter, Write, WriteQueue
 from . import statements
 from .client_key import ClientKey
 from .labels import checked_labels
+from .llm_apis import check_owner, checked_llm_apis
 
 SECRET_LIMIT = 256
 """Characters; longer secrets are rejected without hashing."""
@@ -40,7 +41,7 @@ _LAST_USED_SECONDS = 60.0
 """The minimum interval between two writes of a key's last use."""
 _RATES = ("requests_per_minute", "tokens_per_minute", "parallel")
 _CHANGEABLE = frozenset(
-    {"name", "user_id", "device", "models", "endpoints", "background", "enabled", "expires", "labels", *_RATES}
+    {"name", "user_id", "device", "models", "endpoints", "background", "enabled", "expires", "labels", "llm_apis", *_RATES}
 )
 
 
@@ -153,13 +154,15 @@ class KeyStore(QueuedWriter):
         tokens_per_minute: int | None = None,
         parallel: int | None = None,
         labels: tuple[str, ...] = (),
+        llm_apis: tuple[str, ...] = (),
         most_of_user: int | None = None,
         actor: str = "",
     ) -> tuple[ClientKey, str]:
         """Create a key; returns it with its secret, which is not stored and cannot be shown again.
 
         `most_of_user` is how many keys the user may have, also if several processes create them at once. `actor` goes into the
-        audit log. Raises ValueError for a limit below 1, InvalidRequestError for invalid labels, KeyLimitError, DatabaseError.
+        audit log. Raises ValueError for a limit below 1, InvalidRequestError for invalid labels or LLM APIs, KeyLimitError,
+        DatabaseError.
         """
         secret = new_secret()
         key = await self.adopt(
@@ -176,6 +179,7 @@ class KeyStore(QueuedWriter):
             tokens_per_minute=tokens_per_minute,
             parallel=parallel,
             labels=labels,
+            llm_apis=llm_apis,
             most_of_user=most_of_user,
             actor=actor,
         )
@@ -197,6 +201,7 @@ class KeyStore(QueuedWriter):
         tokens_per_minute: int | None = None,
         parallel: int | None = None,
         labels: tuple[str, ...] = (),
+        llm_apis: tuple[str, ...] = (),
         most_of_user: int | None = None,
         actor: str = "",
     ) -> ClientKey:
@@ -222,7 +227,9 @@ class KeyStore(QueuedWriter):
                 tokens_per_minute=_checked_rate(tokens_per_minute),
                 parallel=_checked_rate(parallel),
                 labels=checked_labels(labels),
+                llm_apis=checked_llm_apis(llm_apis),
             )
+            check_owner(key.llm_apis, key.user_id)
 
             def add(connection: Connection) -> None:
                 # In the transaction that adds the key: `_write` lets one process after the other do so.
@@ -237,10 +244,10 @@ class KeyStore(QueuedWriter):
         return key
 
     async def update(self, key_id: str, *, actor: str = "", **changes: Any) -> ClientKey:
-        """Change a key's name, user_id, device, models, endpoints, background, enabled, expires, labels or limits.
+        """Change a key's name, user_id, device, models, endpoints, background, enabled, expires, labels, LLM APIs or limits.
 
         Raises KeyError for an unknown key, TypeError for other fields, ValueError for a limit below 1, InvalidRequestError for
-        invalid labels, DatabaseError.
+        invalid labels or LLM APIs, DatabaseError.
         """
         if unknown := changes.keys() - _CHANGEABLE:
             raise TypeError(f"These fields of a key cannot be changed: {', '.join(sorted(unknown))}")
@@ -250,10 +257,13 @@ class KeyStore(QueuedWriter):
             changes["name"] = clean(changes["name"], _NAME_LIMIT)
         if "labels" in changes:
             changes["labels"] = checked_labels(changes["labels"])
+        if "llm_apis" in changes:
+            changes["llm_apis"] = checked_llm_apis(changes["llm_apis"])
         async with self._changing:
             if changes.get("enabled", self._keys[key_id].enabled) is not self._keys[key_id].enabled:
                 changes["disabled_by"] = None if changes["enabled"] else actor
-            replace(self._keys[key_id], **changes)
+            changed = replace(self._keys[key_id], **changes)
+            check_owner(changed.llm_apis, changed.user_id)
             act = _audit_event(actor, "key.update", key_id)
             await self._write(lambda connection: statements.change(connection, key_id, changes), act)
             # Look it up again: it may have been revoked in the meantime.

@@ -106,6 +106,7 @@ keys = Table(
     Column("tokens_per_minute", BigInteger),
     Column("parallel", BigInteger),
     Column("disabled_by", Text),
+    Column("llm_apis", JSON),
 )
 
 key_labels = Table(

@@ -169,6 +169,7 @@ class Guard(Access):
             user_id=key.user_id,
             address=request.remote,
             models=key.models,
+            llm_apis=key.llm_apis,
             background=key.background,
             admin=key.admin,
         )
