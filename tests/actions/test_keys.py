@@ -76,6 +76,7 @@ async def test_key_action_created_key_is_returned_once_and_works(
         "parallel": None,
         "labels": ["Kitchen"],
         "llm_apis": [],
+        "hosted_tools": [],
     }
     client = await hass_client_no_auth()
     assert (await client.post(CHAT_PATH, json=CHAT, headers=bearer(secret))).status == 200

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 import json
-from typing import Any
+from typing import Any, override
 
 import aiohttp
 from aiohttp import web
@@ -18,6 +18,7 @@ from zeroconf_ai.backends.demo.backend import DemoBackend
 from zeroconf_ai.backends.zeroconfai import ZeroconfAIBackend
 from zeroconf_ai.engine import Engine
 from zeroconf_ai.routing.accounting import Accounting
+from zeroconf_ai.routing.caller import Caller
 from zeroconf_ai.server.access.auth import KeyCheck
 from zeroconf_ai.server.administration.administration import Administration
 from zeroconf_ai.server.app import create_app, create_runner
@@ -65,6 +66,20 @@ class Served:
         async with self.session.request(method, url, **options) as response:
             is_json = response.content_type == "application/json"
             return response.status, await (response.json() if is_json else response.read()), response.headers
+
+
+class Granting(KeyCheck):
+    """Everybody may use the gateway, with these hosted tools."""
+
+    def __init__(self, *hosted_tools: str) -> None:
+        """`hosted_tools`: values of `GRANTS`."""
+        super().__init__(None)
+        self._hosted_tools = hosted_tools
+
+    @override
+    async def admit(self, request: web.Request, scope: str) -> Caller:
+        """The caller, with the hosted tools."""
+        return replace(await super().admit(request, scope), hosted_tools=self._hosted_tools)
 
 
 @asynccontextmanager

@@ -228,7 +228,8 @@ def _usage(trace: ConversationTrace) -> Usage | None:
         stats = mapping(mapping(event.data).get("stats"))
         if not stats:
             continue
-        counted = Usage(*(parse_count(stats.get(f"{name}_tokens")) for name in ("input", "output", "cached_input")))
+        prompt, completion, cached = (parse_count(stats.get(f"{name}_tokens")) for name in ("input", "output", "cached_input"))
+        counted = Usage(prompt, completion, cached)
         used = counted if used is None else used + counted
     return used
 

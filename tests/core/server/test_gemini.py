@@ -18,7 +18,7 @@ from ...support.clouds.server import PNG, Call, Reply
 from ...support.fakes.chunks import delta
 from ...support.fakes.provider import usage
 from ...support.sdks import scripted
-from ...support.server import Served, served
+from ...support.server import Granting, Served, served
 from .google_clients import HELLO, google, path
 
 LIGHT = types.FunctionDeclaration(
@@ -305,7 +305,7 @@ async def test_tools_that_google_runs_are_named_if_another_api_answers(cloud: st
     fake = dialect.fake()
     tools = [{"googleSearch": {}}, {"url_context": {}, "functionDeclarations": [{"name": "look"}]}, {"googleSearch": {}}]
     method = "streamGenerateContent" if stream else "generateContent"
-    async with before(cloud, fake) as backend, served(backend) as gateway:
+    async with before(cloud, fake) as backend, served(backend, access=Granting("web_search", "web_fetch")) as gateway:
         status, answered, headers = await gateway.ask(
             "POST", path(method, quote(dialect.model, safe="")), json=HELLO | {"tools": tools}
         )

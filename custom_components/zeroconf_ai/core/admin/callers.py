@@ -54,7 +54,14 @@ def planned_caller(
 
 def _of_key(key: ClientKey, scope: str, active_user: Callable[[str], bool]) -> PlannedCaller:
     caller = Caller(
-        Source.HTTP, key.name, key_id=key.id, user_id=key.user_id, models=key.models, background=key.background, admin=key.admin
+        Source.HTTP,
+        key.name,
+        key_id=key.id,
+        user_id=key.user_id,
+        models=key.models,
+        hosted_tools=key.hosted_tools,
+        background=key.background,
+        admin=key.admin,
     )
     return PlannedCaller(caller, key.name, _refusal(key, scope, active_user))
 

@@ -69,6 +69,7 @@ def describe_key(key: ClientKey) -> dict[str, Any]:
         "former_until": iso_time(key.former_until),
         "labels": list(key.labels),
         "llm_apis": list(key.llm_apis),
+        "hosted_tools": list(key.hosted_tools),
         "requests_per_minute": key.requests_per_minute,
         "tokens_per_minute": key.tokens_per_minute,
         "parallel": key.parallel,

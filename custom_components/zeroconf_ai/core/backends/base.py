@@ -10,6 +10,7 @@ from typing import override
 import aiohttp
 
 from ..protocol.chunks import Chunk
+from ..protocol.hosted_tools import HostedDialect
 from ..protocol.models import ModelInfo
 from ..protocol.record import DEFAULT_PRIORITY, Capability, Cost, Placement
 from ..protocol.request import Request
@@ -79,6 +80,8 @@ class Answer(ABC):
     """
 
     headers: Mapping[str, str] = {}
+    native = False
+    """Whether the request was passed on in the client's dialect, so that its chunks have their native events."""
 
     @property
     def usage(self) -> Usage | None:
@@ -135,6 +138,7 @@ class WrappedAnswer(Answer):
         """`close` closes `answer`."""
         self._answer = answer
         self.headers = answer.headers
+        self.native = answer.native
 
     @property
     @override
@@ -179,9 +183,9 @@ class Backend(ABC):
         """Its description. May change at any time, for example with a new advertisement, except for the id."""
 
     @property
-    def passes_google_tools(self) -> bool:
-        """Whether it passes on tools that only Google runs, instead of leaving them out."""
-        return False
+    def hosted_dialects(self) -> frozenset[HostedDialect]:
+        """The dialects in which it passes on requests with hosted tools; elsewhere such tools are left out."""
+        return frozenset()
 
     @property
     def model_control(self) -> ModelControl | None:

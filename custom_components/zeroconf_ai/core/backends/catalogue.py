@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, override
 
 from ..protocol.errors import MethodNotAllowedError, NotFoundError
+from ..protocol.hosted_tools import HostedDialect
 from ..protocol.model_names import ByName, has_name
 from ..protocol.models import ModelInfo
 from ..protocol.prices import Prices
@@ -93,8 +94,8 @@ class Catalogue(Backend):
 
     @property
     @override
-    def passes_google_tools(self) -> bool:
-        return self._backend.passes_google_tools
+    def hosted_dialects(self) -> frozenset[HostedDialect]:
+        return self._backend.hosted_dialects
 
     @property
     @override

@@ -11,7 +11,7 @@ from ..dialects.base import Translator
 from ..dialects.openai.completion_repair import repaired_completion
 from ..dialects.openai.expected import Expected
 from ..protocol import json
-from ..protocol.chunks import Chunk
+from ..protocol.chunks import Chunk, NativeChunk
 from ..protocol.errors import ApiError, StreamBrokenError, UpstreamTimeoutError
 from ..protocol.usage import Usage
 from ..protocol.values import NOTHING
@@ -99,10 +99,12 @@ class DialectUpstream(HttpUpstream):
         stream: bool,
         max_bytes: int | None = None,
         headers: Mapping[str, str] = NOTHING,
+        kind: type["TranslatedAnswer"] | None = None,
     ) -> Answer:
         """Send `body`; returns a translated answer when the upstream has answered with a 2xx. Raises an ApiError otherwise.
 
-        `max_bytes`: the maximum size of a complete answer (None: MAX_BODY_BYTES). `headers` are added.
+        `max_bytes`: the maximum size of a complete answer (None: MAX_BODY_BYTES). `headers` are added. `kind`: the class of
+        the answer, if it is not `TranslatedAnswer`.
         """
         limit = self.timeouts.first_token if stream else self.timeouts.answer
         started = asyncio.get_running_loop().time()
@@ -112,7 +114,7 @@ class DialectUpstream(HttpUpstream):
         except TimeoutError:
             raise UpstreamTimeoutError(f"{self.name} accepted the request but did not respond within {limit:g} s") from None
         return await self.read_ahead(
-            TranslatedAnswer(self, response, started + limit, translator, max_bytes), started, stream=stream
+            (kind or TranslatedAnswer)(self, response, started + limit, translator, max_bytes), started, stream=stream
         )
 
 
@@ -193,6 +195,24 @@ class TranslatedAnswer(HttpAnswer):
             if not isinstance(parsed := found[1], dict):
                 raise ValueError("something that is not a JSON object")
             return Chunk.of(repaired_completion(self._translator.completion(parsed), Expected()))
+        except ApiError as err:
+            raise self._upstream.error(err) from None
+        except ValueError as err:
+            raise unreadable_error(self._upstream.name, err) from None
+
+
+class NativeAnswer(TranslatedAnswer):
+    """The answer to a request that was passed on in its own dialect."""
+
+    native = True
+
+    @override
+    async def completion(self) -> Chunk:
+        body = await self._body()
+        try:
+            if not isinstance(parsed := json.loads(body), dict):
+                raise ValueError("something that is not a JSON object")
+            return NativeChunk.around(Chunk.of(self._translator.completion(parsed)), parsed)
         except ApiError as err:
             raise self._upstream.error(err) from None
         except ValueError as err:

@@ -23,6 +23,7 @@ from ..protocol.errors import (
     UpstreamConnectionError,
     UpstreamTimeoutError,
 )
+from ..protocol.hosted_tools import HostedDialect
 from ..protocol.models import ModelInfo, parse_models
 from ..protocol.record import ServiceRecord
 from ..protocol.request import Request
@@ -92,8 +93,9 @@ class ZeroconfAIBackend(Backend):
 
     @property
     @override
-    def passes_google_tools(self) -> bool:
-        return True  # a gateway may have Gemini models
+    def hosted_dialects(self) -> frozenset[HostedDialect]:
+        # In a chat: the gateway passes them on to its own backends if the key is granted them there.
+        return frozenset({HostedDialect.CHAT, HostedDialect.GEMINI})
 
     @property
     def base_url(self) -> str:

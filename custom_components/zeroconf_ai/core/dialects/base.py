@@ -59,6 +59,8 @@ class ParsedRequest(NamedTuple):
     writer: Callable[[str], ResponseWriter]
     dropped_tools: tuple[str, ...] = ()
     """The client's tools that cannot run here and were left out, by type. The answer names them."""
+    native_writer: Callable[[str], ResponseWriter] | None = None
+    """A factory of the response writer for an answer in the client's own dialect."""
 
 
 def first_choice(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

@@ -20,6 +20,7 @@ from ..backends.ollama.backend import OllamaOptions
 from ..backends.zeroconfai import ZeroconfAIBackend
 from ..config.backend_types import BACKEND_TYPES, BackendType
 from ..protocol.errors import ApiError, AuthenticationError, PermissionDeniedError, UpstreamConnectionError, UpstreamTimeoutError
+from ..protocol.hosted_tools import HostedDialect
 from ..protocol.models import ModelInfo
 from ..protocol.record import Placement
 from ..protocol.request import Request
@@ -135,8 +136,8 @@ class ProviderBackend(ZeroconfAIBackend):
 
     @property
     @override
-    def passes_google_tools(self) -> bool:
-        return super().passes_google_tools if self._native is None else self._native.backend.passes_google_tools
+    def hosted_dialects(self) -> frozenset[HostedDialect]:
+        return super().hosted_dialects if self._native is None else self._native.backend.hosted_dialects
 
     @override
     def move(self, endpoint: Endpoint) -> None:

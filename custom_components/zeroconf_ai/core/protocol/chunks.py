@@ -68,6 +68,29 @@ class Chunk:
         return f"<Chunk of {len(self.raw)} bytes>"
 
 
+class NativeChunk(Chunk):
+    """A chunk that also has the part of the answer in the dialect in which the request was passed on."""
+
+    __slots__ = ("begins", "native")
+
+    native: Mapping[str, Any]
+    """The event, or the complete answer, in that dialect."""
+    begins: bool
+    """Whether the answer has begun, so that no other backend may be tried: a hosted tool may be running."""
+
+    @classmethod
+    def around(cls, chunk: Chunk, native: Mapping[str, Any], *, begins: bool = True) -> Self:
+        """The chunk with its native part."""
+        found = cls.of(chunk.data, chunk.raw)
+        found.native, found.begins = native, begins
+        return found
+
+
+def begins_answer(chunk: Chunk) -> bool:
+    """Whether a chunk contains output of the model, or shows that a hosted tool has begun."""
+    return (isinstance(chunk, NativeChunk) and chunk.begins) or Delta.parse(chunk.data).has_token
+
+
 def _has_usage(raw: bytes) -> bool:
     """Whether a chunk may contain usage: False only if each `"usage"` in it is a key with the value null.
 

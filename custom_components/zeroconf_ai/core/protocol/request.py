@@ -13,6 +13,7 @@ from .data_urls import with_plain_data_urls
 from .demand import PromptDemand, chat_demand, text_demand
 from .errors import InvalidRequestError
 from .exchange import NO_EXCHANGE, Exchange
+from .hosted_tools import HostedTools
 from .model_names import MAX_NAME
 from .models import AUTO
 from .neutral_parameters import without_neutral
@@ -92,6 +93,8 @@ class Request:
     """Maximum cost in nano-units of the currency of budgets by backend id, for the backends with a budget."""
     exchange: Exchange = field(default=NO_EXCHANGE, repr=False)
     """The exchange rates when it arrived, by which budgets are charged for it."""
+    hosted: HostedTools | None = None
+    """The hosted tools that its caller may use, for backends of the client's dialect; None: none."""
     answer_bytes: int | None = None
     """Maximum size of an answer that is not streamed, in bytes; None: the backend's general limit."""
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from .hosted_tools import HOSTED_TOOLS
 from .values import NANO, mapping, money, parse_count
 
 type _Names = tuple[tuple[str | None, str], ...]
@@ -57,6 +58,8 @@ class Usage:
     """Prompt tokens written to the upstream's cache, for any duration."""
     cache_write_1h_tokens: int = 0
     """Those of them that are cached for an hour instead of minutes."""
+    calls: tuple[tuple[str, int], ...] = ()
+    """How often hosted tools ran, by type (`HOSTED_TOOLS`)."""
 
     @property
     def total_tokens(self) -> int:
@@ -74,7 +77,12 @@ class Usage:
             sum(costs) if costs else None,
             self.cache_write_tokens + other.cache_write_tokens,
             self.cache_write_1h_tokens + other.cache_write_1h_tokens,
+            _sum(self.calls, other.calls),
         )
+
+    def with_calls(self, calls: Mapping[str, int]) -> "Usage":
+        """The usage with how often hosted tools ran."""
+        return replace(self, calls=tuple(calls.items()))
 
     @classmethod
     def parse(cls, data: object) -> Self | None:
@@ -100,9 +108,10 @@ class Usage:
             elif not reasoning:
                 completion, reasoning = completion + excess, excess
         cost = _cost(data)
-        if not (prompt or completion or cost):
+        calls = _calls(data)
+        if not (prompt or completion or cost or calls):
             return None
-        return cls(prompt, completion, cached, reasoning, cost, written, _count(data, _WRITTEN_1H))
+        return cls(prompt, completion, cached, reasoning, cost, written, _count(data, _WRITTEN_1H), calls)
 
     def updated(self, later: "Usage | None") -> "Usage":
         """This usage with the counts of a later report of the same answer; its zeros replace nothing."""
@@ -117,6 +126,7 @@ class Usage:
             cost=later.cost or (later.cost if self.cost is None else self.cost),
             cache_write_tokens=later.cache_write_tokens or self.cache_write_tokens,
             cache_write_1h_tokens=later.cache_write_1h_tokens or self.cache_write_1h_tokens,
+            calls=later.calls or self.calls,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -130,6 +140,8 @@ class Usage:
             "prompt_tokens_details": prompt,
             "completion_tokens_details": {"reasoning_tokens": self.reasoning_tokens},
         }
+        if self.calls:
+            body["server_tool_use"] = {f"{name}_requests": count for name, count in self.calls}
         if self.cost is not None:
             body["cost"] = self.cost / NANO
         return body
@@ -163,6 +175,22 @@ def _count(data: Mapping[str, Any], names: _Names) -> int:
         if name in holder and (count := parse_count(holder[name])):
             return count
     return 0
+
+
+def _calls(data: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
+    """How often hosted tools ran: `server_tool_use` of Anthropic and OpenRouter."""
+    reported = mapping(data.get("server_tool_use"))
+    counts = ((name, parse_count(reported.get(f"{name}_requests"))) for name in HOSTED_TOOLS)
+    return tuple((name, count) for name, count in counts if count)
+
+
+def _sum(calls: tuple[tuple[str, int], ...], others: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
+    if not calls or not others:
+        return calls or others
+    total = dict(calls)
+    for name, count in others:
+        total[name] = total.get(name, 0) + count
+    return tuple(total.items())
 
 
 def _cost(data: Mapping[str, Any]) -> int | None:

@@ -36,6 +36,8 @@ class Caller:
     """Patterns of the allowed models; empty: all."""
     llm_apis: tuple[str, ...] = ()
     """Ids of the LLM APIs of Home Assistant whose tools its key may use; empty: none."""
+    hosted_tools: tuple[str, ...] = ()
+    """What its key is granted of `protocol.hosted_tools.GRANTS`; empty: no hosted tools."""
     background: bool = False
     """Whether other requests have priority."""
     admin: bool = False

@@ -8,7 +8,7 @@ import logging
 from aiohttp import web
 
 from ..dialects.base import ParsedRequest, ResponseWriter
-from ..dialects.gemini.options import hosted_names
+from ..dialects.dropped_tools import dropped_names
 from ..protocol.errors import ApiError
 from ..protocol.request import Kind, Request
 from ..routing.execution.reply import Reply
@@ -34,16 +34,18 @@ async def answer(
     Raises an ApiError before the first token.
     """
     async with gateway.interruptible() as block:
-        request, make_writer, dropped = parse(context, await context.read(gateway.max_body_bytes) if raw is None else raw)
+        parsed = parse(context, await context.read(gateway.max_body_bytes) if raw is None else raw)
+        request, dropped = parsed.request, parsed.dropped_tools
         if request.kind is Kind.CHAT:
             named = context.http.headers.get("X-Session-ID")
             request = request.with_meta(session=session_key(named, request.body, context.caller.key_id))
         async with gateway.engine.run(request, context.caller) as reply:
             # The first token, or the complete answer, has arrived: a failure before it was an error response.
             block.exempt()
-            writer = make_writer(reply.model)
-            if not reply.passes_google_tools:
-                dropped += hosted_names(request.body)
+            make_writer = parsed.native_writer if reply.native else None
+            writer = (make_writer or parsed.writer)(reply.model)
+            if request.hosted is not None and not reply.passes_hosted:
+                dropped = dropped_names((*dropped, *request.hosted.names))
             writer.dropped_tools = dropped
             return await _respond(gateway, context, request, reply, writer)
 

@@ -322,3 +322,15 @@ async def test_keys_of_a_user_created_by_two_processes_at_once_do_not_exceed_the
     await other.close()
     assert fresh_database.run("SELECT user_id, count(*) FROM keys GROUP BY user_id ORDER BY user_id") == [("u1", 3), ("u2", 1)]
     assert fresh_database.run("SELECT count(*) FROM audit WHERE act = 'key.create'") == [(4,)]
+
+
+async def test_hosted_tools_of_a_key_are_checked_and_stored(store: AccountingStore, fresh_database: FreshDatabase) -> None:
+    plain, _ = await store.keys.create("Plain")
+    key, _ = await store.keys.create("Laptop", hosted_tools=("mcp", "web_search", "mcp"))
+    assert (plain.hosted_tools, key.hosted_tools) == ((), ("web_search", "mcp"))
+    with pytest.raises(InvalidRequestError, match="Unknown hosted tools: shell"):
+        await store.keys.update(key.id, hosted_tools=("shell",))
+    await store.keys.update(key.id, hosted_tools=("server_url", "mcp"))
+    other = await AccountingStore.open(fresh_database.url)
+    assert {found.name: found.hosted_tools for found in other.keys} == {"Plain": (), "Laptop": ("mcp", "server_url")}
+    await other.close()

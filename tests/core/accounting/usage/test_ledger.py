@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 import sqlite3
 import time
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ def count(file: Path) -> int:
 @pytest.fixture
 def full(make: Make) -> Generation:
     """A record that has every field."""
-    numbers = {field.name: at + 1 for at, field in enumerate(fields(Usage))}
+    numbers: dict[str, Any] = {field.name: at + 1 for at, field in enumerate(fields(Usage)) if field.name != "calls"}
     record = make(
         "gen_1",
         outcome=Outcome.ERROR,

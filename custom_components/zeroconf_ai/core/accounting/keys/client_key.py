@@ -43,6 +43,8 @@ class ClientKey:
     """Free text such as a room, a device or an app, sorted; usage is grouped by it."""
     llm_apis: tuple[str, ...] = ()
     """Ids of the LLM APIs of Home Assistant whose tools run with the rights of its user; empty: none."""
+    hosted_tools: tuple[str, ...] = ()
+    """The values of `GRANTS` that it may use: hosted tools, and what their options may name; empty: no hosted tools."""
     disabled_by: str | None = None
     """Who disabled the key, as in the audit log; None for an enabled key. Users enable only what they disabled themselves."""
 

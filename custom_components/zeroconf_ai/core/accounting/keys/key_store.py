@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from ...protocol import key_proof
 from ...protocol.errors import AuthenticationError, PermissionDeniedError
+from ...protocol.hosted_tools import checked_grants
 from ...protocol.values import clean
 from .. import audit
 from ..admission import RateLimits
@@ -41,8 +42,11 @@ _LAST_USED_SECONDS = 60.0
 """The minimum interval between two writes of a key's last use."""
 _RATES = ("requests_per_minute", "tokens_per_minute", "parallel")
 _CHANGEABLE = frozenset(
-    {"name", "user_id", "device", "models", "endpoints", "background", "enabled", "expires", "labels", "llm_apis", *_RATES}
-)
+    {
+        "name", "user_id", "device", "models", "endpoints", "background", "enabled", "expires", "labels", "llm_apis",
+        "hosted_tools", *_RATES,
+    }
+)  # fmt: skip
 
 
 class KeyLimitError(PermissionDeniedError):
@@ -155,14 +159,15 @@ class KeyStore(QueuedWriter):
         parallel: int | None = None,
         labels: tuple[str, ...] = (),
         llm_apis: tuple[str, ...] = (),
+        hosted_tools: tuple[str, ...] = (),
         most_of_user: int | None = None,
         actor: str = "",
     ) -> tuple[ClientKey, str]:
         """Create a key; returns it with its secret, which is not stored and cannot be shown again.
 
         `most_of_user` is how many keys the user may have, also if several processes create them at once. `actor` goes into the
-        audit log. Raises ValueError for a limit below 1, InvalidRequestError for invalid labels or LLM APIs, KeyLimitError,
-        DatabaseError.
+        audit log. Raises ValueError for a limit below 1, InvalidRequestError for invalid labels, LLM APIs or hosted tools,
+        KeyLimitError, DatabaseError.
         """
         secret = new_secret()
         key = await self.adopt(
@@ -180,6 +185,7 @@ class KeyStore(QueuedWriter):
             parallel=parallel,
             labels=labels,
             llm_apis=llm_apis,
+            hosted_tools=hosted_tools,
             most_of_user=most_of_user,
             actor=actor,
         )
@@ -202,6 +208,7 @@ class KeyStore(QueuedWriter):
         parallel: int | None = None,
         labels: tuple[str, ...] = (),
         llm_apis: tuple[str, ...] = (),
+        hosted_tools: tuple[str, ...] = (),
         most_of_user: int | None = None,
         actor: str = "",
     ) -> ClientKey:
@@ -228,6 +235,7 @@ class KeyStore(QueuedWriter):
                 parallel=_checked_rate(parallel),
                 labels=checked_labels(labels),
                 llm_apis=checked_llm_apis(llm_apis),
+                hosted_tools=checked_grants(hosted_tools),
             )
             check_owner(key.llm_apis, key.user_id)
 
@@ -244,10 +252,10 @@ class KeyStore(QueuedWriter):
         return key
 
     async def update(self, key_id: str, *, actor: str = "", **changes: Any) -> ClientKey:
-        """Change a key's name, user_id, device, models, endpoints, background, enabled, expires, labels, LLM APIs or limits.
+        """Change fields of a key: all but its id, its secret and the times of its creation and use.
 
         Raises KeyError for an unknown key, TypeError for other fields, ValueError for a limit below 1, InvalidRequestError for
-        invalid labels or LLM APIs, DatabaseError.
+        invalid labels, LLM APIs or hosted tools, DatabaseError.
         """
         if unknown := changes.keys() - _CHANGEABLE:
             raise TypeError(f"These fields of a key cannot be changed: {', '.join(sorted(unknown))}")
@@ -259,6 +267,8 @@ class KeyStore(QueuedWriter):
             changes["labels"] = checked_labels(changes["labels"])
         if "llm_apis" in changes:
             changes["llm_apis"] = checked_llm_apis(changes["llm_apis"])
+        if "hosted_tools" in changes:
+            changes["hosted_tools"] = checked_grants(changes["hosted_tools"])
         async with self._changing:
             if changes.get("enabled", self._keys[key_id].enabled) is not self._keys[key_id].enabled:
                 changes["disabled_by"] = None if changes["enabled"] else actor

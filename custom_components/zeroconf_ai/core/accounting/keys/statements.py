@@ -45,7 +45,7 @@ def load(connection: Connection, *, other_than: int) -> Loaded | None:
         if former is not None:
             by_digest[bytes(former)] = (row["id"], row["former_until"])
         by_digest[bytes(current)] = (row["id"], None)
-        lists = {name: tuple(values[name] or ()) for name in ("models", "endpoints", "llm_apis")}
+        lists = {name: tuple(values[name] or ()) for name in ("models", "endpoints", "llm_apis", "hosted_tools")}
         rows.append(values | lists | {"labels": labels_of.get(row["id"], ())})
     return Loaded(version, rows, by_digest)
 

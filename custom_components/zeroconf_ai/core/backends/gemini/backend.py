@@ -20,6 +20,7 @@ from ...dialects.openai.embeddings import embedding_list, texts, wants_base64
 from ...dialects.openai.text_completions import as_chat
 from ...protocol.chunks import Chunk
 from ...protocol.errors import ApiError, InvalidRequestError, NotFoundError, PermissionDeniedError, QuotaError, StreamBrokenError
+from ...protocol.hosted_tools import HostedDialect
 from ...protocol.models import MAX_MODELS, ModelInfo
 from ...protocol.reasons import status_reason
 from ...protocol.record import Capability, Cost, Placement
@@ -105,8 +106,8 @@ class GeminiBackend(DialectBackend[_GeminiUpstream]):
 
     @property
     @override
-    def passes_google_tools(self) -> bool:
-        return True
+    def hosted_dialects(self) -> frozenset[HostedDialect]:
+        return frozenset({HostedDialect.GEMINI})
 
     @override
     async def health(self) -> Health:

@@ -22,6 +22,7 @@ from ...protocol.errors import (
     UnavailableError,
     UpstreamError,
 )
+from ...protocol.hosted_tools import HostedDialect
 from ...protocol.models import ModelInfo
 from ...protocol.reasons import status_reason
 from ...protocol.request import Kind, Request
@@ -38,6 +39,7 @@ from .flavors import FOREIGN, Flavor
 from .image_answer import ImagesAnswer
 from .listing import ApiRoots
 from .load import is_not_offered
+from .responses import ResponsesRequests
 
 _OPTIONAL = (
     "temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "stream_options", "reasoning_effort", "verbosity",
@@ -105,6 +107,7 @@ class OpenAIBackend(Backend):
         self._roots = ApiRoots(api, root)
         self._offers_load = flavor.load is not None
         self._forms = MessageForms(flavor.least_form)
+        self._native = ResponsesRequests(api, offered=flavor.responses, fetches_images=flavor.fetches_images)
         self._rejected = RejectedParams()
 
     @override
@@ -127,6 +130,11 @@ class OpenAIBackend(Backend):
     def model_control(self) -> ModelControl | None:
         make = self._flavor.model_control
         return None if make is None else make(self._roots.root)
+
+    @property
+    @override
+    def hosted_dialects(self) -> frozenset[HostedDialect]:
+        return frozenset({HostedDialect.CHAT, HostedDialect.RESPONSES} if self._native.offered else {HostedDialect.CHAT})
 
     @property
     def flavor(self) -> Flavor:
@@ -170,6 +178,8 @@ class OpenAIBackend(Backend):
             texts(request)
         if not self._flavor.fetches_images:
             request = await self._gate.embed(request)
+        if (native := await self._native.send(request, self._headers(request))) is not None:
+            return native
         answer = await self._forms.send(request, lambda formed: self._post(self._fitted(formed)))
         if request.kind is Kind.IMAGES and request.body.get("response_format") == "b64_json":
             return ImagesAnswer(answer, self._roots.root, self._gate)

@@ -58,6 +58,8 @@ class Flavor:
     """Whether a tool's parameters must be a plain object at the top (`parameter_schemas`)."""
     cache_marks: bool = False
     """Whether it accepts Anthropic's `cache_control`, which other servers may reject as an unknown field."""
+    responses: bool = True
+    """Whether it may have `/responses`, to which requests with hosted tools are passed on."""
     token_arrays: bool = True
     """Whether embeddings accept tokens as well as texts."""
     placement: Placement = Placement.LOCAL
@@ -147,6 +149,7 @@ LLAMACPP = Flavor(
     health="//health",
     health_with_key=False,  # public by design; 503 while it loads its model
     models=llamacpp_models,
+    responses=False,  # it translates them to chats, which have no hosted tools (llama.cpp, tools/server/README.md)
     load=llamacpp_load,
     model_control=LlamacppModels,
     timeouts=_LOADING,

@@ -52,6 +52,8 @@ class GeminiTranslator(Translator):
         self._wants_usage = usage
         self._secrets = secrets
         self._counts: dict[str, Any] = {}
+        self._queries: set[str] = set()
+        """The queries of Google Search, each of which is charged once."""
         self._finish = ""
         self._finish_message = ""
         self._named = False
@@ -63,7 +65,10 @@ class GeminiTranslator(Translator):
     @override
     def usage(self) -> Usage | None:
         """The usage reported so far; the first event has the prompt's tokens."""
-        return _usage(self._counts) if self._counts else None
+        if not self._counts:
+            return None
+        usage = _usage(self._counts)
+        return usage.with_calls({"web_search": len(self._queries)}) if self._queries else usage
 
     @override
     def feed(self, data: bytes) -> list[Chunk]:
@@ -124,6 +129,8 @@ class GeminiTranslator(Translator):
         if not candidate and isinstance(blocked := mapping(body.get("promptFeedback")).get("blockReason"), str):
             message = f"Google refuses the prompt: {clean(blocked)}."
             raise InvalidRequestError(message, code="content_policy_violation", param="messages", upstream_status=200)
+        queries = mapping(candidate.get("groundingMetadata")).get("webSearchQueries")
+        self._queries.update(query for query in (queries if isinstance(queries, list) else ()) if isinstance(query, str))
         parts = mapping(candidate.get("content")).get("parts")
         for part in parts if isinstance(parts, list) else ():
             yield from self._part(mapping(part))

@@ -84,12 +84,17 @@ def client_tools(tools: object, choice: object) -> ClientTools:
                 functions.append(_function(tool, where, origins))
             case "namespace":
                 functions += _unfolded(tool, where, origins)
-            case str(kind):
-                label = tool.get("server_label")
-                dropped.append(f"{kind}:{label}" if isinstance(label, str) and label else kind)
+            case str():
+                dropped.append(dropped_name(tool))
             case _:
                 raise invalid(f"{where}.type", "a text")
     return _chosen(ClientTools(functions, None, origins, dropped_names(dropped)), choice)
+
+
+def dropped_name(tool: Mapping[str, Any]) -> str:
+    """The name of a hosted tool in the answer: its type, and for a tool of an MCP server the server's label."""
+    label = tool.get("server_label")
+    return f"{tool['type']}:{label}" if isinstance(label, str) and label else str(tool["type"])
 
 
 def can_run(tool: Mapping[str, Any]) -> bool:

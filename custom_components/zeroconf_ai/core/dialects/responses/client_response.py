@@ -4,7 +4,7 @@ Events (SDK 3.52, `response_stream_event.py`): response.created, response.in_pro
 and their deltas, output_item.done; finally response.completed, response.incomplete or response.failed. All are numbered.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 import time
 from typing import Any, override
 from uuid import uuid4
@@ -272,7 +272,7 @@ class ResponsesWriter(ResponseWriter):
         echoed = {name: default if (value := self._request.get(name)) is None else value for name, default in _ECHOED.items()}
         echoed["text"] = {"format": {"type": "text"}, **mapping(echoed["text"])}
         if self.dropped_tools:  # OpenAI's types allow texts only
-            echoed["metadata"] = {**mapping(echoed["metadata"]), "dropped_tools": ", ".join(self.dropped_tools)[:_MAX_METADATA]}
+            echoed["metadata"] = metadata_with(echoed["metadata"], self.dropped_tools)
             echoed["dropped_tools"] = self.dropped_tools
             tools = echoed["tools"]
             echoed["tools"] = [tool for tool in tools if can_run(tool)] if isinstance(tools, list) else []
@@ -303,6 +303,11 @@ class ResponsesWriter(ResponseWriter):
             "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
             "total_tokens": usage.total_tokens,
         }
+
+
+def metadata_with(metadata: object, dropped: Sequence[str]) -> dict[str, Any]:
+    """The metadata of a response, with the tools that were left out."""
+    return {**mapping(metadata), "dropped_tools": ", ".join(dropped)[:_MAX_METADATA]}
 
 
 def _logprobs(kind: str) -> dict[str, Any]:

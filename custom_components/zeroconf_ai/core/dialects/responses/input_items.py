@@ -15,13 +15,13 @@ from ..reasoning import TEXT, join_reasoning, unpack
 from ..turns import Part, Turns, function_call, image_part, invalid, objects, text_of, text_part, unsupported
 
 _ROLES = ("user", "assistant", "system", "developer")
-_TOOLS = frozenset({"additional_tools", "tool_search_output"})
+TOOL_ITEMS = frozenset({"additional_tools", "tool_search_output"})
 """Items with definitions of tools."""
 _LEFT_OUT = frozenset(
     {
         "code_interpreter_call", "compaction_trigger", "computer_call", "computer_call_output", "file_search_call",
         "image_generation_call", "mcp_approval_request", "mcp_approval_response", "mcp_call", "mcp_list_tools", "program",
-        "program_output", "tool_search_call", "web_search_call", *_TOOLS,
+        "program_output", "tool_search_call", "web_search_call", *TOOL_ITEMS,
     }
 )  # fmt: skip
 """Traces of tools that OpenAI's servers ran, which say nothing that the answer after them does not say."""
@@ -56,7 +56,7 @@ def add_items(turns: Turns, items: object, param: str) -> None:
 def tools_in(items: object) -> list[Any]:
     """The definitions of tools that items contain, besides the request's `tools`."""
     given = items if isinstance(items, list) else []
-    found = [item.get("tools") for item in given if isinstance(item, Mapping) and item.get("type") in _TOOLS]
+    found = [item.get("tools") for item in given if isinstance(item, Mapping) and item.get("type") in TOOL_ITEMS]
     return [tool for tools in found if isinstance(tools, list) for tool in tools]
 
 

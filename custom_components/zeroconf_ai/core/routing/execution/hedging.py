@@ -99,7 +99,8 @@ def hedge_delay(candidate: Candidate, request: Request) -> float | None:
     An agent, a gateway, or a tool that a provider runs may already have acted, and a pinned request has no other backend.
     """
     member = candidate.member
-    if not (request.listening and request.stream) or request.pin is not None or _provider_acts(request.body):
+    acts = request.hosted is not None or _provider_acts(request.body)
+    if not (request.listening and request.stream) or request.pin is not None or acts:
         return None
     if not _only_a_model(candidate):
         return None

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from ...backends.base import Answer
-from ...protocol.chunks import Chunk, Delta, has_message
+from ...protocol.chunks import Chunk, Delta, begins_answer, has_message
 from ...protocol.errors import ApiError, StreamBrokenError
 from ...protocol.image_requests import has_images, without_content
 from ...protocol.request import Kind
@@ -67,7 +67,12 @@ class Reply:
         self.backend_id = bill.member.id
         self.backend_name = bill.member.name
         self.model = bill.model
-        self.passes_google_tools = bill.member.backend.passes_google_tools
+        self.native = answer.native
+        """Whether the answer is in the client's own dialect."""
+        hosted = bill.request.hosted
+        in_chat = hosted is not None and not hosted.body and hosted.dialect in bill.member.backend.hosted_dialects
+        self.passes_hosted = answer.native or in_chat
+        """Whether the hosted tools of the request were passed on."""
         self.attempts = attempts
         self.bill = bill
         self.handover: SessionHandover | None = None
@@ -113,7 +118,7 @@ class Reply:
             size += sum(len(chunk.raw) for chunk in batch)
             if size > _EARLY_BYTES:
                 raise StreamBrokenError(f"{self.backend_name} sent more than {_EARLY_BYTES} bytes without a token")
-            if any(Delta.parse(chunk.data).has_token for chunk in batch):
+            if any(map(begins_answer, batch)):
                 self.first_token_at = time.perf_counter()
                 _record_first_token(self._member, self.first_token_at - self.bill.sent_at)
                 return

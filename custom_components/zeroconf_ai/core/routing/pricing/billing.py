@@ -16,6 +16,7 @@ from ...protocol.values import mapping
 from ..pool.member import Member
 from .bounds import Ceiling, answer_tokens
 from .costs import Charge, CostSource, quote, record_measured
+from .hosted_calls import with_calls
 
 _SAMPLE = 64
 """Chunks at the beginning of a stream from which its tokens are estimated if the backend reports no usage."""
@@ -103,7 +104,8 @@ class Bill:
         reported = self.usage or (None if self.answer is None else self.answer.usage)
         if reported is None:
             return Usage(self.request.estimated_prompt_tokens, self._estimated_tokens)
-        return reported + Usage(completion_tokens=max(0, self._estimated_tokens - reported.completion_tokens))
+        prompt = 0 if reported.prompt_tokens else self.request.estimated_prompt_tokens
+        return reported + Usage(prompt, max(0, self._estimated_tokens - reported.completion_tokens))
 
     def close(self, extra: Usage | None = None) -> None:
         """Compute the cost. `extra` is other usage to charge at the same prices (a summary). Safe to call twice."""
@@ -121,6 +123,7 @@ class Bill:
         if extra is not None and self.charge is not None and self.charge.source is not CostSource.MEASURED:
             more = self._quote.charge(extra)
             self.charge = self.charge if more is None else self.charge.plus(more)
+        self.charge = with_calls(self.charge, self.member, self.model, self.request, self._final)
 
     def _with_estimates(self, usage: Usage) -> Usage:
         """The reported usage, with estimates of the counts that it lacks: some servers do not count the prompt."""

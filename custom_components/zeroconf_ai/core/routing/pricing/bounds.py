@@ -4,13 +4,14 @@ A backend that costs money gets only the fields whose cost was computed, and a l
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import math
 from typing import Any, NamedTuple
 
 from ...dialects.gemini.options import google_options
-from ...protocol.demand import PromptDemand, answer_count, answer_limit, predicted_tokens
+from ...protocol.demand import answer_count, answer_limit, predicted_tokens
 from ...protocol.errors import BudgetShortError
+from ...protocol.hosted_tools import HostedDialect
 from ...protocol.image_requests import image_tokens
 from ...protocol.models import ModelInfo
 from ...protocol.prices import MILLION, Prices
@@ -18,6 +19,7 @@ from ...protocol.request import Kind, Request
 from ...protocol.values import mapping
 from ..pool.member import Member
 from .costs import UNSURE, is_measured, price_of, worst_cost
+from .hosted_calls import most_of_calls, tokens_of_calls, with_calls_limited
 
 USUAL_ANSWER = 4096
 """Tokens of an answer whose length neither the request nor the model limits: every model in use can generate these."""
@@ -109,7 +111,7 @@ def cost_bounds(member: Member, model: str, request: Request) -> CostBounds:
         usual = worst_cost(member, model, 0, 0)
         return CostBounds(usual, usual)
     info = member.served.find(model)
-    prompt = _prompt_tokens(request.prompt_demand, model, info)
+    prompt = _prompt_tokens(member, request, model, info)
     if request.kind is Kind.EMBEDDINGS:
         cost = worst_cost(member, model, prompt, 0)
         return CostBounds(cost, cost)
@@ -143,14 +145,15 @@ def answer_tokens(request: Request, info: ModelInfo | None) -> int:
 def unpriced_field(request: Request, info: ModelInfo | None) -> str | None:
     """The request's field whose cost is unknown in advance; None if all costs can be computed."""
     body = request.body
-    if (param := next((param for param in _UNPRICED if body.get(param)), None)) is not None:
+    priced = ("web_search_options",) if _has_hosted(request, HostedDialect.CHAT) else ()
+    if (param := next((param for param in _UNPRICED if body.get(param) and param not in priced), None)) is not None:
         return param
     if (body.get("modalities") or ["text"]) != ["text"]:
         return "modalities"
     if request.kind is not Kind.CHAT:
         return None
     google = google_options(body)
-    if google.tools or "cachedContent" in google.request:
+    if (google.tools and not _has_hosted(request, HostedDialect.GEMINI)) or "cachedContent" in google.request:
         return "extra_body"
     for index, tool in enumerate(body.get("tools") or ()):
         if tool.get("type", "function") not in ("function", "custom"):
@@ -168,10 +171,13 @@ def bounded(member: Member, model: str, request: Request, allowance: int) -> tup
     Without a price the request is returned unchanged. Raises BudgetShortError if the prompt and the requested answer cost more.
     """
     prices = price_of(member, model)
+    if (calls := most_of_calls(member, model, request) or 0) > allowance:
+        raise _short(member)
+    request, allowance = with_calls_limited(member, request), allowance - calls
     if prices is None or not _costs_anything(prices) or is_measured(member, model):
         return request, None
     info = member.served.find(model)
-    prompt = _prompt_tokens(request.prompt_demand, model, info)
+    prompt = _prompt_tokens(member, request, model, info)
     rates = prices.at(prompt * UNSURE)
     left = allowance - rates.dearest(prompt, 0)
     if left < 0:
@@ -222,25 +228,38 @@ def _limits(body: Mapping[str, Any], limit: int) -> dict[str, Any]:
 def _only_known(request: Request, changes: Mapping[str, Any]) -> Request:
     """The request with only the fields of `_FORWARDED`, and with `changes`."""
     known = _FORWARDED[request.kind]
+    if _has_hosted(request, HostedDialect.CHAT):
+        known |= {"web_search_options"}
     changed = dict(changes)
     if isinstance(options := request.body.get("options"), Mapping):
         changed["options"] = {key: value for key, value in options.items() if key != "num_predict"}
     if request.body.get("service_tier") not in _TIERS:
         changed["service_tier"] = None
-    changed |= google_options(request.body).unpriced().to_chat()
+    google = google_options(request.body)
+    priced = google.unpriced()
+    changed |= (replace(priced, tools=google.tools) if _has_hosted(request, HostedDialect.GEMINI) else priced).to_chat()
     body = {key: value for key, value in request.body.items() if key in known and key not in changed}
     return request.with_meta(body=body | {key: value for key, value in changed.items() if value is not None})
 
 
-def _prompt_tokens(demand: PromptDemand, model: str, info: ModelInfo | None) -> int:
+def _prompt_tokens(member: Member, request: Request, model: str, info: ModelInfo | None) -> int:
+    demand = request.prompt_demand
     each = next((tokens for word, tokens in _IMAGE_TOKENS if word in model), _IMAGE_TOKENS_ELSEWHERE)
     tokens = demand.tokens + demand.images * each
     window = info.context_window if info is not None else None
-    return max(tokens, window or 0) if demand.unbounded else tokens
+    if demand.unbounded:
+        return max(tokens, window or 0)
+    more = tokens_of_calls(member, request)
+    return tokens + (more if window is None else min(more, max(window - tokens, 0)))
 
 
 def _costs_anything(prices: Prices) -> bool:
     return any(rates.dearest(MILLION, MILLION) for rates in (prices, *(tier.prices for tier in prices.tiers)))
+
+
+def _has_hosted(request: Request, dialect: HostedDialect) -> bool:
+    """Whether the request has granted hosted tools, whose calls are priced, within the chat itself."""
+    return request.hosted is not None and request.hosted.dialect is dialect
 
 
 def _short(member: Member) -> BudgetShortError:

@@ -12,6 +12,7 @@ from ..selection.candidates import Candidate
 from ..selection.strategies import outside
 from .bounds import CostBounds, cost_bounds, unpriced_field
 from .costs import currency_of, price_of
+from .hosted_calls import most_of_calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,11 @@ def worst_case(candidates: Iterable[Candidate], request: Request, *, again: bool
     found = WorstCase()
     for candidate in candidates:
         member, model = candidate.member, candidate.model
-        bounds = cost_bounds(member, model, request)
+        bounds, calls = cost_bounds(member, model, request), most_of_calls(member, model, request)
+        if calls is None:
+            found.unpriced[member.id] = "tools"
+        elif calls:
+            bounds = CostBounds(bounds.least + calls, bounds.most + calls)
         if bounds.most and (param := unpriced_field(request, member.served.find(model))) is not None:
             found.unpriced[member.id] = param
         bounds = _converted(bounds, candidate, request.exchange, found)

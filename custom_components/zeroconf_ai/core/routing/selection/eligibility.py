@@ -70,6 +70,8 @@ def choose_model(member: Member, requested: str, request: Request, *, cheapest: 
         missing = request.needs - info.capabilities - _MODEL_NEEDS - _JSON
         if missing:
             return Rejection(Reason.CANNOT, info.name, f"cannot do {_listed(missing)}")
+    if request.hosted is not None and request.hosted.required and request.hosted.dialect not in member.backend.hosted_dialects:
+        return Rejection(Reason.CANNOT, info.name, f"cannot run {', '.join(request.hosted.names)}")
     if requested == AUTO:
         return _choose_any(member, request, cheapest=cheapest)
     found = member.served.find(requested)

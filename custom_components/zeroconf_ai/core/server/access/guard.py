@@ -170,6 +170,7 @@ class Guard(Access):
             address=request.remote,
             models=key.models,
             llm_apis=key.llm_apis,
+            hosted_tools=key.hosted_tools,
             background=key.background,
             admin=key.admin,
         )

@@ -9,6 +9,7 @@ from ...dialects.base import ParsedRequest
 from ...dialects.gemini.client_request import to_chat, to_embeddings, wants_thoughts
 from ...dialects.gemini.client_response import EmbeddingsWriter, GeminiArrayWriter, GeminiWriter, error_body
 from ...dialects.gemini.options import value_of
+from ...dialects.hosted_chat import hosted_chat
 from ...dialects.turns import invalid
 from ...protocol.models import ModelInfo
 from ...protocol.record import Capability
@@ -71,10 +72,11 @@ async def get_model(gateway: Gateway, context: RequestContext) -> web.Response:
 def _parser(*, stream: bool) -> Callable[[RequestContext, bytes], ParsedRequest]:
     def parse(context: RequestContext, raw: bytes) -> ParsedRequest:
         body = parse_object(raw)
-        request = Request.parse(Kind.CHAT, to_chat(body, _model(context), stream=stream), request_id=context.id, via=context.via)
+        chat, hosted, dropped = hosted_chat(to_chat(body, _model(context), stream=stream), context.caller.hosted_tools)
+        request = Request.parse(Kind.CHAT, chat, request_id=context.id, via=context.via, hosted=hosted)
         kind = GeminiArrayWriter if stream and context.http.query.get("alt") != "sse" else GeminiWriter
         thoughts = wants_thoughts(body)
-        return ParsedRequest(request, lambda model: kind(model, context.id, thoughts=thoughts))
+        return ParsedRequest(request, lambda model: kind(model, context.id, thoughts=thoughts), dropped)
 
     return parse
 

@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from ...dialects.base import ParsedRequest
+from ...dialects.hosted_chat import hosted_chat
 from ...dialects.openai.client_request import to_chat
 from ...dialects.openai.client_response import OpenAIWriter
 from ...dialects.openai.custom_calls import CustomCallsWriter
@@ -49,9 +50,10 @@ def _parse_chat(context: RequestContext, raw: bytes) -> ParsedRequest:
         body: Mapping[str, Any] = {**{name: given[name] for name in _ALSO_IN_CHAT & given.keys()}, **chat}
     else:
         body, tools = to_chat(given)
-    request = Request.of_object(Kind.CHAT, body, request_id=context.id, via=context.via)
+    found = hosted_chat(body, context.caller.hosted_tools)
+    request = Request.of_object(Kind.CHAT, found.body, request_id=context.id, via=context.via, hosted=found.hosted)
     writer = CustomCallsWriter(request, tools) if tools.has_custom else OpenAIWriter(request)
-    return ParsedRequest(request, writer.for_model, tools.dropped)
+    return ParsedRequest(request, writer.for_model, (*tools.dropped, *found.dropped))
 
 
 def _parse(kind: Kind, context: RequestContext, raw: bytes) -> ParsedRequest:

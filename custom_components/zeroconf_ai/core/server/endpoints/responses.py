@@ -11,6 +11,8 @@ from ...accounting.storage.database import DatabaseError
 from ...dialects.base import ParsedRequest
 from ...dialects.responses.client_request import to_chat
 from ...dialects.responses.client_response import ResponsesWriter
+from ...dialects.responses.hosted_tools import hosted_tools
+from ...dialects.responses.native_response import NativeResponsesWriter
 from ...protocol.errors import UnavailableError
 from ...protocol.request import Kind, Request, parse_object
 from ..dispatch import RequestContext
@@ -40,8 +42,9 @@ def _parse(gateway: Gateway, context: RequestContext, raw: bytes) -> ParsedReque
     body = parse_object(raw)
     recent, owner = gateway.recent_responses, owner_of(context.caller)
     conversation = recent.resolve(owner, body)
-    chat, tools = to_chat({**body, "input": conversation})
-    request = Request.parse(Kind.CHAT, chat, request_id=context.id, via=context.via)
+    hosted, rest = hosted_tools({**body, "input": conversation}, context.caller.hosted_tools)
+    chat, tools = to_chat(rest)
+    request = Request.parse(Kind.CHAT, chat, request_id=context.id, via=context.via, hosted=hosted)
     stored = stored_owner(gateway, context.caller) if body.get("store") is not False else None
 
     def keep(response: Any, output: list[dict[str, Any]]) -> None:
@@ -67,8 +70,12 @@ def _parse(gateway: Gateway, context: RequestContext, raw: bytes) -> ParsedReque
             )
 
     kept = None if body.get("store") is False else keep
+    is_stored = stored is not None
     return ParsedRequest(
-        request, lambda model: ResponsesWriter(body, model, tools, kept, stored=stored is not None), tools.dropped
+        request,
+        lambda model: ResponsesWriter(body, model, tools, kept, stored=is_stored),
+        tools.dropped,
+        lambda model: NativeResponsesWriter(body, model, kept, stored=is_stored),
     )
 
 

@@ -1,0 +1,19 @@
+"""Hosted tools that API keys are granted."""
+
+from alembic import op
+import sqlalchemy as sa
+
+revision = "0011"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add a column. Keys that exist are granted none."""
+    op.add_column("keys", sa.Column("hosted_tools", sa.JSON, nullable=False, server_default="[]"))
+
+
+def downgrade() -> None:
+    """Drop it, with what it holds."""
+    op.drop_column("keys", "hosted_tools")

@@ -1,0 +1,252 @@
+"""Tools that providers run themselves: passed on for keys that are granted them, left out for others, priced and limited."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+import json
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from zeroconf_ai.accounting.budget import Scope
+from zeroconf_ai.accounting.periods import Period
+from zeroconf_ai.accounting.store import AccountingStore
+from zeroconf_ai.backends.base import Backend, BackendInfo, Endpoint
+from zeroconf_ai.backends.openai.backend import OpenAIBackend
+from zeroconf_ai.backends.openai.flavors import OPENAI
+from zeroconf_ai.protocol.record import Cost, Placement
+from zeroconf_ai.protocol.values import NANO
+from zeroconf_ai.routing.accounting import Accounting
+from zeroconf_ai.server.access.guard import Guard
+
+from ...support.fakes.upstream import COMPLETION, Upstream, answers, streams
+from ...support.sdks import RESPONSE_EVENT
+from ...support.server import Served, served
+
+MODEL = "gpt-5"
+SEARCH: Any = {"type": "web_search", "filters": {"allowed_domains": ["example.org"]}}
+LOOK: Any = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
+MODELS = {"object": "list", "data": [{"id": MODEL, "object": "model"}]}
+SEARCHED: Any = {
+    "type": "web_search_call",
+    "id": "ws_1",
+    "status": "completed",
+    "action": {"type": "search", "query": "weather"},
+}
+OPENED: Any = {
+    "type": "web_search_call",
+    "id": "ws_2",
+    "status": "completed",
+    "action": {"type": "open_page", "url": "https://example.org"},
+}
+CITATION: Any = {"type": "url_citation", "start_index": 0, "end_index": 5, "url": "https://example.org", "title": "Weather"}
+SAID: Any = {
+    "type": "message",
+    "id": "msg_1",
+    "role": "assistant",
+    "status": "completed",
+    "content": [{"type": "output_text", "text": "Sunny", "annotations": [CITATION], "logprobs": []}],
+}
+USAGE: Any = {
+    "input_tokens": 1000,
+    "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+    "output_tokens": 10,
+    "output_tokens_details": {"reasoning_tokens": 0},
+    "total_tokens": 1010,
+}
+
+
+def response(*output: Any, status: str = "completed") -> dict[str, Any]:
+    """A response of OpenAI."""
+    return {
+        "id": "resp_upstream",
+        "object": "response",
+        "created_at": 1,
+        "status": status,
+        "model": MODEL,
+        "output": list(output),
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+        "metadata": {},
+        "usage": USAGE if status == "completed" else None,
+    }
+
+
+def stream_of(*output: Any, text: str = "Sunny") -> list[bytes]:
+    """The events of a response."""
+    where = {"item_id": "msg_1", "output_index": len(output) - 1, "content_index": 0}
+    events: list[dict[str, Any]] = [
+        {"type": "response.created", "response": response(status="in_progress")},
+        *(
+            {"type": kind, "output_index": index, "item": item}
+            for index, item in enumerate(output)
+            for kind in ("response.output_item.added", "response.output_item.done")
+        ),
+        {"type": "response.output_text.delta", "delta": text, "logprobs": [], **where},
+        {"type": "response.output_text.annotation.added", "annotation": CITATION, "annotation_index": 0, **where},
+        {"type": "response.completed", "response": response(*output)},
+    ]
+    return [
+        f"event: {event['type']}\ndata: {json.dumps({**event, 'sequence_number': number})}\n\n".encode()
+        for number, event in enumerate(events)
+    ]
+
+
+@asynccontextmanager
+async def gateway_of(
+    file: Path, *make: Any, grants: tuple[str, ...] = ("web_search",)
+) -> AsyncIterator[tuple[Served, AccountingStore, dict[str, Any], str]]:
+    """A gateway with these backends (functions of a session), and the headers and the id of a key with these hosted tools."""
+    store = await AccountingStore.open(file / "gateway.db")
+    try:
+        async with aiohttp.ClientSession() as session:
+            backends: list[Backend] = [each(session) for each in make]
+            async with served(*backends, access=Guard(store.keys)) as gateway:
+                await gateway.engine.attach(Accounting.of(store))
+                key, secret = await store.keys.create("Laptop", hosted_tools=grants)
+                yield gateway, store, {"headers": {"Authorization": f"Bearer {secret}"}}, key.id
+    finally:
+        await store.close()
+
+
+def openai(upstream: Upstream) -> Any:
+    """OpenAI's API at a fake."""
+    info = BackendInfo("openai", "OpenAI", cost=Cost.METERED, placement=Placement.CLOUD)
+    return lambda session: OpenAIBackend(session, info, Endpoint(upstream.base_url, "sk-1"), OPENAI)
+
+
+def upstream(*behaviours: Any) -> Upstream:
+    """A fake OpenAI."""
+    chats = {"/models": [answers(MODELS)], "/chat/completions": [answers(COMPLETION)]}
+    fake = Upstream()
+    fake.behave |= chats | ({"/responses": list(behaviours)} if behaviours else {})
+    return fake
+
+
+def asked(**fields: Any) -> dict[str, Any]:
+    return {"model": MODEL, "input": "Weather?", "tools": [SEARCH, LOOK], **fields}
+
+
+async def test_hosted_tool_of_a_key_without_a_grant_is_left_out_and_named(tmp_path: Path) -> None:
+    async with upstream(answers(response(SAID))) as fake, gateway_of(tmp_path, openai(fake), grants=()) as (gateway, _, key, _):
+        status, _, headers = await gateway.ask("POST", "responses", json=asked(), **key)
+    assert (status, headers["X-ZeroconfAI-Dropped-Tools"]) == (200, "web_search")
+    assert not fake.bodies("/responses")
+    [chat] = fake.bodies()
+    assert [tool["type"] for tool in chat["tools"]] == ["function"]
+
+
+async def test_granted_hosted_tool_is_passed_on_with_the_whole_request(tmp_path: Path) -> None:
+    earlier: list[Any] = [
+        {"role": "user", "content": "Hello"},
+        {"type": "reasoning", "id": "rs_1", "summary": []},
+        SEARCHED,
+        SAID,
+        {"role": "user", "content": "And tomorrow?"},
+    ]
+    shell = {"type": "shell"}
+    async with upstream(answers(response(SEARCHED, SAID))) as fake, gateway_of(tmp_path, openai(fake)) as (gateway, _, key, _):
+        body = asked(input=earlier, tools=[SEARCH, LOOK, shell], max_output_tokens=500, service_tier="priority", store=True)
+        status, found, headers = await gateway.ask("POST", "responses", json=body, **key)
+    assert status == 200
+    [sent] = fake.bodies("/responses")
+    assert sent["tools"] == [SEARCH, LOOK]
+    assert sent["input"] == [item for item in earlier if item.get("type") != "reasoning"]
+    assert (sent["max_output_tokens"], sent["store"], sent["stream"]) == (500, False, False)
+    assert "service_tier" not in sent
+    assert found["output"] == [SEARCHED, SAID]
+    assert found["id"] != "resp_upstream"
+    assert headers["X-ZeroconfAI-Dropped-Tools"] == "shell"
+
+
+async def test_stream_with_hosted_tools_keeps_its_events(tmp_path: Path) -> None:
+    fake = upstream(streams(*stream_of(SEARCHED, SAID), done=False))
+    async with fake, gateway_of(tmp_path, openai(fake)) as (gateway, _, key, _):
+        status, raw, headers = await gateway.ask("POST", "responses", json=asked(stream=True), **key)
+        events = [json.loads(line.removeprefix("data: ")) for line in raw.decode().splitlines() if line.startswith("data: ")]
+        follow_up = asked(input="And tomorrow?", previous_response_id=events[-1]["response"]["id"], stream=True)
+        again, _, _ = await gateway.ask("POST", "responses", json=follow_up, **key)
+    assert (status, again) == (200, 200)
+    assert "X-ZeroconfAI-Dropped-Tools" not in headers
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))
+    kinds = [event["type"] for event in events]
+    assert kinds.count("response.output_item.done") == 2
+    assert "response.output_text.annotation.added" in kinds
+    assert kinds[-1] == "response.completed"
+    assert {event["response"]["id"] for event in events if "response" in event} == {events[0]["response"]["id"]}
+    for event in events:
+        RESPONSE_EVENT.validate_python(event)
+    assert [item.get("type", item.get("role")) for item in fake.bodies("/responses")[1]["input"]] == [
+        "user",
+        "web_search_call",
+        "message",
+        "user",
+    ]
+
+
+async def test_searches_are_charged_on_top_of_tokens(tmp_path: Path) -> None:
+    fake = upstream(answers(response(SEARCHED, OPENED, SEARCHED | {"id": "ws_3"}, SAID)))
+    async with fake, gateway_of(tmp_path, openai(fake)) as (gateway, store, key, key_id):
+        await store.budgets.set(Scope.KEY, key_id, NANO, Period.MONTH)
+        status, _, _ = await gateway.ask("POST", "responses", json=asked(), **key)
+        [state] = [store.budgets.state(budget.id) for budget in store.budgets.of(Scope.KEY, key_id)]
+    assert status == 200
+    assert state.spent == 2 * NANO // 100
+    assert fake.bodies("/responses")[0]["max_tool_calls"] == 8
+
+
+async def test_budget_that_does_not_cover_the_calls_refuses_the_request(tmp_path: Path) -> None:
+    async with upstream(answers(response(SAID))) as fake, gateway_of(tmp_path, openai(fake)) as (gateway, store, key, key_id):
+        await store.budgets.set(Scope.KEY, key_id, NANO // 100, Period.MONTH)
+        status, _, _ = await gateway.ask("POST", "responses", json=asked(), **key)
+        fewer, _, _ = await gateway.ask("POST", "responses", json=asked(max_tool_calls=1), **key)
+    assert (status, fewer) == (429, 200)
+    assert [body["max_tool_calls"] for body in fake.bodies("/responses")] == [1]
+
+
+AUTO: Any = {"type": "auto", "file_ids": ["file_1"]}
+REFERENCES: list[Any] = [
+    ("vector_store_ids", {"type": "file_search", "vector_store_ids": ["vs_1"]}, "file_search", "vector_stores"),
+    ("container", {"type": "code_interpreter", "container": "cntr_1"}, "code_execution", "containers"),
+    ("container.file_ids", {"type": "code_interpreter", "container": AUTO}, "code_execution", "files"),
+    ("input_image_mask.file_id", {"type": "image_generation", "input_image_mask": {"file_id": "f"}}, "image_generation", "files"),
+    ("server_url", {"type": "mcp", "server_label": "wiki", "server_url": "https://wiki.example"}, "mcp", "server_url"),
+    ("connector_id", {"type": "mcp", "server_label": "mail", "connector_id": "connector_gmail"}, "mcp", "server_url"),
+    ("authorization", {"type": "mcp", "server_label": "wiki", "authorization": "secret"}, "mcp", "authorization"),
+    ("headers", {"type": "mcp", "server_label": "wiki", "headers": {"X-Key": "secret"}}, "mcp", "authorization"),
+]
+
+
+@pytest.mark.parametrize(("option", "tool", "kind", "reference"), REFERENCES)
+async def test_reference_in_the_options_of_a_tool_needs_a_grant_of_its_own(
+    tmp_path: Path, option: str, tool: Any, kind: str, reference: str
+) -> None:
+    async with (
+        upstream(answers(response(SAID))) as fake,
+        gateway_of(tmp_path, openai(fake), grants=(kind,)) as (gateway, store, key, key_id),
+    ):
+        status, refused, _ = await gateway.ask("POST", "responses", json=asked(tools=[tool]), **key)
+        assert (status, refused["error"]["param"], refused["error"]["code"]) == (
+            403,
+            f"tools[0].{option}",
+            "hosted_tool_not_allowed",
+        )
+        assert reference in refused["error"]["message"]
+        assert not fake.bodies("/responses")
+        await store.keys.update(key_id, hosted_tools=(kind, reference))
+        allowed, _, _ = await gateway.ask("POST", "responses", json=asked(tools=[tool]), **key)
+    assert allowed == 200
+    assert fake.bodies("/responses")[0]["tools"] == [tool]
+
+
+async def test_server_without_responses_gets_a_chat_and_the_tool_is_named(tmp_path: Path) -> None:
+    async with upstream() as fake, gateway_of(tmp_path, openai(fake)) as (gateway, _, key, _):
+        status, _, headers = await gateway.ask("POST", "responses", json=asked(), **key)
+        again, _, _ = await gateway.ask("POST", "responses", json=asked(), **key)
+        required, _, _ = await gateway.ask("POST", "responses", json=asked(tool_choice={"type": "web_search"}), **key)
+    assert (status, again, headers["X-ZeroconfAI-Dropped-Tools"]) == (200, 200, "web_search")
+    assert required != 200
+    assert len(fake.bodies("/responses")) == 1
+    assert len(fake.bodies()) == 2
