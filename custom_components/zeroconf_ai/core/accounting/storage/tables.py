@@ -107,7 +107,7 @@ keys = Table(
     Column("parallel", BigInteger),
     Column("disabled_by", Text),
     Column("llm_apis", JSON),
-    Column("hosted_tools", JSON, nullable=False, server_default="[]"),
+    Column("hosted_tools", JSON),
 )
 
 key_labels = Table(

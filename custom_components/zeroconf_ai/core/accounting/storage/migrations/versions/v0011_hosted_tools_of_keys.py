@@ -10,8 +10,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add a column. Keys that exist are granted none."""
-    op.add_column("keys", sa.Column("hosted_tools", sa.JSON, nullable=False, server_default="[]"))
+    """Add a column. NULL: none, as for the keys that exist."""
+    op.add_column("keys", sa.Column("hosted_tools", sa.JSON))
 
 
 def downgrade() -> None:
