@@ -8,7 +8,7 @@ import pytest
 
 from ..support.command import environment
 
-HEAVY = ("PIL", "alembic", "genai_prices", "prometheus_client", "pydantic", "sqlalchemy")
+HEAVY = ("PIL", "alembic", "cryptography", "genai_prices", "prometheus_client", "pydantic", "sqlalchemy")
 """Half a second and 50 MB: for `serve` alone, and for a client that keeps its sessions in a file."""
 PROGRAMS = {
     "client": (

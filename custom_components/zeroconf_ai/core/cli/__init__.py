@@ -23,6 +23,7 @@ _COMMANDS: Mapping[str, str] = {
     "discover": "List the providers on the network.",
     "doctor": "Check why providers are not found.",
     "endpoint": "Print the address and the API key of a provider, for other programs.",
+    "household": "Make a code with which providers and clients of a household need no API key.",
     "keys": "Create, list and revoke API keys of clients.",
     "mcp": "Let agents ask the providers on the network (Model Context Protocol).",
     "models": "List the models of a server, or of all providers on the network.",

@@ -25,6 +25,7 @@ from ..protocol.record import Auth
 from ..routing.accounting import Accounting
 from ..server.access.cors import Origins
 from ..server.access.guard import PRIVATE_NETWORKS, Guard
+from ..server.access.household import HouseholdTokens
 from ..server.metrics import Metrics
 from . import state
 from .databases import database_option
@@ -254,8 +255,8 @@ class Admission:
         state.remember_database(address, store.id)
         return store
 
-    def guard(self, store: AccountingStore | None) -> Guard:
-        """The guard that checks the API key and the network of every request."""
+    def guard(self, store: AccountingStore | None, household: HouseholdTokens | None = None) -> Guard:
+        """The guard that checks the API key and the network of every request. `household`: its tokens are accepted too."""
         return Guard(
             store.keys if store is not None else None,
             mode=self.mode,
@@ -263,6 +264,7 @@ class Admission:
             networks=self.networks or PRIVATE_NETWORKS,
             host_names=self.host_names,
             origins=self.origins,
+            household=household,
         )
 
     def open_guard(self) -> Guard:

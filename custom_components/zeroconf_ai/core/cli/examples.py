@@ -30,6 +30,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "zeroconf-ai endpoint --env > .env",
         "zeroconf-ai endpoint --exec opencode -- run 'explain this project'",
     ),
+    "household": ("zeroconf-ai household", "zeroconf-ai household > household.code   # for ZEROCONF_AI_HOUSEHOLD_FILE"),
     "keys confirm-loss": ("zeroconf-ai keys confirm-loss",),
     "keys create": (
         "zeroconf-ai keys create Phone",

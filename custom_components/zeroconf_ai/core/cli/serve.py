@@ -24,18 +24,20 @@ from ..presence.advertised_record import AdvertisedRecord, describe_engine
 from ..protocol.record import DEFAULT_PRIORITY, MAX_CONTACT, Auth, ServiceRecord, is_contact
 from ..protocol.values import clean
 from ..routing.accounting import Accounting
+from ..server.access.household import HouseholdTokens
 from ..server.administration.administration import USAGE_PAGE, Administration
 from ..server.administration.program import Program
 from ..server.app import create_app, create_runner
 from ..server.gateway import Gateway
 from ..server.health_port import HEALTH_PATHS
 from ..server.request_log import AccessLog
-from . import admission, operation, process, recording, state
+from . import admission, household_options, operation, process, recording, state
 from .admission import Admission, record_requests, write_to_influx
 from .cost_alerts import watch_costs
 from .discover import scan
 from .first_key import first_key_text
 from .health import open_health_port
+from .household_options import Household
 from .line_writer import LineWriter
 from .logs import logging_to
 from .notices import notice, warn
@@ -75,6 +77,7 @@ class Options:
     usage: UsageSettings = field(default_factory=UsageSettings)
     """Where the usage also goes, and the alerts."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    household: Household = field(default_factory=Household)
 
 
 def _contact(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
@@ -108,6 +111,7 @@ def _contact(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
 )
 @click.option("--name", help='The name of the provider.  [default: "AI on HOST", "Demo on HOST"]')
 @admission.options
+@household_options.options
 @operation.options
 @recording.options
 @click.option(
@@ -166,6 +170,7 @@ def command(
     read = read_sources(sources, environment)
     server, usage = read.server, read.usage
     operating = Operation.of(more, server)
+    household = Household.of(more, server)
     recorded = Recording(more.pop("record"), more.pop("record_texts"))
     if usage.database is not None and more["database"] is None:
         more["database"] = usage.database
@@ -189,6 +194,7 @@ def command(
         sources,
         usage,
         environment,
+        household,
     )
     verbose = bool(click.get_current_context().find_root().params.get("verbose"))
     log = logging_to(LineWriter(), operating.log_format, operating.level(verbose=verbose))
@@ -225,11 +231,12 @@ async def _serve(options: Options, provider_id: str, write_request: Callable[[Ma
         await watch_costs(stack, engine, totals, options.usage)
         enforce_limits = partial(options.admission.enforce_limits, later, engine)
         supply = await _supply(stack, engine, options, store, enforce_limits)
+        household = await options.household.issue(stack, engine, provider_id)
         gateway = Gateway(
             engine,
             provider_id=provider_id,
             name=options.name,
-            access=options.admission.guard(store),
+            access=options.admission.guard(store, household),
             ledger=store.ledger if store is not None and (is_open_demo or options.admission.records) else None,
             totals=totals,
             metrics=metrics,
@@ -258,7 +265,9 @@ async def _serve(options: Options, provider_id: str, write_request: Callable[[Ma
             everywhere = any(ip_address(text).is_unspecified for text in bound)
             await supply.discover(provider_id, () if everywhere else bound)
         record = describe_engine(_record(options, provider_id, port), engine)
-        presence = await _advertise(stack, record, bound, gateway, saturn=options.saturn) if options.advertise else None
+        presence = None
+        if options.advertise:
+            presence = await _advertise(stack, record, bound, gateway, household, saturn=options.saturn)
         if presence is not None:
             program.advertised = lambda: presence.record
         addresses = reachable_at(bound, interface_addresses())
@@ -346,14 +355,25 @@ def _models_text(record: ServiceRecord, options: Options) -> str:
 
 
 async def _advertise(
-    stack: AsyncExitStack, record: ServiceRecord, bound: list[str], gateway: Gateway, *, saturn: bool
+    stack: AsyncExitStack,
+    record: ServiceRecord,
+    bound: list[str],
+    gateway: Gateway,
+    household: HouseholdTokens | None,
+    *,
+    saturn: bool,
 ) -> Presence | None:
     """Advertise the provider. If that is not possible, a message is printed, and the server runs on."""
+    if record.auth is Auth.NONE:
+        household = None  # nobody needs a token
+
+    def current() -> ServiceRecord:
+        return record if household is None else replace(record, sealed_token=household.sealed)
 
     def renamed(name: str) -> None:
         gateway.name = name
 
-    presence = Presence(record, bound, saturn=saturn, renamed=renamed)
+    presence = Presence(current(), bound, saturn=saturn, renamed=renamed)
     stack.push_async_callback(presence.close)
     try:
         with progress("Advertising the server on the network"):
@@ -361,9 +381,11 @@ async def _advertise(
     except (click.ClickException, OSError) as err:
         notice(f"Not advertised on the network: {err}")
         return None
-    description = AdvertisedRecord(record, gateway.engine, presence.update)
+    description = AdvertisedRecord(current(), gateway.engine, presence.update)
     stack.callback(description.close)
     presence.update(description.start())
+    if household is not None:
+        household.start(lambda: description.rebase(current()))
     return presence
 
 

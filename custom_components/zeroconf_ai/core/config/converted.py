@@ -166,6 +166,9 @@ def _server(server: ServerSettings) -> dict[str, Any]:
         "log_format": None if server.log_format is None else server.log_format.value,
         "log_level": server.log_level,
         "access_log": server.access_log,
+        "household": server.household,
+        "household_tokens_per_hour": server.household_tokens_per_hour,
+        "household_cost_per_hour": server.household_cost_per_hour,
     }
     found = {key: value for key, value in values.items() if value is not None}
     return {"server": found} if found else {}

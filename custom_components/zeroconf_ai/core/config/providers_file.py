@@ -108,7 +108,7 @@ def read_config(text: str, source: str, environment: Mapping[str, str], taken: I
         read_policy(sections, aliases, {**_auto(default, sections), **virtual}),
         limits.get("perAddress"),
         limits.get("perUser"),
-        read_server(sections),
+        read_server(sections, environment),
         read_usage(sections, environment),
         tuple(document.warnings),
         exchange,

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..accounting.usage.influx import InfluxTarget
+from ..protocol.household import HouseholdCode, HouseholdError
 from ..protocol.record import MAX_CONTACT, Auth, is_contact
 from .alert_fields import COST_THRESHOLD, SECURITIES, CostAlert, SmtpSettings, is_mail_address, read_alert, read_smtp, smtp_keys
 from .connection_fields import resolve_secret
@@ -33,8 +34,13 @@ SERVER = (
     "log_format",
     "log_level",
     "access_log",
+    "household",
+    "household_tokens_per_hour",
+    "household_cost_per_hour",
 )
 MAX_DRAIN_SECONDS = 3600
+MOST_HOUSEHOLD_TOKENS = 1_000_000_000
+MOST_HOUSEHOLD_COST = 1_000_000.0
 USAGE = ("enabled", "storage", "url", "alerts", "influxdb", "smtp")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 _SQLITE, _POSTGRES, _INFLUXDB = "sqlite", "postgres", "influxdb"
@@ -76,6 +82,10 @@ class ServerSettings:
     """One of LOG_LEVELS."""
     access_log: bool | None = None
     """Whether the log has one line for each request."""
+    household: str | None = field(default=None, repr=False)
+    """The household code (`protocol.household`)."""
+    household_tokens_per_hour: int | None = None
+    household_cost_per_hour: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +101,7 @@ class UsageSettings:
     """The server that carries alerts by mail; None: the one of this machine."""
 
 
-def read_server(sections: Mapping[str, Value]) -> ServerSettings:
+def read_server(sections: Mapping[str, Value], environment: Mapping[str, str]) -> ServerSettings:
     """Read `server:`. Raises ConfigError."""
     if "server" not in sections:
         return ServerSettings()
@@ -124,6 +134,9 @@ def read_server(sections: Mapping[str, Value]) -> ServerSettings:
         LogFormat(_word(given["log_format"], list(LogFormat))) if "log_format" in given else None,
         _word(given["log_level"], LOG_LEVELS) if "log_level" in given else None,
         given["access_log"].flag() if "access_log" in given else None,
+        _household(given["household"], environment) if "household" in given else None,
+        given["household_tokens_per_hour"].whole(1, MOST_HOUSEHOLD_TOKENS) if "household_tokens_per_hour" in given else None,
+        given["household_cost_per_hour"].number(0.0, MOST_HOUSEHOLD_COST) if "household_cost_per_hour" in given else None,
     )
 
 
@@ -152,7 +165,7 @@ def read_usage(sections: Mapping[str, Value], environment: Mapping[str, str]) ->
 def server_schema() -> dict[str, Any]:
     """The JSON Schema of `server:`."""
     text, flag, number = {"type": "string"}, {"type": "boolean"}, {"type": "integer", "minimum": 0, "maximum": 65535}
-    properties = dict.fromkeys(("hostname", "name", "host", "admin", "health_host"), text)
+    properties = dict.fromkeys(("hostname", "name", "host", "admin", "health_host", "household"), text)
     return _object(
         {
             **properties,
@@ -167,6 +180,8 @@ def server_schema() -> dict[str, Any]:
             "log_level": {"enum": list(LOG_LEVELS)},
             "access_log": flag,
             "drain_seconds": {**number, "maximum": MAX_DRAIN_SECONDS},
+            "household_tokens_per_hour": {"type": "integer", "minimum": 1, "maximum": MOST_HOUSEHOLD_TOKENS},
+            "household_cost_per_hour": {"type": "number", "minimum": 0, "maximum": MOST_HOUSEHOLD_COST},
         }
     )
 
@@ -234,6 +249,19 @@ def _auth(value: Value) -> Auth:
     if word not in (Auth.NONE, Auth.TOKEN):
         raise value.error(f"auth_mode must be none or token. {suggestion(word, [Auth.NONE.value, Auth.TOKEN.value])}")
     return Auth(word)
+
+
+def _household(value: Value, environment: Mapping[str, str]) -> str:
+    """The household code; the error never contains it."""
+    text, missing = resolve_secret(value, environment)
+    if text is None:
+        raise value.error(f"the variable {missing} is not set. Set it in the environment.")
+    if _is_reference(text):
+        return text
+    try:
+        return HouseholdCode.parse(text).text
+    except HouseholdError as err:
+        raise value.error(f"this is no household code: {err}. Make one: zeroconf-ai household") from None
 
 
 def _contact(value: Value) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..accounting.admission import AdmissionControl
+from ..accounting.household_cap import HouseholdCap
 from ..accounting.usage.generation import Recorder, Recorders
 from .execution.session_storage import SessionBackend
 
@@ -25,6 +26,8 @@ class Accounting:
     """Stores prompts and answers, if the owner has enabled that."""
     sessions: SessionBackend | None = None
     """Stores the backend and model of each session."""
+    household: HouseholdCap | None = None
+    """The hourly limit of requests with a household token."""
 
     @classmethod
     def of(cls, store: "AccountingStore", *recorders: Recorder) -> "Accounting":
@@ -33,14 +36,20 @@ class Accounting:
 
 
 def combined(attached: Iterable[Accounting]) -> Accounting:
-    """Combine several: all recorders, in the order of attachment; of each other part, the newest."""
+    """Combine several: all recorders, in the order of attachment; of each other part, the newest.
+
+    The household's limit applies around the newest admission control.
+    """
     recorders: list[Recorder] = []
-    control, exchanges, sessions = None, None, None
+    control, exchanges, sessions, household = None, None, None, None
     for one in attached:
         if one.recorder is not None:
             recorders.append(one.recorder)
         control = one.admission_control or control
         exchanges = one.exchanges or exchanges
         sessions = one.sessions or sessions
+        household = one.household or household
+    if household is not None:
+        control = household.around(control)
     recorder = recorders[0] if len(recorders) == 1 else Recorders(*recorders) if recorders else None
-    return Accounting(recorder, control, exchanges, sessions)
+    return Accounting(recorder, control, exchanges, sessions, household)

@@ -17,12 +17,14 @@ from aiohttp import hdrs, web
 from ...accounting.keys.key_store import KeyStore
 from ...engine import Caller, Source
 from ...protocol.errors import AuthenticationError, PermissionDeniedError, RateLimitError, UnsupportedMediaTypeError
+from ...protocol.household import CALLER_ID, SCOPES
 from ...protocol.key_proof import digest
 from ...protocol.presented_key import presented_key
 from ...protocol.record import Auth
 from .auth import Access, required_key
 from .auth_throttle import AuthThrottle
 from .cors import Origins
+from .household import HouseholdTokens
 
 type Network = IPv4Network | IPv6Network
 type Address = IPv4Address | IPv6Address
@@ -47,6 +49,8 @@ _JSON, _FORM = "application/json", "multipart/form-data"
 _FORM_SCOPE = "audio"
 """The scope of the paths that accept file uploads."""
 
+HOUSEHOLD = "Household"
+"""The name of callers with a household token."""
 BLOCKED = "An administrator of Home Assistant has blocked this user. Ask an administrator."
 """What a blocked user is told."""
 
@@ -81,6 +85,7 @@ class Guard(Access):
         blocked_user: Callable[[str], Awaitable[bool]] | None = None,
         remote: Callable[[web.Request], bool] | None = None,
         device_name: Callable[[str], str | None] | None = None,
+        household: HouseholdTokens | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`key` is a shared key, in addition to those of `keys`. `networks` to `proxies` apply to requests without a key.
@@ -89,8 +94,8 @@ class Guard(Access):
         origins of web pages (`https://chat.example.net`, or `*`); `proxies` (CIDR) are trusted to set `X-Forwarded-For`;
         `remote` returns whether a request comes from outside the home although its address is local; `device_name` returns the
         name of a device by its address; `active_user` returns whether the user with an id is still active, because a key is
-        invalid without its user; `blocked_user` returns whether the owner has blocked the user with an id. Raises ValueError for
-        an invalid network or origin.
+        invalid without its user; `blocked_user` returns whether the owner has blocked the user with an id; `household` issues the
+        tokens of the household. Raises ValueError for an invalid network or origin.
         """
         self._keys = keys
         self._open = mode is Auth.NONE
@@ -104,6 +109,7 @@ class Guard(Access):
         self._blocked_user = blocked_user
         self._remote = remote
         self._device_name = device_name
+        self._household = household
         self._throttle = AuthThrottle(clock)
 
     @property
@@ -150,12 +156,18 @@ class Guard(Access):
     @override
     def proof_digest(self, kid: bytes) -> bytes | None:
         # No proof for `key`: it was chosen, not generated.
-        return self._keys.proof_digest(kid) if self._keys is not None else None
+        own = self._keys.proof_digest(kid) if self._keys is not None else None
+        return self._household.proof_digest(kid) if own is None and self._household is not None else own
 
     def _key_caller(self, secret: str, request: web.Request, scope: str) -> Caller:
         """A key's caller. Raises AuthenticationError for an invalid key, PermissionDeniedError for one without this scope."""
         if self._digest is not None and hmac.compare_digest(digest(secret), self._digest):
             return Caller(Source.HTTP, request.remote or "", address=request.remote)
+        if self._household is not None and self._household.accepts(secret):
+            if scope not in SCOPES:
+                message = f"A household token may not use {request.path}. Use an API key."
+                raise PermissionDeniedError(message, code="endpoint_not_allowed")
+            return Caller(Source.HTTP, HOUSEHOLD, key_id=CALLER_ID, address=request.remote)
         if self._keys is None:
             raise AuthenticationError("Invalid API key.")
         key = self._keys.verify(secret)

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from ...accounting.usage.summary import Aggregate
 from ...engine import Caller
+from ...protocol.household import CALLER_ID
 from ...protocol.prices import DEFAULT_CURRENCY
 from ...protocol.record import PROTOCOL_VERSION
 from ...protocol.status import Health, Period, ProviderState, ProviderStatus, Queue, RateLimit, Waiting
@@ -29,8 +30,9 @@ async def health(gateway: Gateway, context: RequestContext) -> web.Response:
 
 
 async def status(gateway: Gateway, context: RequestContext) -> web.Response:
-    """Load and usage. Like other routes, it needs a key unless the network is trusted."""
-    usage = None if gateway.totals is None else gateway.totals.household
+    """Load and usage. Like other routes, it needs a key unless the network is trusted. A household token shows no usage."""
+    of_household = context.caller.key_id == CALLER_ID
+    usage = None if gateway.totals is None or of_household else gateway.totals.household
     report = ProviderStatus(
         id=gateway.id,
         version=PROTOCOL_VERSION,
