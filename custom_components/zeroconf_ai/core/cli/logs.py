@@ -6,12 +6,15 @@ clients and providers say is in it only without control characters and without w
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import lru_cache
 import json
 import logging
 import re
+import time
 from typing import Any, override
 
-from structlog.processors import TimeStamper, format_exc_info
+from structlog.processors import format_exc_info
 from structlog.stdlib import ProcessorFormatter, add_log_level, add_logger_name
 
 from ..config.server_fields import LogFormat
@@ -31,7 +34,6 @@ _IN_TEXT = frozenset({"event", "timestamp", "level", "logger", "exception", "met
 _PLAIN = re.compile(r"[!#-<>-~]+")
 """A value that needs no quotes: ASCII without spaces, quotes and equals signs."""
 _encode = json.JSONEncoder(default=str).encode
-_stamp = TimeStamper(fmt="iso", utc=True)
 
 
 @contextmanager
@@ -52,8 +54,7 @@ def logging_to(writer: LineWriter, form: LogFormat, level: int) -> Iterator[Call
     former, levels = root.handlers[:], (root.level, zeroconf.level)
 
     def write_request(entry: Mapping[str, Any]) -> None:
-        event: Event = {"logger": ACCESS, "level": "info", **entry}
-        writer.write(render(None, "info", _stamp(None, "info", event)))
+        writer.write(render(None, "info", {"logger": ACCESS, "level": "info", **entry, "timestamp": _now()}))
 
     writer.start()
     root.handlers[:] = [handler]
@@ -99,6 +100,24 @@ class _Handler(logging.Handler):
             self.handleError(record)
 
 
+def _stamp(_logger: Any, _method: str, event: Event) -> Event:
+    """Add the time."""
+    event["timestamp"] = _now()
+    return event
+
+
+def _now() -> str:
+    """The time in UTC with microseconds, as ISO 8601 writes it."""
+    seconds, microseconds = divmod(time.time_ns() // 1000, 1_000_000)
+    return f"{_date_and_time(seconds)}.{microseconds:06}Z"
+
+
+@lru_cache(maxsize=1)
+def _date_and_time(seconds: int) -> str:
+    """The part of a timestamp that all lines of a second have in common."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
 def _add_ids(_logger: Any, _method: str, event: Event) -> Event:
     """Add the ids of the request that the task answers."""
     if (current := CURRENT.get()) is not None:
@@ -130,5 +149,12 @@ def _as_text(_logger: Any, _method: str, event: Event) -> str:
 
 
 def _value(value: Any) -> str:
-    text = str(value)
+    if type(value) is int or type(value) is float:
+        return repr(value)
+    return _quoted(str(value))
+
+
+@lru_cache(maxsize=512)
+def _quoted(text: str) -> str:
+    """A text, in quotes if it needs them. Most texts are in many lines: addresses, names of keys and models."""
     return text if _PLAIN.fullmatch(text) else json.dumps(printable(text), ensure_ascii=False)

@@ -6,6 +6,7 @@ Only `zeroconf-ai serve` asks for it (`AccessLog`). In Home Assistant, `CURRENT`
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 import re
 from secrets import token_hex
 import time
@@ -123,34 +124,49 @@ class AccessLog(Recorder):
 def _entry(
     log: RequestLog, request: web.Request, status: int, response: web.StreamResponse | None, seconds: float
 ) -> dict[str, Any]:
-    path = redact(request.rel_url.raw_path)
-    entry: dict[str, Any] = {
-        "event": f"{request.method} {path} {status}",
-        "method": request.method,
-        "path": path,
-        "status": status,
-        "client": request.remote,
-    }
+    path, method = _redacted(request.rel_url.raw_path), request.method
+    entry: dict[str, Any] = {"event": f"{method} {path} {status}", "method": method, "path": path, "status": status}
+    if (client := request.remote) is not None:
+        entry["client"] = client
     caller, record = log.caller, log.generation
     if caller is not None and caller.key_id is not None:
         entry["key"], entry["key_id"] = caller.name, caller.key_id
     if record is not None:
-        used = record.usage
-        entry |= {
-            "model": record.model or record.requested_model,
-            "provider": record.backend_name,
-            "prompt_tokens": used.prompt_tokens,
-            "completion_tokens": used.completion_tokens,
-            "cached_tokens": used.cached_tokens or None,
-            "cost": None if record.cost is None else record.cost / NANO,
-            "currency": None if record.cost is None else record.currency,
-            "first_token_ms": None if record.first_token is None else round(record.first_token * 1000, 1),
-            "attempts": record.attempts,
-            "error": record.error_code,
-        }
-    entry["duration_ms"] = round(seconds * 1000, 1)
-    entry["bytes"] = _size(response)
-    return {name: value for name, value in entry.items() if value is not None} | log.ids()
+        _add_usage(entry, record)
+    entry["duration_ms"] = _milliseconds(seconds)
+    if (size := _size(response)) is not None:
+        entry["bytes"] = size
+    entry["request_id"] = log.id
+    if log.traceparent is not None:
+        entry.update(log.ids())
+    return entry
+
+
+def _add_usage(entry: dict[str, Any], record: Generation) -> None:
+    """Add what is known of the answer."""
+    used = record.usage
+    entry["model"] = record.model or record.requested_model
+    if record.backend_name is not None:
+        entry["provider"] = record.backend_name
+    entry["prompt_tokens"], entry["completion_tokens"] = used.prompt_tokens, used.completion_tokens
+    if used.cached_tokens:
+        entry["cached_tokens"] = used.cached_tokens
+    if record.cost is not None:
+        entry["cost"], entry["currency"] = record.cost / NANO, record.currency
+    if record.first_token is not None:
+        entry["first_token_ms"] = _milliseconds(record.first_token)
+    entry["attempts"] = record.attempts
+    if record.error_code is not None:
+        entry["error"] = record.error_code
+
+
+def _milliseconds(seconds: float) -> float:
+    """To one decimal place. `round` with a number of places takes ten times as long."""
+    return round(seconds * 10_000) / 10
+
+
+_redacted = lru_cache(maxsize=128)(redact)
+"""`redact` for paths: most requests are to a few of them."""
 
 
 def _size(response: web.StreamResponse | None) -> int | None:
