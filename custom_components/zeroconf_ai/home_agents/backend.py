@@ -124,7 +124,7 @@ class AgentBackend(Backend):
         """Start the agent call. Invalid requests raise here; later failures are raised by the answer."""
         if request.kind is Kind.EMBEDDINGS:
             raise NotFoundError(f"{self._info.name} has no models for embeddings.", code="model_not_found", param="model")
-        if request.kind is Kind.IMAGES:
+        if request.kind.makes_images:
             raise no_images(self._info.name)
         if request.model != self._model.id:
             message = f"There is no model {request.model}, only {self._model.id}."

@@ -41,7 +41,7 @@ BODIES: dict[str, dict[str, Any]] = {
         for method in ("embedContent", "batchEmbedContents")
     },
 }
-NOT_JSON = {"/v1/audio/transcriptions", "/v1/images/upload"}
+NOT_JSON = {"/v1/audio/transcriptions", "/v1/images/upload", "/v1/images/edits"}
 
 
 def test_depth_tests_cover_all_paths_with_a_body() -> None:

@@ -77,6 +77,8 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("POST /v1/embeddings", {"body": {"input": ["Hello", "there"], "encoding_format": "base64"}}),
     ("POST /v1/images/generations", {"body": {"prompt": "A house"}}),
     ("POST /v1/images/generations", {"body": {"model": "gpt-image-1", "prompt": "A house", "n": 2, "size": "1024x1024"}}),
+    ("POST /v1/images/edits", {"body": {"image": encoded(), "prompt": "A house"}}),
+    ("POST /v1/images/edits", {"body": {"image": encoded(), "mask": encoded(), "prompt": "A house", "n": 2}}),
     ("POST /v1/responses", {"body": {"input": "Hello"}}),
     ("POST /v1/responses", {"body": {"input": "Hello", "stream": True}}),
     ("GET /v1/responses/{response}", {}),
@@ -179,7 +181,9 @@ def made(label: str, parts: Mapping[str, Any]) -> schemathesis.Case[Any]:
     body = parts.get("body")
     if body is None:
         return OPERATIONS[label].Case(**parts)
-    return OPERATIONS[label].Case(**parts, media_type="multipart/form-data" if "file" in body else "application/json")
+    return OPERATIONS[label].Case(
+        **parts, media_type="multipart/form-data" if {"file", "image"} & body.keys() else "application/json"
+    )
 
 
 def root(gateway: Served) -> str:

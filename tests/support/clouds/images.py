@@ -1,31 +1,55 @@
 """Fakes of servers that make images: OpenAI's API, strict about parameters, and LocalAI, which answers with addresses."""
 
+import asyncio
 from base64 import b64decode
 from typing import Any, get_type_hints, override
 
-from aiohttp import web
-from openai.types import image_generate_params as image_params
+from aiohttp import BodyPartReader, MultipartReader, StreamReader, web
+from openai.types import image_edit_params, image_generate_params as image_params
 
 from .openai import FakeOpenAI
-from .server import PNG, Handler, Refusal
+from .server import PNG, Handler, Outcome, Refusal
 
 GPT_IMAGE = "gpt-image-1"
 DALL_E = "dall-e-3"
 _KNOWN = frozenset(get_type_hints(image_params.ImageGenerateParamsNonStreaming))
+_OF_EDITS = frozenset(get_type_hints(image_edit_params.ImageEditParamsNonStreaming)) - {"image", "mask", "response_format"}
 _OF_GPT_IMAGE = _KNOWN - {"response_format", "style"}
 
 
 class FakePainter(FakeOpenAI):
     """A fake of api.openai.com with two models for images and one for chats. An outcome that is a refusal is its answer."""
 
+    def __init__(self, *outcomes: Outcome, key: str | None = "sk-canary-0123456789") -> None:
+        """As every fake."""
+        super().__init__(*outcomes, key=key)
+        self.edited: list[list[tuple[str, str | bytes]]] = []
+        """Names and values of each form."""
+
     @override
     def routes(self) -> dict[tuple[str, str], Handler]:
-        return super().routes() | {("POST", f"{self.prefix}/images/generations"): self.images}
+        paths = {"images/generations": self.images, "images/edits": self.edit}
+        return super().routes() | {("POST", f"{self.prefix}/{path}"): handler for path, handler in paths.items()}
 
     @override
     async def models(self, _: web.Request) -> web.Response:
         data = [{"id": model, "object": "model", "created": 1, "owned_by": "openai"} for model in ("gpt-4.1", GPT_IMAGE, DALL_E)]
         return web.json_response({"object": "list", "data": data})
+
+    async def edit(self, request: web.Request) -> web.StreamResponse:
+        """As many images as requested, made from those of the form; `edited` has its fields."""
+        form = await _form(request)
+        self.edited.append(form)
+        fields = {name for name, value in form if isinstance(value, str)}
+        if unknown := fields - _OF_EDITS:
+            param = min(unknown)
+            return self.refusal(Refusal(400, f"Unknown parameter: '{param}'.", code="unknown_parameter", param=param))
+        if isinstance(outcome := self.outcome(), Refusal):
+            return self.refusal(outcome)
+        tokens = {"input_tokens": 400, "output_tokens": 272, "total_tokens": 672}
+        details = {"image_tokens": 387, "text_tokens": 13}
+        data = [self.image(request, by_value=True) for _ in range(int(dict(form).get("n", 1)))]
+        return web.json_response({"created": 1, "data": data, "usage": tokens | {"input_tokens_details": details}})
 
     async def images(self, request: web.Request) -> web.StreamResponse:
         """As many images as requested."""
@@ -59,7 +83,8 @@ class FakeLocalAI(FakePainter):
 
     @override
     def routes(self) -> dict[tuple[str, str], Handler]:
-        return super().routes() | {("GET", "/generated-images/b64.png"): self.show}
+        known = super().routes() | {("GET", "/generated-images/b64.png"): self.show, ("GET", "/system"): self.system}
+        return {path: handler for path, handler in known.items() if path[1] != f"{self.prefix}/images/edits"}
 
     @override
     async def models(self, _: web.Request) -> web.Response:
@@ -69,6 +94,23 @@ class FakeLocalAI(FakePainter):
     def image(self, request: web.Request, *, by_value: bool) -> dict[str, Any]:
         return {"url": self.address or f"http://{request.host}/generated-images/b64.png"}
 
+    async def system(self, _: web.Request) -> web.Response:
+        """The description of the server."""
+        return web.json_response({"backends": ["diffusers"], "loaded_models": []})
+
     async def show(self, _: web.Request) -> web.Response:
         """The image."""
         return web.Response(body=b64decode(PNG), content_type="image/png")
+
+
+async def _form(request: web.Request) -> list[tuple[str, str | bytes]]:
+    """Names and values of a form whose body is read."""
+    content = StreamReader(request.protocol, 2**16, loop=asyncio.get_running_loop())
+    content.feed_data(await request.read())
+    content.feed_eof()
+    found: list[tuple[str, str | bytes]] = []
+    reader = MultipartReader(request.headers, content)
+    while isinstance(part := await reader.next(), BodyPartReader):
+        value = bytes(await part.read())
+        found.append((part.name or "", value.decode() if part.filename is None else value))
+    return found

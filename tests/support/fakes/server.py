@@ -90,7 +90,7 @@ class FakeServer(ABC):
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
-        body = json.loads(raw) if raw else None
+        body = json.loads(raw) if raw and request.content_type != "multipart/form-data" else None
         received = Received(request.method, request.path, request.query_string, request.headers.copy(), body)
         self.received.append(received)
         try:

@@ -8,7 +8,7 @@ from typing import Any, Self, override
 
 from aiohttp import web
 
-from zeroconf_ai.backends.base import Answer, Backend, BackendInfo
+from zeroconf_ai.backends.base import Answer, Backend, BackendInfo, ImageEdits
 from zeroconf_ai.protocol.chunks import Chunk
 from zeroconf_ai.protocol.errors import ApiError
 from zeroconf_ai.protocol.models import ModelInfo
@@ -179,6 +179,7 @@ class StubBackend(Backend):
         self.outcomes: list[object] = list(outcomes) or [[delta("Hello"), STOP, USAGE]]
         self.listed = tuple(ModelInfo(model) if isinstance(model, str) else model for model in models)
         self.sent: list[Request] = []
+        self.edits = ImageEdits.YES
         self.open = 0
         self.closed = False
         self.well: Health | ApiError | asyncio.Event = Health()
@@ -190,6 +191,11 @@ class StubBackend(Backend):
     @override
     def info(self) -> BackendInfo:
         return self.described
+
+    @property
+    @override
+    def image_edits(self) -> ImageEdits:
+        return self.edits
 
     @override
     async def health(self) -> Health:
@@ -227,7 +233,7 @@ class StubBackend(Backend):
         if isinstance(outcome, BaseException):
             raise outcome
         assert isinstance(outcome, list)
-        whole = {Kind.EMBEDDINGS: EMBEDDINGS, Kind.IMAGES: IMAGES}.get(request.kind, COMPLETION)
+        whole = {Kind.EMBEDDINGS: EMBEDDINGS, Kind.IMAGES: IMAGES, Kind.IMAGE_EDITS: IMAGES}.get(request.kind, COMPLETION)
         return StubAnswer(self, outcome if request.stream else [whole])
 
     @override

@@ -44,7 +44,7 @@ class Why(TypedDict):
     form: str
     """What was read: "text", "json" or "curl"."""
     kind: str
-    """"chat/completions", "completions", "embeddings" or "images/generations"."""
+    """"chat/completions", "completions", "embeddings", "images/generations" or "images/edits"."""
     asker: str
     """The name of the key or user as whom it was asked; empty if neither was named."""
     requested_model: str

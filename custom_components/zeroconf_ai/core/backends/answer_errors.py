@@ -1,7 +1,7 @@
 """Errors for answers that are lost, stall, cannot be read, or are not supported by the backend."""
 
 from ..protocol import json
-from ..protocol.errors import NotFoundError, StreamBrokenError, UpstreamTimeoutError
+from ..protocol.errors import ApiError, MethodNotAllowedError, NotFoundError, StreamBrokenError, UpstreamTimeoutError
 
 
 def connection_lost(name: str, err: Exception) -> StreamBrokenError:
@@ -26,3 +26,13 @@ def stalled_error(name: str, *, begun: bool) -> UpstreamTimeoutError:
 def no_images(name: str) -> NotFoundError:
     """The error for a request for images at a backend that makes none."""
     return NotFoundError(f"{name} has no models that make images.", code="model_not_found", param="model")
+
+
+def no_edits(name: str) -> MethodNotAllowedError:
+    """The error for a request to edit images at a backend that edits none. Another backend is tried."""
+    return MethodNotAllowedError(f"{name} does not edit images.")
+
+
+def lacks_path(err: ApiError) -> bool:
+    """Whether an error means that the server does not have the requested path, and not that it does not have the model."""
+    return isinstance(err, MethodNotAllowedError) or (isinstance(err, NotFoundError) and err.code != "model_not_found")

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from ssl import SSLContext
 from types import MappingProxyType
 from typing import override
@@ -71,6 +72,14 @@ class BackendInfo:
     advertised_models: tuple[str, ...] = field(default=())
     agent: bool = False
     """Whether it is an agent of this home: `auto` selects it last, and never for a request of another agent of the home."""
+
+
+class ImageEdits(Enum):
+    """Whether a backend edits images."""
+
+    NO = auto()
+    WITHOUT_MASK = auto()
+    YES = auto()
 
 
 class Answer(ABC):
@@ -186,6 +195,11 @@ class Backend(ABC):
     def hosted_dialects(self) -> frozenset[HostedDialect]:
         """The dialects in which it passes on requests with hosted tools; elsewhere such tools are left out."""
         return frozenset()
+
+    @property
+    def image_edits(self) -> ImageEdits:
+        """Whether it edits images, as far as is known."""
+        return ImageEdits.NO
 
     @property
     def model_control(self) -> ModelControl | None:

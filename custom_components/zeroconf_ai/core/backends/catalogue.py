@@ -12,7 +12,7 @@ from ..protocol.prices import Prices
 from ..protocol.record import Capability, Cost, Placement
 from ..protocol.request import Kind, Request
 from ..protocol.status import Health, ProviderStatus
-from .base import Answer, Backend, BackendInfo
+from .base import Answer, Backend, BackendInfo, ImageEdits
 from .model_control import ModelControl
 
 ALL_MODELS = "*"
@@ -96,6 +96,11 @@ class Catalogue(Backend):
     @override
     def hosted_dialects(self) -> frozenset[HostedDialect]:
         return self._backend.hosted_dialects
+
+    @property
+    @override
+    def image_edits(self) -> ImageEdits:
+        return self._backend.image_edits
 
     @property
     @override

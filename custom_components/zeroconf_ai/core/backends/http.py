@@ -19,6 +19,7 @@ from ..protocol.errors import (
     redact,
 )
 from ..protocol.reasons import connection_reason
+from ..protocol.values import NOTHING
 from .base import Answer, Endpoint, StaticAnswer, Timeouts
 from .bodies import MAX_BODY_BYTES, loads, read_limited
 from .connect_limit import connect_limit
@@ -100,14 +101,14 @@ class HttpUpstream:
     async def post(
         self,
         path: str,
-        body: bytes,
+        body: bytes | aiohttp.FormData,
         *,
         stream: bool,
         headers: Mapping[str, str] | None = None,
         max_bytes: int | None = None,
         expected: Expected | None = None,
     ) -> Answer:
-        """Send `body`; returns when the upstream has answered with a 2xx. Raises an ApiError otherwise.
+        """Send `body`, JSON or a form; returns when the upstream has answered with a 2xx. Raises an ApiError otherwise.
 
         `max_bytes`: the maximum size of a complete answer (None: MAX_BODY_BYTES). `expected`: what a chat or a text completion
         may contain; None: for another kind of answer.
@@ -115,9 +116,10 @@ class HttpUpstream:
         limit = self.timeouts.first_token if stream else self.timeouts.answer
         started = asyncio.get_running_loop().time()
         deadline = started + limit
+        kind = _JSON if isinstance(body, bytes) else NOTHING  # aiohttp adds the type of a form, with its boundary
         try:
             async with asyncio.timeout_at(deadline):
-                response = await self._open("POST", path, body, self.headers({**_JSON, **headers} if headers else _JSON))
+                response = await self._open("POST", path, body, self.headers({**kind, **headers} if headers else kind))
         except TimeoutError:
             raise UpstreamTimeoutError(f"{self.name} accepted the request but did not respond within {limit:g} s") from None
         expected = (expected or Expected()) if stream else expected
@@ -160,7 +162,9 @@ class HttpUpstream:
         """The error for an error response; subclasses override it where the HTTP status is ambiguous."""
         return err
 
-    async def _open(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> aiohttp.ClientResponse:
+    async def _open(
+        self, method: str, path: str, data: bytes | aiohttp.FormData | None, headers: dict[str, str]
+    ) -> aiohttp.ClientResponse:
         """An open response with a 2xx status. Raises an ApiError otherwise; TimeoutError only from a timeout of the caller."""
         url = f"{self.base_url}{path}"
         request = partial(self._egress.request, self.session) if self.endpoint.public_only else self.session.request

@@ -26,13 +26,15 @@ from ..protocol.errors import (
 from ..protocol.hosted_tools import HostedDialect
 from ..protocol.models import ModelInfo, parse_models
 from ..protocol.record import ServiceRecord
-from ..protocol.request import Request
+from ..protocol.request import Kind, Request
 from ..protocol.status import Health, ProviderStatus
 from ..protocol.values import mapping
-from .base import Answer, Backend, BackendInfo, Endpoint, Ssl, Timeouts
+from .answer_errors import lacks_path, no_edits
+from .base import Answer, Backend, BackendInfo, Endpoint, ImageEdits, Ssl, Timeouts
 from .http import HttpUpstream
 from .media import ImageGate
 from .message_forms import MessageForms
+from .openai.image_edits import edit_form
 
 MAX_CONNECTIONS = 5
 """Maximum parallel requests to a peer (PROTOCOL 3), unless its status names another number."""
@@ -79,6 +81,7 @@ class ZeroconfAIBackend(Backend):
         self._offers_status = True
         self._lists_models = True
         self._takes_stream_options = True
+        self._edits_images = True
         self._forms = MessageForms()
 
     @override
@@ -96,6 +99,11 @@ class ZeroconfAIBackend(Backend):
     def hosted_dialects(self) -> frozenset[HostedDialect]:
         # In a chat: the gateway passes them on to its own backends if the key is granted them there.
         return frozenset({HostedDialect.CHAT, HostedDialect.GEMINI})
+
+    @property
+    @override
+    def image_edits(self) -> ImageEdits:
+        return ImageEdits.YES if self._edits_images else ImageEdits.NO
 
     @property
     def base_url(self) -> str:
@@ -185,6 +193,7 @@ class ZeroconfAIBackend(Backend):
             self._lists_models = bool(advertised)
             return advertised
         self._lists_models = True
+        self._edits_images = True  # it may have been updated
         return listed or advertised
 
     @property
@@ -215,6 +224,8 @@ class ZeroconfAIBackend(Backend):
         # Only servers with this protocol report an id. Others may reject unknown fields, as their backends may.
         request = without_cache_marks(request) if self.answered_as is None else without_extras(request)
         path = f"/{request.kind.value}"
+        if request.kind is Kind.IMAGE_EDITS:
+            return await self._edit_images(request, path, headers)
         expected = Expected.by(request) if request.kind.writes else None
         if not (request.stream and "stream_options" in request.body):
             return await self._upstream.post(
@@ -229,6 +240,17 @@ class ZeroconfAIBackend(Backend):
                 self._takes_stream_options = False
         plain = request.with_body(stream_options=None)
         return await self._upstream.post(path, plain.dump(), stream=True, headers=headers, expected=expected)
+
+    async def _edit_images(self, request: Request, path: str, headers: Mapping[str, str]) -> Answer:
+        try:
+            return await self._upstream.post(
+                path, edit_form(request), stream=False, headers=headers, max_bytes=request.answer_bytes
+            )
+        except ApiError as err:
+            if not lacks_path(err):
+                raise
+        self._edits_images = False
+        raise no_edits(self._info.name)
 
 
 def _headers(request: Request) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import override
 
 import aiohttp
 
-from ..backends.base import Answer, Backend, BackendInfo, Endpoint, Timeouts
+from ..backends.base import Answer, Backend, BackendInfo, Endpoint, ImageEdits, Timeouts
 from ..backends.http import HttpUpstream
 from ..backends.media import ImageGate
 from ..backends.model_control import ModelControl
@@ -138,6 +138,11 @@ class ProviderBackend(ZeroconfAIBackend):
     @override
     def hosted_dialects(self) -> frozenset[HostedDialect]:
         return super().hosted_dialects if self._native is None else self._native.backend.hosted_dialects
+
+    @property
+    @override
+    def image_edits(self) -> ImageEdits:
+        return super().image_edits if self._native is None else self._native.backend.image_edits
 
     @override
     def move(self, endpoint: Endpoint) -> None:

@@ -1,14 +1,20 @@
-"""Requests for images (`/v1/images/generations`): their valid values, and the tokens that their images have."""
+"""Requests for images (`/v1/images/generations`, `/v1/images/edits`): their valid values, and the tokens of their images."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from .errors import InvalidRequestError
 from .values import parse_count
 
 MAX_IMAGES: Final = 10
 """OpenAI's limit for one request (API reference, "Create image", `n`)."""
 MAX_PROMPT: Final = 32_000
 """Characters: OpenAI's limit for the GPT image models, the largest of all."""
+MAX_INPUTS: Final = 16
+"""Images to edit: OpenAI's limit for one request with a GPT image model (API reference, "Create image edit", `image`)."""
+MAX_INPUT_BYTES: Final = 20 * 1024 * 1024
+"""Of one image. OpenAI's limit is 50 MB, that of Gemini 20 MB for the whole request."""
 _STANDARD_PIXELS: Final = 1024 * 1536
 """Pixels of gpt-image-1's largest image, to which `_TOKENS` apply."""
 _MOST_PIXELS: Final = 8192 * 8192
@@ -19,6 +25,25 @@ For the last two, OpenAI publishes no figure: assumed are four times as many as 
 """
 _MOST_TOKENS: Final = 6240
 """Tokens of this image in high quality, which `auto` may choose."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputImage:
+    """An image to edit, or the mask: a PNG whose transparent pixels are to be changed."""
+
+    media_type: str
+    """image/jpeg, png, gif or webp, by its content."""
+    data: bytes = field(repr=False)
+    is_mask: bool = False
+
+
+def check_inputs(images: Sequence[InputImage]) -> None:
+    """Raise InvalidRequestError for a request to edit no image, too many images, or with two masks."""
+    count = sum(not image.is_mask for image in images)
+    if not 1 <= count <= MAX_INPUTS:
+        raise InvalidRequestError(f"Send 1 to {MAX_INPUTS} images as 'image' of the form.", param="image")
+    if len(images) - count > 1:
+        raise InvalidRequestError("Send at most one mask.", param="mask")
 
 
 def _is_text(value: object) -> bool:

@@ -15,6 +15,8 @@ _MAKES_IMAGES = (
     "z-image", "hidream", "kandinsky", "seedream", "ideogram", "recraft", "grok-2-image", "grok-imagine-image",
 )  # fmt: skip
 """Parts of the names of models that only generate images: models of clouds, LocalAI's gallery and vLLM-Omni."""
+_ONLY_FROM_TEXTS = ("dall-e-3", "imagen-")
+"""Parts of the names of models that make images but edit none (OpenAI, "Create image edit"; Google, "Imagen")."""
 _ONLY = frozenset({Capability.EMBEDDINGS, Capability.IMAGE_GENERATION})
 """Capabilities of models that mostly do nothing else."""
 _TYPES: Mapping[object, Capability] = {
@@ -71,6 +73,11 @@ class ModelInfo:
         if self.capabilities is not None:
             return Capability.IMAGE_GENERATION in self.capabilities
         return any(word in self.id.lower() for word in _MAKES_IMAGES)
+
+    @property
+    def edits_images(self) -> bool:
+        """Whether the model may edit images: one that makes images and is not known for making them from texts only."""
+        return self.makes_images and not any(word in self.id.lower() for word in _ONLY_FROM_TEXTS)
 
     @property
     def abilities(self) -> frozenset[Capability]:

@@ -14,6 +14,7 @@ from .demand import PromptDemand, chat_demand, text_demand
 from .errors import InvalidRequestError
 from .exchange import NO_EXCHANGE, Exchange
 from .hosted_tools import HostedTools
+from .image_requests import InputImage
 from .model_names import MAX_NAME
 from .models import AUTO
 from .neutral_parameters import without_neutral
@@ -45,11 +46,17 @@ class Kind(StrEnum):
     COMPLETION = "completions"
     EMBEDDINGS = "embeddings"
     IMAGES = "images/generations"
+    IMAGE_EDITS = "images/edits"
 
     @property
     def writes(self) -> bool:
         """Whether the answer is a text, which a model generates token by token."""
         return self in (Kind.CHAT, Kind.COMPLETION)
+
+    @property
+    def makes_images(self) -> bool:
+        """Whether the answer consists of images."""
+        return self in (Kind.IMAGES, Kind.IMAGE_EDITS)
 
 
 class Urgency(IntEnum):
@@ -95,6 +102,8 @@ class Request:
     """The exchange rates when it arrived, by which budgets are charged for it."""
     hosted: HostedTools | None = None
     """The hosted tools that its caller may use, for backends of the client's dialect; None: none."""
+    images: tuple[InputImage, ...] = field(default=(), repr=False)
+    """The images to edit, in their order, and the mask, if there is one. Only of `IMAGE_EDITS`; they are not in the body."""
     answer_bytes: int | None = None
     """Maximum size of an answer that is not streamed, in bytes; None: the backend's general limit."""
 
@@ -111,6 +120,8 @@ class Request:
     def of_object(cls, kind: Kind, body: Mapping[str, Any], **meta: Any) -> Self:
         """Validate a body that `parse_object` has parsed, which is not nested too deeply. Raises like `parse`."""
         _check(body, kind)
+        if kind is Kind.IMAGE_EDITS:
+            image_requests.check_inputs(meta.get("images") or ())
         body = without_neutral(body)
         return cls(kind, with_plain_data_urls(body) if kind is Kind.CHAT else body, **meta)
 
@@ -134,7 +145,7 @@ class Request:
         """The capabilities that provider and model must have."""
         if self.kind is Kind.EMBEDDINGS:
             return frozenset({Capability.EMBEDDINGS})
-        if self.kind is Kind.IMAGES:
+        if self.kind.makes_images:
             return frozenset({Capability.IMAGE_GENERATION})
         needs = {Capability.COMPLETION}
         if self.body.get("tools"):
@@ -154,15 +165,17 @@ class Request:
         """The upper bound of the prompt's tokens; `estimated_prompt_tokens` is the likely number."""
         if self.kind is Kind.CHAT:
             return chat_demand(self.body)
-        return text_demand(
+        demand = text_demand(
             self.body["input"] if self.kind is Kind.EMBEDDINGS else [self.body["prompt"], self.body.get("suffix") or ""]
         )
+        return replace(demand, images=len(self.images)) if self.images else demand
 
     @cached_property
     def estimated_prompt_tokens(self) -> int:
         """Estimated tokens of the prompt, from the length of its texts; each image or other medium counts as a fixed number."""
         if self.kind is not Kind.CHAT:
-            return _estimated(self.body.get("input" if self.kind is Kind.EMBEDDINGS else "prompt"))
+            text_tokens = _estimated(self.body.get("input" if self.kind is Kind.EMBEDDINGS else "prompt"))
+            return text_tokens + len(self.images) * TOKENS_PER_IMAGE
         characters = len(orjson.dumps(self.body["tools"])) if self.body.get("tools") else 0
         media = 0
         for message in self.body["messages"]:
@@ -299,7 +312,7 @@ def _check(body: Mapping[str, Any], kind: Kind) -> None:
     model = body.get("model")
     if model is not None and not (isinstance(model, str) and 0 < len(model) <= MAX_NAME):
         raise _refuse("model", "a model's id, or left out")
-    rules = image_requests.RULES if kind is Kind.IMAGES else _RULES
+    rules = image_requests.RULES if kind.makes_images else _RULES
     for param, value in body.items():
         if value is not None and param in rules:
             allowed, wanted = rules[param]
@@ -308,7 +321,7 @@ def _check(body: Mapping[str, Any], kind: Kind) -> None:
     if kind is Kind.CHAT:
         _check_messages(body.get("messages"))
         return
-    if kind is Kind.IMAGES:
+    if kind.makes_images:
         allowed, wanted = image_requests.PROMPT
         if not allowed(body.get("prompt")):
             raise _refuse("prompt", wanted)

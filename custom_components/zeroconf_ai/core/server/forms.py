@@ -1,4 +1,4 @@
-"""Reads forms with one file (multipart/form-data), within bounds of size, memory, number of parts and time."""
+"""Reads forms with files (multipart/form-data), within bounds of size, memory, number of parts and time."""
 
 import asyncio
 from collections.abc import Collection
@@ -28,30 +28,44 @@ class FormFile:
     data: bytes = field(repr=False)
     content_type: str
     name: str
+    field_name: str = "file"
+    """The field of the form."""
 
 
 @dataclass(slots=True)
 class Form:
-    """The text fields of a form, and its file."""
+    """The text fields of a form, and its files."""
 
     fields: dict[str, str] = field(default_factory=dict)
-    file: FormFile | None = None
+    files: list[FormFile] = field(default_factory=list)
+
+    @property
+    def file(self) -> FormFile | None:
+        """The first file."""
+        return self.files[0] if self.files else None
 
 
 @dataclass(frozen=True, slots=True)
 class FormLimits:
-    """The file that a form may have."""
+    """The files that a form may have."""
 
     max_file_bytes: int
     too_large: str
     """The message of the error for a larger one."""
     file_fields: Collection[str] = ("file",)
-    """The fields that may contain it; of several files, the first counts and others are read as texts."""
+    """The fields that may contain one; further files than `max_files` are read as texts."""
+    max_files: int = 1
+    max_total_bytes: int | None = None
+    """Of all files together; None: as for one."""
 
     @property
     def max_bytes(self) -> int:
         """Of the whole form."""
-        return self.max_file_bytes + _OTHERS_BYTES
+        return (self.max_total_bytes or self.max_file_bytes) + _OTHERS_BYTES
+
+    def allows(self, name: str, count: int) -> bool:
+        """Whether a part is a file. `count`: the files before it."""
+        return name.partition("[")[0] in self.file_fields and count < self.max_files
 
     def error(self) -> RequestTooLargeError:
         """The error for a file or a form that is larger."""
@@ -78,15 +92,18 @@ async def _read(context: RequestContext, limits: FormLimits) -> Form:
     try:
         # Not `http.multipart()`: it applies the limits of the surrounding application instead of ours.
         reader = MultipartReader(http.headers, await _content(context, limits))
-        count = 0
+        count = total = 0
         while (part := await reader.next()) is not None:
             count += 1
             if count > _MAX_PARTS or not isinstance(part, BodyPartReader):
                 raise InvalidRequestError("The form has too many parts, or parts within parts.", code="invalid_body")
             name = part.name or ""
-            if name in limits.file_fields and form.file is None:
+            if limits.allows(name, len(form.files)):
                 data = await _read_part(part, limits.max_file_bytes, limits)
-                form.file = FormFile(data, part.headers.get("Content-Type", ""), part.filename or "")
+                total += len(data)
+                if total > limits.max_bytes:
+                    raise limits.error()
+                form.files.append(FormFile(data, part.headers.get("Content-Type", ""), part.filename or "", name))
             else:
                 form.fields[name] = (await _read_part(part, _MAX_FIELD_BYTES, limits)).decode(errors="replace").strip()
     except HttpProcessingError as err:

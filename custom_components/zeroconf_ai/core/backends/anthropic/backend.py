@@ -116,7 +116,7 @@ class AnthropicBackend(DialectBackend[_AnthropicUpstream]):
     async def send(self, request: Request) -> Answer:
         if request.kind is Kind.EMBEDDINGS:
             raise NotFoundError(f"{self._info.name} has no embedding models.", code="model_not_found", param="model")
-        if request.kind is Kind.IMAGES:
+        if request.kind.makes_images:
             raise no_images(self._info.name)
         if request.kind is Kind.COMPLETION:
             return TextAnswer(await self._chat(as_chat(request)))

@@ -149,7 +149,7 @@ class _DemoAnswer(Answer):
 
 
 def _check_model(request: Request) -> None:
-    if request.kind is Kind.IMAGES:
+    if request.kind.makes_images:
         raise no_images("The demo")
     wanted = EMBEDDING_MODEL if request.kind is Kind.EMBEDDINGS else CHAT_MODEL
     if request.model == wanted:

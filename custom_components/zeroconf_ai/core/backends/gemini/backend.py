@@ -29,7 +29,7 @@ from ...protocol.status import Health
 from ...protocol.values import mapping, parse_count
 from ..answer_errors import no_images
 from ..answers import TextAnswer
-from ..base import Answer, BackendInfo, Endpoint, StaticAnswer, Timeouts
+from ..base import Answer, BackendInfo, Endpoint, ImageEdits, StaticAnswer, Timeouts
 from ..dialect_backend import DialectBackend, DialectUpstream
 from ..media import ImageGate
 from ..rejected_params import RejectedParams
@@ -109,6 +109,11 @@ class GeminiBackend(DialectBackend[_GeminiUpstream]):
     def hosted_dialects(self) -> frozenset[HostedDialect]:
         return frozenset({HostedDialect.GEMINI})
 
+    @property
+    @override
+    def image_edits(self) -> ImageEdits:
+        return ImageEdits.WITHOUT_MASK
+
     @override
     async def health(self) -> Health:
         """The models list, limited to one entry: it is free and requires the key."""
@@ -131,7 +136,7 @@ class GeminiBackend(DialectBackend[_GeminiUpstream]):
 
     @override
     async def send(self, request: Request) -> Answer:
-        if request.kind is Kind.IMAGES:
+        if request.kind.makes_images:
             return await self._make_images(request)
         if request.kind is Kind.EMBEDDINGS:
             return await self._embed(request)

@@ -29,7 +29,7 @@ from ...protocol.request import Kind, Request
 from ...protocol.status import Health, ProviderStatus
 from ...protocol.values import mapping
 from ..answers import PackedAnswer
-from ..base import Answer, Backend, BackendInfo, Endpoint, Timeouts
+from ..base import Answer, Backend, BackendInfo, Endpoint, ImageEdits, Timeouts
 from ..dialect_backend import DialectUpstream
 from ..media import ImageGate
 from ..message_forms import MessageForms
@@ -37,6 +37,7 @@ from ..model_control import ModelControl
 from ..rejected_params import RejectedParams
 from .flavors import FOREIGN, Flavor
 from .image_answer import ImagesAnswer
+from .image_edits import ImageEditor, edit_form
 from .listing import ApiRoots
 from .load import is_not_offered
 from .responses import ResponsesRequests
@@ -47,7 +48,7 @@ _OPTIONAL = (
     "encoding_format", *sorted(FOREIGN - REASONING),
 )  # fmt: skip
 """Parameters that may be removed without changing what is requested."""
-_OPTIONAL_OF_IMAGES = ("response_format", "style", "moderation", "background", "user")
+_OPTIONAL_OF_IMAGES = ("response_format", "style", "moderation", "background", "input_fidelity", "user")
 """The same for images: the GPT image models always answer by value, and reject `response_format`."""
 _OTHER_NAME = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 _REJECTED = re.compile(
@@ -109,6 +110,7 @@ class OpenAIBackend(Backend):
         self._forms = MessageForms(flavor.least_form)
         self._native = ResponsesRequests(api, offered=flavor.responses, fetches_images=flavor.fetches_images)
         self._rejected = RejectedParams()
+        self._editor = ImageEditor(root)
 
     @override
     def __repr__(self) -> str:
@@ -124,6 +126,11 @@ class OpenAIBackend(Backend):
     @override
     def address(self) -> str:
         return self._roots.api.base_url
+
+    @property
+    @override
+    def image_edits(self) -> ImageEdits:
+        return self._editor.edits
 
     @property
     @override
@@ -156,6 +163,7 @@ class OpenAIBackend(Backend):
     @override
     async def models(self) -> tuple[ModelInfo, ...]:
         self._offers_load = self._flavor.load is not None  # its owner may have enabled it since
+        self._editor.forget()
         return await self._flavor.models(self._roots)
 
     @override
@@ -180,8 +188,11 @@ class OpenAIBackend(Backend):
             request = await self._gate.embed(request)
         if (native := await self._native.send(request, self._headers(request))) is not None:
             return native
-        answer = await self._forms.send(request, lambda formed: self._post(self._fitted(formed)))
-        if request.kind is Kind.IMAGES and request.body.get("response_format") == "b64_json":
+        if request.kind is Kind.IMAGE_EDITS:
+            answer = await self._editor.send(request, lambda sent: self._post(self._fitted(sent)))
+        else:
+            answer = await self._forms.send(request, lambda formed: self._post(self._fitted(formed)))
+        if request.kind.makes_images and request.body.get("response_format") == "b64_json":
             return ImagesAnswer(answer, self._roots.root, self._gate)
         return PackedAnswer(answer) if packs else answer
 
@@ -192,10 +203,9 @@ class OpenAIBackend(Backend):
         rejected: set[str] = set()
         while True:
             try:
-                path = f"/{request.kind.value}"
                 return await self._roots.api.post(
-                    path,
-                    request.dump(),
+                    f"/{request.kind.value}",
+                    edit_form(request) if request.kind is Kind.IMAGE_EDITS else request.dump(),
                     stream=request.stream,
                     headers=headers,
                     max_bytes=request.answer_bytes,
@@ -258,7 +268,7 @@ def _rejected_param(err: InvalidRequestError, request: Request) -> str | None:
     if err.code not in _REJECTED_CODES and not _REJECTED.search(err.message):
         return None
     named = f"{err.param or ''} {err.message}"
-    optional = _OPTIONAL_OF_IMAGES if request.kind is Kind.IMAGES else _OPTIONAL
+    optional = _OPTIONAL_OF_IMAGES if request.kind.makes_images else _OPTIONAL
     candidates = [param for param in optional if param in request.body]
     if request.kind is Kind.CHAT:
         candidates += REASONING & reasoning_fields(request)

@@ -3,6 +3,7 @@
 Gemini makes one image for each request; its usage counts image tokens as completion tokens.
 """
 
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 import time
 from typing import Any
@@ -17,14 +18,19 @@ _RATIOS = ((1, 1), (2, 3), (3, 2), (3, 4), (4, 3), (4, 5), (5, 4), (9, 16), (16,
 
 
 def image_body(request: Request) -> dict[str, Any]:
-    """The body of a request for one image. The requested size sets the aspect ratio only: the model has its own sizes."""
+    """The body of a request for one image, with the images to edit.
+
+    The requested size sets the aspect ratio only: the model has its own sizes.
+    """
     config: dict[str, Any] = {"responseModalities": ["IMAGE"]}
     width, _, height = str(request.body.get("size") or "").lower().partition("x")
     if parse_count(width) and parse_count(height):
         wanted = parse_count(width) / parse_count(height)
         best = min(_RATIOS, key=lambda ratio: max(wanted * ratio[1] / ratio[0], ratio[0] / ratio[1] / wanted))
         config["imageConfig"] = {"aspectRatio": f"{best[0]}:{best[1]}"}
-    return {"contents": [{"role": "user", "parts": [{"text": request.body["prompt"]}]}], "generationConfig": config}
+    inputs = [{"inlineData": {"mimeType": image.media_type, "data": b64encode(image.data).decode()}} for image in request.images]
+    parts = [*inputs, {"text": request.body["prompt"]}]
+    return {"contents": [{"role": "user", "parts": parts}], "generationConfig": config}
 
 
 def image_of(completion: Mapping[str, Any], name: str) -> str:

@@ -173,7 +173,7 @@ class Reply:
     def said(self) -> str:
         """The text of a stream that was read since `listen`; without a stream, the complete body without its images."""
         if self._completion is not None:
-            if self._request.kind is Kind.IMAGES:
+            if self._request.kind.makes_images:
                 return orjson.dumps(without_content(self._completion.data)).decode()
             return self._completion.raw.decode(errors="replace")
         return "".join(self._heard or ())
@@ -249,7 +249,7 @@ def _has_answer(kind: Kind, data: Mapping[str, Any]) -> bool:
     """Whether a complete answer has what was requested: embeddings, images, a message or a text."""
     if kind.writes:
         return has_message(data)
-    if kind is Kind.IMAGES:
+    if kind.makes_images:
         return has_images(data)
     items = data.get("data")
     return isinstance(items, list) and bool(items)

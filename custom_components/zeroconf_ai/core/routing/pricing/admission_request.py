@@ -3,7 +3,7 @@
 from ...accounting.admission import AdmissionRequest
 from ...protocol.demand import answer_count, answer_limit
 from ...protocol.image_requests import image_tokens
-from ...protocol.request import Kind, Request
+from ...protocol.request import Request
 from ..caller import Caller
 from .bounds import USUAL_ANSWER
 from .worst_case import WorstCase
@@ -34,6 +34,6 @@ def admission_request(request: Request, caller: Caller, known: WorstCase, create
 
 
 def _answer_tokens(request: Request, limit: int | None) -> int:
-    if request.kind is Kind.IMAGES:
+    if request.kind.makes_images:
         return image_tokens(request.body)
     return (limit or USUAL_ANSWER) * answer_count(request.body) if request.kind.writes else 0

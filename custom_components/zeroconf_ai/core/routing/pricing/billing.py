@@ -145,7 +145,7 @@ class Bill:
         """Estimated tokens of the answer so far; of an incomplete answer without streaming, its maximum."""
         if self.request.kind is Kind.EMBEDDINGS:
             return 0
-        if self.request.kind is Kind.IMAGES:
+        if self.request.kind.makes_images:
             # A server at home that counts no tokens has none; a server that charges for tokens has at most these.
             return 0 if self._quote.prices is None else image_tokens(self.request.body)
         if not self.request.stream and not self.finished and self._quote.prices is not None:

@@ -38,8 +38,10 @@ _LONG_TOKENS = 1.25
 """Factor by which the mean token may be longer than usual without the answer being cut off before its limit."""
 _WINDOW_MARGIN = 1.25
 """Factor on the estimated tokens of a prompt."""
-_IMAGE_TOKENS = (("4o-mini", 48_500), ("claude", 5_000), ("gpt-", 5_000))
-"""Maximum tokens of an image, by a part of the model id. gpt-4o-mini counts 33 times as many as others, at a lower price."""
+_IMAGE_TOKENS = (("4o-mini", 48_500), ("claude", 5_000), ("gpt-image", 8_000), ("gpt-", 5_000))
+"""Maximum tokens of an image, by a part of the model id. gpt-4o-mini counts 33 times as many as others, at a lower price;
+the GPT image models up to 6,240 more with `input_fidelity: high` (OpenAI, "Images and vision", "Calculating costs").
+"""
 _IMAGE_TOKENS_ELSEWHERE = 16_384
 """Maximum tokens of an image with Qwen's models; no other known model counts more."""
 _JSON_BYTES = 64 * 1024
@@ -55,6 +57,12 @@ _ANY_KIND = frozenset(
         "thinking", "think", "response_format", "prediction", "service_tier",
     }
 )  # fmt: skip
+_OF_IMAGES = frozenset(
+    {
+        "model", "prompt", "n", "size", "quality", "background", "moderation", "output_format", "output_compression",
+        "response_format", "style", "user",
+    }
+)  # fmt: skip
 _FORWARDED: Mapping[Kind, frozenset[str]] = {
     Kind.CHAT: _ANY_KIND
     | {
@@ -68,12 +76,8 @@ _FORWARDED: Mapping[Kind, frozenset[str]] = {
             "task_type",
         }
     ),
-    Kind.IMAGES: frozenset(
-        {
-            "model", "prompt", "n", "size", "quality", "background", "moderation", "output_format", "output_compression",
-            "response_format", "style", "user",
-        }
-    ),
+    Kind.IMAGES: _OF_IMAGES,
+    Kind.IMAGE_EDITS: _OF_IMAGES | {"input_fidelity"},
 }  # fmt: skip
 """The fields that cost nothing beyond tokens, or are counted among them. All others are removed."""
 _UNPRICED = ("web_search_options", "audio", "plugins", "models", "route", "provider", "preset", "mcp_servers", "container")
@@ -115,7 +119,7 @@ def cost_bounds(member: Member, model: str, request: Request) -> CostBounds:
     if request.kind is Kind.EMBEDDINGS:
         cost = worst_cost(member, model, prompt, 0)
         return CostBounds(cost, cost)
-    if request.kind is Kind.IMAGES:  # a requested image always costs its full price
+    if request.kind.makes_images:  # a requested image always costs its full price
         cost = worst_cost(member, model, prompt, image_tokens(request.body))
         return CostBounds(cost, cost)
     count, predicted = answer_count(request.body), predicted_tokens(request.body)
@@ -184,7 +188,7 @@ def bounded(member: Member, model: str, request: Request, allowance: int) -> tup
         raise _short(member)
     if request.kind is Kind.EMBEDDINGS:
         return _only_known(request, {}), None
-    if request.kind is Kind.IMAGES:
+    if request.kind.makes_images:
         if left < rates.dearest(0, image_tokens(request.body)):
             raise _short(member)
         return _only_known(request, {}), None

@@ -4,6 +4,7 @@ from enum import Enum, auto
 import time
 from typing import NamedTuple, override
 
+from ...backends.base import ImageEdits
 from ...protocol.model_names import has_name
 from ...protocol.models import AUTO
 from ...protocol.record import Capability, Placement
@@ -59,13 +60,10 @@ def choose_model(member: Member, requested: str, request: Request, *, cheapest: 
     models are unknown.
     """
     info, pinned = member.backend.info, request.pin == member.id
-    if info.agent:
-        if request.kind is Kind.EMBEDDINGS:
-            return Rejection(Reason.CANNOT, info.name, "conversation agents do not support embeddings")
-        if request.kind is Kind.IMAGES:
-            return Rejection(Reason.CANNOT, info.name, "conversation agents do not make images")
-        if request.inside:
-            return Rejection(Reason.AGENT, info.name, "conversation agents do not answer requests of other agents")
+    if info.agent and (rejected := _not_by_agents(info.name, request)) is not None:
+        return rejected
+    if (refused := _edits_refused(member, request)) is not None:
+        return Rejection(Reason.CANNOT, info.name, refused)
     if info.capabilities is not None and not pinned:  # a pinned backend is used as requested
         missing = request.needs - info.capabilities - _MODEL_NEEDS - _JSON
         if missing:
@@ -86,6 +84,8 @@ def choose_model(member: Member, requested: str, request: Request, *, cheapest: 
     if not found.supports(needs):
         missing = needs - (found.capabilities or frozenset())
         return Rejection(Reason.CANNOT, info.name, f"its model {found.id} cannot do {_listed(missing)}")
+    if request.kind is Kind.IMAGE_EDITS and not (found.edits_images or pinned):
+        return Rejection(Reason.CANNOT, info.name, f"its model {found.id} does not edit images")
     if found.context_window and request.estimated_prompt_tokens > found.context_window:
         return _too_long(member, request, found.context_window)
     return found.id
@@ -118,6 +118,8 @@ def _choose_any(member: Member, request: Request, *, cheapest: bool) -> str | Re
     needs = request.needs - _JSON
     patterns = () if _by_name(request) else request.models
     able = member.served.ranked(needs, patterns, cheapest=cheapest)
+    if request.kind is Kind.IMAGE_EDITS:
+        able = tuple(model for model in able if model.edits_images)
     windows = 0
     for model in able:
         window = model.context_window
@@ -136,6 +138,29 @@ def _choose_any(member: Member, request: Request, *, cheapest: bool) -> str | Re
     if patterns and member.served.ranked(needs):
         return Rejection(Reason.NOT_ALLOWED, member.name, "has no model for this that this key may use")
     return Rejection(Reason.CANNOT, member.name, "has no model that can do this")
+
+
+def _not_by_agents(name: str, request: Request) -> Rejection | None:
+    """Why a conversation agent of the home does not answer; None if it does."""
+    if request.kind is Kind.EMBEDDINGS:
+        return Rejection(Reason.CANNOT, name, "conversation agents do not support embeddings")
+    if request.kind.makes_images:
+        return Rejection(Reason.CANNOT, name, "conversation agents do not make images")
+    if request.inside:
+        return Rejection(Reason.AGENT, name, "conversation agents do not answer requests of other agents")
+    return None
+
+
+def _edits_refused(member: Member, request: Request) -> str | None:
+    """Why a backend does not edit images, or not with a mask; None if it does, and for other requests."""
+    if request.kind is not Kind.IMAGE_EDITS:
+        return None
+    match member.backend.image_edits:
+        case ImageEdits.NO:
+            return "does not edit images"
+        case ImageEdits.WITHOUT_MASK if any(image.is_mask for image in request.images):
+            return "does not edit images with a mask"
+    return None
 
 
 def _by_name(request: Request) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from ...backends.home_address import names_outside
 from ...protocol.image_requests import image_tokens
 from ...protocol.record import Placement
-from ...protocol.request import Kind, Request
+from ...protocol.request import Request
 from ...protocol.status import ProviderState
 from ...protocol.usage import Usage
 from ..policy import Strategy
@@ -73,7 +73,7 @@ def _by_place(request: Request, any_model: bool) -> Ranking:
 
 def _by_cost(request: Request, any_model: bool) -> Ranking:
     body = request.body
-    answer = image_tokens(body) if request.kind is Kind.IMAGES else 0
+    answer = image_tokens(body) if request.kind.makes_images else 0
     if request.kind.writes:
         answer = (body.get("max_completion_tokens") or body.get("max_tokens") or EXPECTED_ANSWER) * (body.get("n") or 1)
     usage = Usage(max(1, request.estimated_prompt_tokens), answer)
