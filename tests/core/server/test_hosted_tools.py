@@ -12,6 +12,7 @@ import pytest
 from zeroconf_ai.accounting.budget import Scope
 from zeroconf_ai.accounting.periods import Period
 from zeroconf_ai.accounting.store import AccountingStore
+from zeroconf_ai.backends.anthropic.backend import AnthropicBackend
 from zeroconf_ai.backends.base import Backend, BackendInfo, Endpoint
 from zeroconf_ai.backends.openai.backend import OpenAIBackend
 from zeroconf_ai.backends.openai.flavors import OPENAI
@@ -21,7 +22,7 @@ from zeroconf_ai.routing.accounting import Accounting
 from zeroconf_ai.server.access.guard import Guard
 
 from ...support.fakes.upstream import COMPLETION, Upstream, answers, streams
-from ...support.sdks import RESPONSE_EVENT
+from ...support.sdks import MESSAGE_EVENT, RESPONSE_EVENT
 from ...support.server import Served, served
 
 MODEL = "gpt-5"
@@ -250,3 +251,122 @@ async def test_server_without_responses_gets_a_chat_and_the_tool_is_named(tmp_pa
     assert required != 200
     assert len(fake.bodies("/responses")) == 1
     assert len(fake.bodies()) == 2
+
+
+CLAUDE = "claude-sonnet-4-5"
+FOUND: Any = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []}
+USED: Any = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "weather"}}
+CLAUDE_SEARCH: Any = {"type": "web_search_20250305", "name": "web_search", "max_uses": 3}
+CLAUDE_USAGE: Any = {
+    "input_tokens": 100,
+    "output_tokens": 10,
+    "server_tool_use": {"web_search_requests": 2, "web_fetch_requests": 0},
+}
+MESSAGE: Any = {
+    "id": "msg_upstream",
+    "type": "message",
+    "role": "assistant",
+    "model": CLAUDE,
+    "content": [USED, FOUND, {"type": "text", "text": "Sunny", "citations": []}],
+    "stop_reason": "end_turn",
+    "stop_sequence": None,
+    "usage": CLAUDE_USAGE,
+}
+
+
+def claude_events() -> list[bytes]:
+    """The events of `MESSAGE`."""
+    events: list[dict[str, Any]] = [{"type": "message_start", "message": MESSAGE | {"content": [], "stop_reason": None}}]
+    for index, block in enumerate((USED | {"input": {}}, FOUND, {"type": "text", "text": ""})):
+        events.append({"type": "content_block_start", "index": index, "content_block": block})
+        if block["type"] == "text":
+            events.append({"type": "content_block_delta", "index": index, "delta": {"type": "text_delta", "text": "Sunny"}})
+        events.append({"type": "content_block_stop", "index": index})
+    end = {"stop_reason": "end_turn", "stop_sequence": None}
+    events += [{"type": "message_delta", "delta": end, "usage": CLAUDE_USAGE}, {"type": "message_stop"}]
+    return [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events]
+
+
+def anthropic(upstream: Upstream) -> Any:
+    """Anthropic's API at a fake."""
+    info = BackendInfo("anthropic", "Anthropic", cost=Cost.METERED, placement=Placement.CLOUD)
+    return lambda session: AnthropicBackend(session, info, Endpoint(upstream.base_url, "sk-1"))
+
+
+def claude(*behaviours: Any) -> Upstream:
+    """A fake Anthropic."""
+    models = {"data": [{"type": "model", "id": CLAUDE}], "has_more": False}
+    return Upstream().on("/models", answers(models)).on("/messages", *behaviours)
+
+
+def told(**fields: Any) -> dict[str, Any]:
+    question = {"role": "user", "content": "Weather?"}
+    return {"model": CLAUDE, "max_tokens": 500, "messages": [question], "tools": [CLAUDE_SEARCH], **fields}
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_hosted_tool_of_anthropic_is_passed_on_and_charged(tmp_path: Path, stream: bool) -> None:
+    fake = claude(streams(*claude_events(), done=False) if stream else answers(MESSAGE))
+    earlier = [
+        {"role": "user", "content": "Hello"},
+        {"role": "assistant", "content": [{"type": "thinking", "thinking": "x", "signature": ""}, USED, FOUND]},
+        {"role": "user", "content": "Weather?"},
+    ]
+    async with fake, gateway_of(tmp_path, anthropic(fake)) as (gateway, store, key, key_id):
+        await store.budgets.set(Scope.KEY, key_id, NANO, Period.MONTH)
+        body = told(messages=earlier, stream=stream, tools=[CLAUDE_SEARCH, {"type": "web_fetch_20250910", "name": "web_fetch"}])
+        status, found, headers = await gateway.ask("POST", "messages", json=body, **key)
+        [state] = [store.budgets.state(budget.id) for budget in store.budgets.of(Scope.KEY, key_id)]
+    assert (status, headers["X-ZeroconfAI-Dropped-Tools"]) == (200, "web_fetch_20250910")
+    [sent] = fake.bodies("/messages")
+    assert (sent["tools"], sent["max_tokens"], sent["stream"]) == ([CLAUDE_SEARCH], 500, stream)
+    assert sent["messages"][1]["content"] == [USED, FOUND]
+    assert state.spent == 2 * NANO // 100
+    if not stream:
+        assert found["content"] == MESSAGE["content"]
+        return
+    events = [json.loads(line.removeprefix("data: ")) for line in found.decode().splitlines() if line.startswith("data: ")]
+    assert [event["content_block"]["type"] for event in events if event["type"] == "content_block_start"] == [
+        "server_tool_use",
+        "web_search_tool_result",
+        "text",
+    ]
+    assert events[-1] == {"type": "message_stop"}
+    for event in events:
+        MESSAGE_EVENT.validate_python(event)
+
+
+async def test_hosted_tool_of_anthropic_is_limited_by_the_budget(tmp_path: Path) -> None:
+    fake = claude(answers(MESSAGE))
+    tools = [{"type": "web_search_20250305", "name": "web_search"}]
+    async with fake, gateway_of(tmp_path, anthropic(fake)) as (gateway, store, key, key_id):
+        await store.budgets.set(Scope.KEY, key_id, NANO // 10, Period.MONTH)
+        status, _, _ = await gateway.ask("POST", "messages", json=told(tools=tools), **key)
+        await store.budgets.set(Scope.KEY, key_id, NANO // 50, Period.MONTH)
+        short, _, _ = await gateway.ask("POST", "messages", json=told(tools=tools), **key)
+    assert (status, short) == (200, 429)
+    assert [tool["max_uses"] for tool in fake.bodies("/messages")[0]["tools"]] == [8]
+
+
+MCP_SERVER: Any = {"type": "url", "name": "wiki", "url": "https://wiki.example/mcp", "authorization_token": "secret"}
+MCP_TOOLSET: Any = {"type": "mcp_toolset", "mcp_server_name": "wiki"}
+
+
+async def test_mcp_server_of_anthropic_needs_grants_for_its_address_and_its_token(tmp_path: Path) -> None:
+    fake = claude(answers(MESSAGE))
+    body = told(tools=[MCP_TOOLSET], mcp_servers=[MCP_SERVER])
+    async with fake, gateway_of(tmp_path, anthropic(fake), grants=()) as (gateway, store, key, key_id):
+        results = []
+        for grants in ((), ("mcp",), ("mcp", "server_url"), ("mcp", "server_url", "authorization")):
+            await store.keys.update(key_id, hosted_tools=grants)
+            asking = key["headers"] | {"anthropic-beta": "mcp-client-2025-11-20, context-management-2025-06-27"}
+            status, found, _ = await gateway.ask("POST", "messages", json=body, headers=asking)
+            results.append((status, found.get("error", {}).get("message", "")))
+    assert [status for status, _ in results] == [200, 403, 403, 200]
+    assert "mcp_servers[0].url" in results[1][1]
+    assert "mcp_servers[0].authorization_token" in results[2][1]
+    dropped, passed = fake.bodies("/messages")
+    assert "mcp_servers" not in dropped
+    assert (passed["mcp_servers"], passed["tools"]) == ([MCP_SERVER], [MCP_TOOLSET])
+    received = [request for request in fake.received if request.path.endswith("/messages")]
+    assert received[-1].headers["anthropic-beta"] == "mcp-client-2025-11-20"

@@ -3,7 +3,7 @@
 A request with hosted tools is passed on in its own dialect, and only to a backend of that dialect.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -70,16 +70,20 @@ class HostedTools:
     """Whether each answer costs at least one call, although providers do not report it."""
 
 
-def check_references(value: object, granted: Iterable[str], where: str) -> None:
+def check_references(value: object, granted: Container[str], where: str) -> None:
     """Raise PermissionDeniedError if the options of a hosted tool contain a reference that is not granted."""
-    allowed = frozenset(granted)
     for path, reference in _references(value, where):
-        if reference not in allowed:
-            raise PermissionDeniedError(
-                f"This key may not use {path}: it is not granted '{reference}' among its hosted tools.",
-                code="hosted_tool_not_allowed",
-                param=path,
-            )
+        check_reference(reference, granted, path)
+
+
+def check_reference(reference: str, granted: Container[str], path: str) -> None:
+    """Raise PermissionDeniedError, which names `path`, if a reference is not granted."""
+    if reference not in granted:
+        raise PermissionDeniedError(
+            f"This key may not use {path}: it is not granted '{reference}' among its hosted tools.",
+            code="hosted_tool_not_allowed",
+            param=path,
+        )
 
 
 def checked_grants(grants: Iterable[str]) -> tuple[str, ...]:

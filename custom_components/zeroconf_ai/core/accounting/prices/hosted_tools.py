@@ -62,8 +62,9 @@ def most_cost(hosted: HostedTools, model: str) -> int | None:
     if _is_by_prompt(hosted, model) and "web_search" in hosted.tools:
         return _NANO_PER_PROMPT
     calls = calls_reserved(hosted)
-    # Anthropic limits the calls of each tool, OpenAI those of all together.
-    return calls * (sum(known) if hosted.dialect is HostedDialect.MESSAGES else max(known, default=0))
+    if hosted.dialect is HostedDialect.MESSAGES:  # limits the calls of each tool, and has one container
+        return sum(price if name == "code_execution" else calls * price for name, price in zip(hosted.tools, known, strict=True))
+    return calls * max(known, default=0)
 
 
 def cost_of_calls(hosted: HostedTools, model: str, calls: Mapping[str, int]) -> int:

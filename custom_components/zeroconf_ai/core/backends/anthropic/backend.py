@@ -7,14 +7,17 @@ from typing import Any, override
 
 import aiohttp
 
+from ...dialects.anthropic.hosted_tools import LIMITED, kind_of
 from ...dialects.anthropic.model_traits import Traits
-from ...dialects.anthropic.upstream_request import CONSERVATIVE_VERSION, SAMPLING, translate
+from ...dialects.anthropic.native_response import NativeMessagesTranslator
+from ...dialects.anthropic.upstream_request import CONSERVATIVE_VERSION, SAMPLING, max_tokens, translate
 from ...dialects.anthropic.upstream_response import AnthropicTranslator
 from ...dialects.extras import PARAMETERS
 from ...dialects.images import Image, web_images
 from ...dialects.openai.message_forms import with_user_last
 from ...dialects.openai.text_completions import as_chat
 from ...protocol.errors import ApiError, InvalidRequestError, NotFoundError, PermissionDeniedError, QuotaError
+from ...protocol.hosted_tools import HostedDialect, HostedTools
 from ...protocol.models import MAX_MODELS, ModelInfo
 from ...protocol.reasons import status_reason
 from ...protocol.record import Capability, Cost, Placement
@@ -24,7 +27,7 @@ from ...protocol.values import clean, mapping
 from ..answer_errors import no_images
 from ..answers import TextAnswer
 from ..base import Answer, BackendInfo, Endpoint, Timeouts
-from ..dialect_backend import DialectBackend, DialectUpstream
+from ..dialect_backend import DialectBackend, DialectUpstream, NativeAnswer
 from ..media import ImageGate
 from ..rejected_params import RejectedParams
 
@@ -122,7 +125,45 @@ class AnthropicBackend(DialectBackend[_AnthropicUpstream]):
             return TextAnswer(await self._chat(as_chat(request)))
         return await self._chat(request)
 
+    @property
+    @override
+    def hosted_dialects(self) -> frozenset[HostedDialect]:
+        return frozenset({HostedDialect.MESSAGES})
+
+    async def _pass_on(self, request: Request, hosted: HostedTools) -> Answer:
+        """Send a request with hosted tools as the client sent it. Parameters that the model rejects are left out."""
+        traits = self._traits.get(request.model) or Traits.by_name(request.model)
+        limit = max_tokens(request.body, traits, stream=request.stream)
+        body = {**hosted.body, "model": request.model, "stream": request.stream, "max_tokens": limit}
+        if (mapping(body.get("thinking")).get("budget_tokens") or 0) >= limit:  # the budget of the caller has reduced the limit
+            del body["thinking"]
+        if (most := hosted.most_calls) is not None:
+            limited = (
+                {**tool, "max_uses": min(most, tool.get("max_uses") or most)} if kind_of(tool) in LIMITED else tool
+                for tool in body["tools"]
+            )
+            body["tools"] = list(limited)
+        while True:
+            translator = NativeMessagesTranslator(request.model, self._upstream.secrets)
+            try:
+                return await self._upstream.translate(
+                    "/messages",
+                    body,
+                    translator,
+                    stream=request.stream,
+                    max_bytes=request.answer_bytes,
+                    headers=hosted.headers,
+                    kind=NativeAnswer,
+                )
+            except InvalidRequestError as err:
+                rejected = _rejected_param(err, body)
+                if rejected is None or rejected == _PREFILL:
+                    raise
+                del body[rejected]
+
     async def _chat(self, request: Request) -> Answer:
+        if request.hosted is not None and request.hosted.dialect is HostedDialect.MESSAGES:
+            return await self._pass_on(request, request.hosted)
         traits = self._traits.get(request.model) or Traits.by_name(request.model)
         images = await self._images(request)
         without = self._rejected.of(request.model)

@@ -63,7 +63,7 @@ def translate(request: Request, traits: Traits, version: str, images: Mapping[st
         raise InvalidRequestError("The messages have no content.", param="messages")
     result: dict[str, Any] = {
         "model": request.model,
-        "max_tokens": _max_tokens(body, traits, stream=request.stream),
+        "max_tokens": max_tokens(body, traits, stream=request.stream),
         "messages": turns,
     }
     if request.stream:
@@ -100,7 +100,7 @@ def _refuse(body: Mapping[str, Any]) -> None:
         raise InvalidRequestError("Claude models answer with text: 'modalities' must be [\"text\"].", param="modalities")
 
 
-def _max_tokens(body: Mapping[str, Any], traits: Traits, *, stream: bool) -> int:
+def max_tokens(body: Mapping[str, Any], traits: Traits, *, stream: bool) -> int:
     """The answer's limit, which the API requires. A limit above the model's maximum is lowered to it."""
     wanted = body.get("max_completion_tokens") or body.get("max_tokens")
     most = traits.max_tokens

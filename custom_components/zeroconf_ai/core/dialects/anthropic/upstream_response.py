@@ -49,12 +49,14 @@ class AnthropicTranslator(Translator):
         self._calls = 0
         self._ids: set[str] = set()
         self._details = 0
+        self._runs_code = False
 
     @property
     @override
     def usage(self) -> Usage | None:
         """The usage reported so far; the prompt's tokens are in the first event."""
-        return Usage.parse(self._usage)
+        usage = Usage.parse(self._usage)
+        return usage.with_calls({**dict(usage.calls), "code_execution": 1}) if usage is not None and self._runs_code else usage
 
     @override
     def feed(self, data: bytes) -> list[Chunk]:
@@ -64,7 +66,7 @@ class AnthropicTranslator(Translator):
             for parsed in event_objects(event):
                 if event.event == "error" or parsed.get("type") == "error" or contains_error(parsed):
                     raise reported_error("Anthropic", parsed, self._secrets)
-                chunks += self._event(parsed)
+                chunks += self.event(parsed)
             if self.done:
                 break
         return chunks
@@ -84,7 +86,9 @@ class AnthropicTranslator(Translator):
             first = next(block for block in blocks if _is_answer(block))
             blocks = [block for block in blocks if block.get("type") != "text" and (block is first or not _is_answer(block))]
         for block in blocks:
+            self._count_code(block)
             self._add_block(message, details, block)
+        message.usage = self.usage
         if self._json_tool and message.finish_reason == "tool_calls" and not message.tool_calls:
             message.finish_reason = "stop"
         result = self._named(body).completion(message)
@@ -112,7 +116,8 @@ class AnthropicTranslator(Translator):
             signed = _Block(kind, text=_text(block.get("thinking")), signature=_text(block.get("signature") or block.get("data")))
             details += self._detail(signed)
 
-    def _event(self, event: Mapping[str, Any]) -> list[Chunk]:
+    def event(self, event: Mapping[str, Any]) -> list[Chunk]:
+        """The chunks for one event."""
         kind = event.get("type")
         if kind == "message":  # a complete one, although a stream was requested
             self.begun = self.done = self.complete = True
@@ -136,6 +141,7 @@ class AnthropicTranslator(Translator):
         return []  # pings and events of later versions
 
     def _block_start(self, index: int, content: Mapping[str, Any]) -> list[Chunk]:
+        self._count_code(content)
         kind = _text(content.get("type"))
         block = self._blocks[index] = _Block(kind)
         if kind == "text":
@@ -209,6 +215,11 @@ class AnthropicTranslator(Translator):
         for name, count in mapping(reported.get("usage")).items():
             if any(mapping(count).values()) if isinstance(count, Mapping) else count:
                 self._usage[name] = count
+
+    def _count_code(self, block: Mapping[str, Any]) -> None:
+        """Count a container in which code ran, which the reported usage leaves out; an answer has at most one."""
+        if block.get("type") == "server_tool_use" and str(block.get("name")).endswith("code_execution"):
+            self._runs_code = True
 
     def _call_id(self, block: Mapping[str, Any]) -> str:
         """The id of a tool call; a new one if compatible servers send none, or one twice."""

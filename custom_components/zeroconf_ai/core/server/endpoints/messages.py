@@ -7,6 +7,8 @@ from aiohttp import web
 from ...dialects.anthropic.client_request import stop_sequences, to_chat, wants_reasoning
 from ...dialects.anthropic.client_response import MessagesWriter, error_body
 from ...dialects.anthropic.client_tools import dropped_tools
+from ...dialects.anthropic.hosted_tools import hosted_tools
+from ...dialects.anthropic.native_response import NativeMessagesWriter
 from ...dialects.base import ParsedRequest
 from ...protocol.request import Kind, Request, parse_object
 from ..dispatch import ErrorFormat, RequestContext
@@ -23,14 +25,15 @@ def messages(gateway: Gateway, context: RequestContext) -> Awaitable[web.StreamR
 
 def _parse(context: RequestContext, raw: bytes) -> ParsedRequest:
     body = parse_object(raw)
-    chat = to_chat(body, context.http.headers.getall("anthropic-beta", ()))
-    request = Request.parse(Kind.CHAT, chat, request_id=context.id, via=context.via)
+    betas = context.http.headers.getall("anthropic-beta", ())
+    hosted, rest = hosted_tools(body, context.caller.hosted_tools, betas)
+    request = Request.parse(Kind.CHAT, to_chat(rest, betas), request_id=context.id, via=context.via, hosted=hosted)
     reasoning, stops = wants_reasoning(body), stop_sequences(body)
 
     def writer(model: str) -> MessagesWriter:
         return MessagesWriter(model, context.id, reasoning=reasoning, stop_sequences=stops)
 
-    return ParsedRequest(request, writer, dropped_tools(body))
+    return ParsedRequest(request, writer, dropped_tools(rest), lambda _: NativeMessagesWriter(context.id))
 
 
 async def count_tokens(gateway: Gateway, context: RequestContext) -> web.Response:
