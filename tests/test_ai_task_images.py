@@ -88,18 +88,54 @@ async def test_image_that_cannot_be_used_is_an_error(
     assert not stored(tmp_path)
 
 
-async def test_image_from_attachments_is_refused_before_anything_is_sent(
-    hass: HomeAssistant, provider: FakeProvider, tmp_path: Path
+async def make_from(hass: HomeAssistant, file: Path, kind: str) -> dict[str, Any]:
+    """Run a task for an image with an attached file."""
+    media = media_source.PlayMedia(url="http://example.com/x", mime_type=kind, path=file)
+    attachment = {"media_content_id": f"media-source://media_source/local/{file.name}", "media_content_type": kind}
+    with patch("homeassistant.components.media_source.async_resolve_media", return_value=media):
+        return await make(hass, attachments=[attachment])
+
+
+async def test_image_from_an_attachment_is_an_edit_of_it(hass: HomeAssistant, provider: FakeProvider, tmp_path: Path) -> None:
+    provider.models = [CHAT, {"id": "dall-e-3"}, PAINTER]
+    await set_up(hass, make_entry(provider, subentries=[task_data(model="dall-e-3")]))
+    (tmp_path / "lamp.jpg").write_bytes(b"\xff\xd8\xff\xe0 the lamp")
+    found = await make_from(hass, tmp_path / "lamp.jpg", "image/jpeg")
+    [form] = provider.forms
+    for part in (b"\xff\xd8\xff\xe0 the lamp", HOUSE.encode(), b"flux.1-schnell", b"image/jpeg"):
+        assert part in form
+    assert found["model"] == "flux.1-schnell"
+    assert stored(tmp_path) == [base64.b64decode(PNG)]
+
+
+@pytest.mark.parametrize(
+    ("content", "key"),
+    [
+        (b"no image", "unsupported_attachment"),
+        (None, "attachment_not_readable"),
+        (b"\xff\xd8\xff" + bytes(20 << 20), "request_refused_because"),
+    ],
+)
+async def test_image_from_a_file_that_cannot_be_edited_is_refused_before_anything_is_sent(
+    hass: HomeAssistant, provider: FakeProvider, tmp_path: Path, content: bytes | None, key: str
 ) -> None:
     provider.models = [CHAT, PAINTER]
     await set_up(hass, make_entry(provider))
-    (tmp_path / "lamp.jpg").write_bytes(b"\xff\xd8")
-    media = media_source.PlayMedia(url="http://example.com/x", mime_type="image/jpeg", path=tmp_path / "lamp.jpg")
-    attachment = {"media_content_id": "media-source://media_source/local/lamp.jpg", "media_content_type": "image/jpeg"}
-    with (
-        patch("homeassistant.components.media_source.async_resolve_media", return_value=media),
-        pytest.raises(HomeAssistantError, match="Leave the attachments out") as caught,
-    ):
-        await make(hass, attachments=[attachment])
-    assert caught.value.translation_key == "request_refused_because"
-    assert not provider.requests
+    if content is not None:
+        (tmp_path / "lamp.jpg").write_bytes(content)
+    with pytest.raises(HomeAssistantError) as caught:
+        await make_from(hass, tmp_path / "lamp.jpg", "image/jpeg")
+    assert caught.value.translation_key == key
+    assert (provider.requests, provider.forms) == ([], [])
+
+
+async def test_image_from_an_attachment_at_a_provider_without_edits_is_an_error(
+    hass: HomeAssistant, provider: FakeProvider, tmp_path: Path
+) -> None:
+    provider.models, provider.edits_images = [CHAT, PAINTER], False
+    await set_up(hass, make_entry(provider))
+    (tmp_path / "lamp.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    for _ in range(2):
+        with pytest.raises(HomeAssistantError):
+            await make_from(hass, tmp_path / "lamp.jpg", "image/jpeg")
+    assert provider.paths.count("/v1/images/edits") == 1

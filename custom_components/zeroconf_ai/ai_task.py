@@ -6,10 +6,10 @@ from homeassistant.components import ai_task, conversation
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .assist.image_task import image_model, make_image, makes_images
+from .assist.image_task import image_model, make_image, makes_images, read_images
 from .const import SUBENTRY_AI_TASK
 from .core.engine import Source
-from .core.protocol.errors import ApiError, InvalidRequestError
+from .core.protocol.errors import ApiError
 from .entity import AgentEntity
 from .errors import to_home_assistant_error
 from .runtime import ZeroconfAIConfigEntry
@@ -56,13 +56,12 @@ class ProviderAITask(AgentEntity, ai_task.AITaskEntity):
     async def _async_generate_image(
         self, task: ai_task.GenImageTask, chat_log: conversation.ChatLog
     ) -> ai_task.GenImageTaskResult:
-        """Make one image."""
+        """Make one image, from the attached images if there are any."""
         agent = self.chat_loop(Source.AI_TASK)
         try:
-            if task.attachments:
-                raise InvalidRequestError("Images are made from instructions only. Leave the attachments out.")
-            model = image_model(self.only_member, self.model)
-            made = await make_image(agent.engine, agent.caller, task.instructions, model=model, pin=agent.pin)
+            images = await self.hass.async_add_executor_job(read_images, task.attachments or ())
+            model = image_model(self.only_member, self.model, edits=bool(images))
+            made = await make_image(agent.engine, agent.caller, task.instructions, model=model, pin=agent.pin, images=images)
         except ApiError as err:
             raise to_home_assistant_error(err, self.entity_id) from err
         return ai_task.GenImageTaskResult(

@@ -64,6 +64,9 @@ class FakeProvider(FakeServer):
     image: dict[str, Any] = field(default_factory=lambda: {"created": 1, "data": [{"b64_json": PNG}]})
     """The answer to a request for images; a 502 without `data`."""
     """The bodies of the chats that it accepted."""
+    edits_images: bool = True
+    forms: list[bytes] = field(default_factory=list)
+    """The forms of the requests to edit images."""
     received: list[Received] = field(default_factory=list)
     challenged: int = 0
     """The number of requests for a proof."""
@@ -99,6 +102,9 @@ class FakeProvider(FakeServer):
                 return await self._status(request)
             case "POST", "/v1/chat/completions":
                 return await self._chat(request)
+            case "POST", "/v1/images/edits" if self.edits_images:
+                self.forms.append(await request.read())
+                return web.json_response(self.image)
             case "POST", "/v1/images/generations":
                 self.requests.append(await request.json())
                 return web.json_response(self.image, status=200 if "data" in self.image else 502)
