@@ -23,6 +23,7 @@ from zeroconf_ai.server.access.auth import KeyCheck
 from zeroconf_ai.server.administration.administration import Administration
 from zeroconf_ai.server.app import create_app, create_runner
 from zeroconf_ai.server.gateway import Gateway
+from zeroconf_ai.server.tls.server_tls import ServerTls
 
 from .fakes.chunks import delta
 from .fakes.provider import FakeProvider
@@ -41,11 +42,12 @@ class Served:
     runner: web.AppRunner
     session: aiohttp.ClientSession
     port: int
+    scheme: str = "http"
 
     @property
     def url(self) -> str:
         """Its base URL."""
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"{self.scheme}://127.0.0.1:{self.port}/v1"
 
     @asynccontextmanager
     async def sdk(self, key: str = "unused") -> AsyncIterator[AsyncOpenAI]:
@@ -62,7 +64,7 @@ class Served:
 
         The body is parsed if it is JSON, and bytes otherwise.
         """
-        url = f"http://127.0.0.1:{self.port}{path}" if path.startswith("/") else f"{self.url}/{path}"
+        url = f"{self.scheme}://127.0.0.1:{self.port}{path}" if path.startswith("/") else f"{self.url}/{path}"
         async with self.session.request(method, url, **options) as response:
             is_json = response.content_type == "application/json"
             return response.status, await (response.json() if is_json else response.read()), response.headers
@@ -89,11 +91,12 @@ async def served(
     key: str | None = None,
     drain_seconds: float = 0.1,
     administration: Callable[[Gateway], Administration] | None = None,
+    tls: ServerTls | None = None,
     **options: Any,
 ) -> AsyncIterator[Served]:
     """A gateway with these backends (default: the demo backend without pauses), each with its models loaded.
 
-    `administration` makes its page for administrators.
+    `administration` makes its page for administrators. `tls`: it speaks TLS with this certificate, which is made already.
     """
     async with AsyncExitStack() as stack:
         engine = Engine(own_id=provider_id)
@@ -104,14 +107,16 @@ async def served(
         stack.callback(await engine.attach(Accounting(recorder=totals)))
         options = {"totals": None if "ledger" in options else totals, **options}
         gateway = Gateway(engine, provider_id=provider_id, **{"name": "Test gateway", "access": KeyCheck(key), **options})
+        gateway.tls = tls
         runner = create_runner(
-            create_app(gateway, drain_seconds=drain_seconds, administration=administration and administration(gateway))
+            create_app(gateway, drain_seconds=drain_seconds, administration=administration and administration(gateway)),
+            tls=None if tls is None else tls.context,
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        yield Served(gateway, engine, runner, session, runner.addresses[0][1])
+        yield Served(gateway, engine, runner, session, runner.addresses[0][1], "http" if tls is None else "https")
 
 
 @asynccontextmanager

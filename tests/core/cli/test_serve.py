@@ -277,7 +277,7 @@ async def test_serve_health_port_that_cannot_be_opened_names_its_own_options() -
 
 def test_serve_advertises_the_contact_of_its_administrator(tmp_path: Path) -> None:
     options = serve.Options("127.0.0.1", None, "x", Admission(open=True), True, False, 7, 0.0, False, "admin@example.net")
-    record = serve._record(options, "0d3c8c9e-2b2f-5d53-9d0c-6f1f3c0a7e55", 8000)
+    record = serve._record(options, "0d3c8c9e-2b2f-5d53-9d0c-6f1f3c0a7e55", 8000, None)
     assert record.to_txt()["admin"] == "admin@example.net"
     assert (record.auth, record.priority) == (Auth.NONE, 7)
     done = run(tmp_path, "serve", "--demo", "--admin", "x" * 121)

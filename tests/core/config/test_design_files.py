@@ -178,7 +178,7 @@ routing: {strategy: local_first}
 limits: {perAddress: {requestsPerMinute: 5}}
 server: {name: House, host: 127.0.0.1, authMode: none, admin: admin@example.net, advertise: no, providerInChunks: yes,
   drainSeconds: 0, healthPort: 9100, health_host: "::1",
-  logFormat: json, log_level: info, accessLog: no}
+  logFormat: json, log_level: info, accessLog: no, tls: yes, tlsCertificate: /c.pem, tls_key: /k.pem}
 usageTracking: {enabled: false}
 """
     found = read(text)
@@ -201,6 +201,9 @@ usageTracking: {enabled: false}
         log_format=LogFormat.JSON,
         log_level="info",
         access_log=False,
+        tls=True,
+        tls_certificate="/c.pem",
+        tls_key="/k.pem",
     )
     assert found.usage.enabled is False
     assert [warning.partition(": ")[2][:30] for warning in found.warnings] == ["an entry of fallback_chain is "]

@@ -16,6 +16,7 @@ from .output import Invocation, colour_choice
 
 _COMMANDS: Mapping[str, str] = {
     "ask": "Ask one question, also about what a pipe delivers.",
+    "ca": "Print the certificate authority of serve --tls, for programs that import one.",
     "chat": "Send a prompt to a provider on the network, or chat with it.",
     "completion": "Print the script for completion in bash, zsh or fish.",
     "config": "Check, convert and describe the file of serve.",

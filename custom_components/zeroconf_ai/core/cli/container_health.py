@@ -4,7 +4,8 @@ The running server's file names its port. A server without an online provider is
 the provider back. It runs every 30 seconds, so it imports little.
 """
 
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+import ssl
 import sys
 from typing import Final
 from urllib.parse import urlsplit
@@ -24,14 +25,18 @@ def main() -> int:
 
 def _is_alive(server: RunningServer) -> bool:
     where = urlsplit(server.url)
-    port, path = where.port or 80, f"{where.path}/health"
+    port, path, by_tls = where.port or 80, f"{where.path}/health", where.scheme == "https"
     # The loopback address first: the allowed networks need not contain the container's own address.
-    return any(_answerer(host, port, path) == server.id for host in ("127.0.0.1", where.hostname or ""))
+    return any(_answerer(host, port, path, by_tls=by_tls) == server.id for host in ("127.0.0.1", where.hostname or ""))
 
 
-def _answerer(host: str, port: int, path: str) -> str | None:
-    """The ID of the server at this address; None if no server answers."""
-    connection = HTTPConnection(host, port, timeout=TIMEOUT)
+def _answerer(host: str, port: int, path: str, *, by_tls: bool) -> str | None:
+    """The ID of the server at this address; None if no server answers. Nothing secret is sent, so no certificate is verified."""
+    if by_tls:
+        context = ssl._create_unverified_context()
+        connection: HTTPConnection = HTTPSConnection(host, port, timeout=TIMEOUT, context=context)
+    else:
+        connection = HTTPConnection(host, port, timeout=TIMEOUT)
     try:
         connection.request("GET", path)
         found = json.loads(connection.getresponse().read(_MAX_BYTES))

@@ -11,6 +11,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "journalctl -n 200 | zeroconf-ai ask 'what is wrong?'",
         "zeroconf-ai ask --image cat.jpg --model llava 'what is this?'",
     ),
+    "ca": ("zeroconf-ai ca > zeroconf-ai-ca.pem",),
     "chat": ("zeroconf-ai chat", "zeroconf-ai chat 'count to 5'", "git diff | zeroconf-ai chat --provider 'Living room'"),
     "completion": (
         "echo 'eval \"$(zeroconf-ai completion bash)\"' >> ~/.bashrc",
@@ -55,6 +56,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "zeroconf-ai serve",
         "zeroconf-ai serve --upstream ollama --upstream vllm=http://localhost:8001/v1",
         "zeroconf-ai serve --config providers.yaml --name Attic",
+        "zeroconf-ai serve --tls",
         "zeroconf-ai serve --demo",
     ),
     "service install": (

@@ -32,6 +32,8 @@ class RunningServer:
     """The address of its page; None: it has no page."""
     secret: str | None = field(default=None, repr=False)
     """Secret that logs in to its page; None: it has no page. Only this user can read the file."""
+    fingerprint: str | None = None
+    """Of its certificate; None: it speaks plain HTTP."""
 
 
 @contextmanager
@@ -72,6 +74,8 @@ def _read(file: Path) -> RunningServer | None:
         with file.open("rb") as opened:
             found = json.loads(opened.read(_MAX_BYTES))
         page, secret = (None if found[name] is None else str(found[name]) for name in ("page", "secret"))
-        return RunningServer(str(found["id"]), str(found["name"]), str(found["url"]), int(found["pid"]), page, secret)
-    except (OSError, json.JSONDecodeError, KeyError, TypeError, ValueError):
+        pin = found.get("fingerprint")
+        server_id, name, url = (str(found[key]) for key in ("id", "name", "url"))
+        return RunningServer(server_id, name, url, int(found["pid"]), page, secret, None if pin is None else str(pin))
+    except (OSError, json.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
         return None

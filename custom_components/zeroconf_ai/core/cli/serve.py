@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 import socket
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -31,7 +31,7 @@ from ..server.app import create_app, create_runner
 from ..server.gateway import Gateway
 from ..server.health_port import HEALTH_PATHS
 from ..server.request_log import AccessLog
-from . import admission, household_options, operation, process, recording, state
+from . import admission, household_options, operation, process, recording, state, tls
 from .admission import Admission, record_requests, write_to_influx
 from .cost_alerts import watch_costs
 from .discover import scan
@@ -50,8 +50,14 @@ from .progress import progress
 from .recording import Recording
 from .running import RunningServer, noted
 from .stopping import Stopping
+from .tls import Tls, TlsOfServer, open_tls
 from .upstreams import AUTO, Sources, Supply, read_sources
 from .variables import environment_of, load_beside, with_variables
+
+if TYPE_CHECKING:
+    from ..server.tls.server_tls import ServerTls
+
+_TLS_HELP = "https://github.com/zeroconf-ai/zeroconf-ai/blob/main/docs/tls.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,7 @@ class Options:
     provider_in_chunks: bool = False
     operation: Operation = field(default_factory=Operation)
     recording: Recording = field(default_factory=Recording)
+    tls: Tls = field(default_factory=Tls)
     sources: Sources = field(default_factory=Sources)
     """The backends to serve; none: the built-in model."""
     usage: UsageSettings = field(default_factory=UsageSettings)
@@ -112,6 +119,7 @@ def _contact(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
 @click.option("--name", help='The name of the provider.  [default: "AI on HOST", "Demo on HOST"]')
 @admission.options
 @household_options.options
+@tls.options
 @operation.options
 @recording.options
 @click.option(
@@ -171,6 +179,7 @@ def command(
     server, usage = read.server, read.usage
     operating = Operation.of(more, server)
     household = Household.of(more, server)
+    secured = Tls.of(more, server)
     recorded = Recording(more.pop("record"), more.pop("record_texts"))
     if usage.database is not None and more["database"] is None:
         more["database"] = usage.database
@@ -191,6 +200,7 @@ def command(
         provider_in_chunks or bool(server.provider_in_chunks),
         operating,
         recorded,
+        secured,
         sources,
         usage,
         environment,
@@ -253,7 +263,14 @@ async def _serve(options: Options, provider_id: str, write_request: Callable[[Ma
             gateway.names = partial(_names, store)
             gateway.usage_page = lambda _: USAGE_PAGE
         health = await open_health_port(stack, gateway, options.admission.open_guard(), options.operation)
-        runner = create_runner(create_app(gateway, drain_seconds=None, administration=administration))
+        host_name = _host_name(provider_id)
+        names = (host_name, *options.admission.host_names)
+        secure = await open_tls(stack, options.tls, provider_id=provider_id, title=options.name, host=options.host, names=names)
+        gateway.tls = server_tls = None if secure is None else secure.tls
+        runner = create_runner(
+            create_app(gateway, drain_seconds=None, administration=administration),
+            tls=None if server_tls is None else server_tls.context,
+        )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         stack.push_async_callback(gateway.drain, options.operation.drain_seconds, whole_engine=True)
@@ -264,10 +281,10 @@ async def _serve(options: Options, provider_id: str, write_request: Callable[[Ma
             supply.listens_on(port)
             everywhere = any(ip_address(text).is_unspecified for text in bound)
             await supply.discover(provider_id, () if everywhere else bound)
-        record = describe_engine(_record(options, provider_id, port), engine)
+        record = describe_engine(_record(options, provider_id, port, server_tls), engine)
         presence = None
         if options.advertise:
-            presence = await _advertise(stack, record, bound, gateway, household, saturn=options.saturn)
+            presence = await _advertise(stack, record, bound, gateway, household, secure, saturn=options.saturn)
         if presence is not None:
             program.advertised = lambda: presence.record
         addresses = reachable_at(bound, interface_addresses())
@@ -279,8 +296,12 @@ async def _serve(options: Options, provider_id: str, write_request: Callable[[Ma
                 page, hint = login_link(administration.sessions, page), "this link logs in once"
         local = None if administration is None else administration.sessions.make_local_secret()
         shown = None if administration is None else page_address(url)
-        stack.enter_context(noted(RunningServer(provider_id, gateway.name, url, os.getpid(), shown, local)))
+        pin = None if server_tls is None else server_tls.fingerprint
+        stack.enter_context(noted(RunningServer(provider_id, gateway.name, url, os.getpid(), shown, local, pin)))
         process.freeze_heap()
+        authority = None
+        if server_tls is not None and server_tls.authority_pem is not None:
+            authority = state.authority_file(provider_id)
         if options.as_json:
             ready = {
                 "name": gateway.name,
@@ -293,6 +314,8 @@ async def _serve(options: Options, provider_id: str, write_request: Callable[[Ma
                 "advertised": presence is not None,
                 "page": page,
                 **({} if health is None else {"health": health}),
+                **({} if server_tls is None else {"fingerprint": server_tls.fingerprint}),
+                **({} if authority is None else {"ca": str(authority)}),
                 **({} if first_key is None else {"key": first_key}),
             }
             print_json_line(ready)
@@ -302,8 +325,10 @@ async def _serve(options: Options, provider_id: str, write_request: Callable[[Ma
                 click.echo(f"page: {page} ({hint})")
             if health is not None:
                 click.echo(f"health and metrics: {health}")
+            if authority is not None:
+                click.echo(f"certificate authority, for programs that need one: {authority} ({_TLS_HELP})")
             if first_key is not None:
-                click.echo(first_key_text(first_key, url))
+                click.echo(first_key_text(first_key, url, authority))
         await stopping.wait()
         gateway.reject_new()  # before the mDNS goodbye, which takes a moment; the port listens until the last request has ended
 
@@ -360,6 +385,7 @@ async def _advertise(
     bound: list[str],
     gateway: Gateway,
     household: HouseholdTokens | None,
+    secure: TlsOfServer | None,
     *,
     saturn: bool,
 ) -> Presence | None:
@@ -368,7 +394,8 @@ async def _advertise(
         household = None  # nobody needs a token
 
     def current() -> ServiceRecord:
-        return record if household is None else replace(record, sealed_token=household.sealed)
+        now = record if secure is None else replace(record, fingerprint=secure.tls.fingerprint)
+        return now if household is None else replace(now, sealed_token=household.sealed)
 
     def renamed(name: str) -> None:
         gateway.name = name
@@ -386,16 +413,25 @@ async def _advertise(
     presence.update(description.start())
     if household is not None:
         household.start(lambda: description.rebase(current()))
+    if secure is not None:
+        secure.renewed = lambda: description.rebase(current())
     return presence
 
 
-def _record(options: Options, provider_id: str, port: int) -> ServiceRecord:
+def _host_name(provider_id: str) -> str:
+    """The advertised host name. The machine's own one is advertised by its system."""
+    return f"zeroconf-ai-{provider_id.replace('-', '')[:12]}.local."
+
+
+def _record(options: Options, provider_id: str, port: int, secure: ServerTls | None) -> ServiceRecord:
     return ServiceRecord(
         name=options.name,
-        host=f"zeroconf-ai-{provider_id.replace('-', '')[:12]}.local.",  # the machine's own host name is advertised by its system
+        host=_host_name(provider_id),
         port=port,
         id=provider_id,
         auth=options.admission.mode,
         priority=options.priority,
         admin=options.admin,
+        tls=secure is not None,
+        fingerprint=None if secure is None else secure.fingerprint,
     )

@@ -64,6 +64,16 @@ def chat_sessions_file() -> Path:
     return state_folder() / "chats.db"
 
 
+def tls_folder(provider_id: str) -> Path:
+    """The certificates and private keys of `zeroconf-ai serve --tls` with this ID."""
+    return state_folder() / "tls" / str(UUID(provider_id))
+
+
+def authority_file(provider_id: str) -> Path:
+    """The certificate authority of `zeroconf-ai serve --tls` with this ID (`server.tls.identity_files.AUTHORITY`)."""
+    return tls_folder(provider_id) / "ca.pem"
+
+
 def database_file() -> Path:
     """The default database of API keys and usage."""
     return state_folder() / "gateway.db"

@@ -9,7 +9,7 @@ import aiohttp
 import click
 
 from ..backends.base import BackendInfo, Endpoint
-from ..backends.zeroconfai import ZeroconfAIBackend, probe
+from ..backends.zeroconfai import ZeroconfAIBackend, fingerprint_ssl, probe
 from ..client.connections import Connections, Wanted, base_url_of
 from ..protocol.errors import (
     ApiError,
@@ -86,8 +86,9 @@ async def _local() -> list[dict[str, Any]]:
 async def _running(server: RunningServer) -> dict[str, Any] | None:
     """The state of a server with a file; None if it has crashed: no server or a different server answers at its address."""
     try:
-        found = await _ask(Endpoint(server.url), server.secret, own=True)
-    except ApiError:
+        ssl = fingerprint_ssl(server.fingerprint) if server.fingerprint else True
+        found = await _ask(Endpoint(server.url, ssl=ssl), server.secret, own=True)
+    except (ApiError, ValueError):
         return None
     return None if found["id"] != server.id else {**found, "name": server.name, "page": server.page, "pid": server.pid}
 

@@ -169,6 +169,9 @@ def _server(server: ServerSettings) -> dict[str, Any]:
         "household": server.household,
         "household_tokens_per_hour": server.household_tokens_per_hour,
         "household_cost_per_hour": server.household_cost_per_hour,
+        "tls": server.tls,
+        "tls_certificate": server.tls_certificate,
+        "tls_key": server.tls_key,
     }
     found = {key: value for key, value in values.items() if value is not None}
     return {"server": found} if found else {}

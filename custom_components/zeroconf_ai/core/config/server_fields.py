@@ -37,6 +37,9 @@ SERVER = (
     "household",
     "household_tokens_per_hour",
     "household_cost_per_hour",
+    "tls",
+    "tls_certificate",
+    "tls_key",
 )
 MAX_DRAIN_SECONDS = 3600
 MOST_HOUSEHOLD_TOKENS = 1_000_000_000
@@ -86,6 +89,11 @@ class ServerSettings:
     """The household code (`protocol.household`)."""
     household_tokens_per_hour: int | None = None
     household_cost_per_hour: float | None = None
+    tls: bool | None = None
+    tls_certificate: str | None = None
+    """A PEM file; None: the server makes its certificate itself."""
+    tls_key: str | None = None
+    """The PEM file with its private key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +145,9 @@ def read_server(sections: Mapping[str, Value], environment: Mapping[str, str]) -
         _household(given["household"], environment) if "household" in given else None,
         given["household_tokens_per_hour"].whole(1, MOST_HOUSEHOLD_TOKENS) if "household_tokens_per_hour" in given else None,
         given["household_cost_per_hour"].number(0.0, MOST_HOUSEHOLD_COST) if "household_cost_per_hour" in given else None,
+        given["tls"].flag() if "tls" in given else None,
+        given["tls_certificate"].text() if "tls_certificate" in given else None,
+        given["tls_key"].text() if "tls_key" in given else None,
     )
 
 
@@ -165,7 +176,8 @@ def read_usage(sections: Mapping[str, Value], environment: Mapping[str, str]) ->
 def server_schema() -> dict[str, Any]:
     """The JSON Schema of `server:`."""
     text, flag, number = {"type": "string"}, {"type": "boolean"}, {"type": "integer", "minimum": 0, "maximum": 65535}
-    properties = dict.fromkeys(("hostname", "name", "host", "admin", "health_host", "household"), text)
+    texts = ("hostname", "name", "host", "admin", "health_host", "tls_certificate", "tls_key", "household")
+    properties = dict.fromkeys(texts, text)
     return _object(
         {
             **properties,
@@ -179,6 +191,7 @@ def server_schema() -> dict[str, Any]:
             "log_format": {"enum": list(LogFormat)},
             "log_level": {"enum": list(LOG_LEVELS)},
             "access_log": flag,
+            "tls": flag,
             "drain_seconds": {**number, "maximum": MAX_DRAIN_SECONDS},
             "household_tokens_per_hour": {"type": "integer", "minimum": 1, "maximum": MOST_HOUSEHOLD_TOKENS},
             "household_cost_per_hour": {"type": "number", "minimum": 0, "maximum": MOST_HOUSEHOLD_COST},

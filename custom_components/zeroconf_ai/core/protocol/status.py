@@ -6,6 +6,7 @@ from enum import StrEnum
 import re
 from typing import Any, Self
 
+from .hand_over import Step, parse_steps
 from .usage import Usage
 from .values import NANO, clean, mapping, money, parse_count
 
@@ -30,6 +31,8 @@ class Health:
     id: str | None = None
     proof: str | None = None
     """The proof of the key (`key_proof`), if one was requested."""
+    handover: tuple[Step, ...] = ()
+    """The steps from the certificate that the client names to the current one (`hand_over`)."""
 
     @classmethod
     def parse(cls, data: object) -> Self:
@@ -45,12 +48,13 @@ class Health:
             uptime_seconds=float(uptime) if isinstance(uptime, int | float) and uptime >= 0 else None,
             id=clean(data.get("id") or "", 64) or None,
             proof=clean(data.get("proof") or "", 64) or None,
+            handover=parse_steps(data.get("handover")),
         )
 
     def to_json(self) -> dict[str, Any]:
         """The body; what is not known is left out."""
         named = {"status": self.status, "id": self.id, "provider": self.provider, "version": self.version}
-        fields = named | {"proof": self.proof}
+        fields = named | {"proof": self.proof, "handover": [step.to_json() for step in self.handover]}
         return {key: value for key, value in fields.items() if value} | {"uptime_seconds": round(self.uptime_seconds or 0.0, 1)}
 
 

@@ -2,12 +2,14 @@
 
 from functools import partial
 import logging
+import ssl
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from ..version import __version__
 from .administration.administration import PATH, Administration
+from .authority_page import AUTHORITY_PATH, authority_certificate
 from .connections import REFUSE, LimitedRunner
 from .content_encoding import COMPRESSED_BODIES
 from .dispatch import dispatch
@@ -16,6 +18,7 @@ from .fallback_routes import answer_at_equivalent_path, method_not_allowed, pref
 from .gateway import DRAIN_SECONDS, Gateway
 from .landing_page import landing_page
 from .request_log import Handler
+from .tls.front import TlsFront
 from .unreadable_requests import refusals
 
 _HTTP_LOGGER = logging.getLogger(f"{__name__}.http")
@@ -41,6 +44,7 @@ def create_app(
         else:
             app.router.add_route(route.method, route.path, handler)
 
+    app.router.add_get(AUTHORITY_PATH, partial(authority_certificate, gateway))
     if administration is not None:
         app.router.add_route(hdrs.METH_ANY, f"{PATH}{{rest:(/.*)?}}", administration.answer)
 
@@ -56,14 +60,18 @@ def create_app(
     return app
 
 
-def create_runner(app: web.Application, *, cancel_seconds: float = _CANCEL_SECONDS) -> web.AppRunner:
+def create_runner(
+    app: web.Application, *, cancel_seconds: float = _CANCEL_SECONDS, tls: ssl.SSLContext | None = None
+) -> web.AppRunner:
     """A runner that cancels a request, and so its upstream request, when the client disconnects, and disconnects slow clients.
 
-    Its cleanup cancels requests that still run after `cancel_seconds`.
+    Its cleanup cancels requests that still run after `cancel_seconds`. `tls`: its ports speak TLS with this context, and answer
+    plain HTTP with the https address.
     """
     _HTTP_LOGGER.addFilter(_is_own_failure)
     app[COMPRESSED_BODIES] = True
-    return LimitedRunner(app, shutdown_timeout=cancel_seconds, logger=_HTTP_LOGGER)
+    front = None if tls is None else TlsFront(tls)
+    return LimitedRunner(app, shutdown_timeout=cancel_seconds, logger=_HTTP_LOGGER, front=front)
 
 
 def _is_own_failure(record: logging.LogRecord) -> bool:

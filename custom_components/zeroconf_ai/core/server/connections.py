@@ -48,6 +48,9 @@ _DESCRIPTORS = 4
 type Refuse = Callable[[web.BaseRequest, int, BaseException | None], web.Response]
 """Makes the answer to a request that reaches no route, or whose handler fails, from a status and the failure."""
 
+type Front = Callable[[Callable[[], web.RequestHandler]], asyncio.Protocol]
+"""Makes the first protocol of a connection from what makes its `LimitedConnection`, such as for a TLS handshake."""
+
 REFUSE = web.AppKey[Refuse]("zeroconf_ai_refuse")
 """The answers of an application to requests that aiohttp refuses. Without it, they are aiohttp's texts."""
 
@@ -244,7 +247,7 @@ class LimitedConnection(web.RequestHandler):
 class _LimitedServer(web.Server):
     """A server of limited connections."""
 
-    def __init__(self, made: web.Server, logger: Logger, refuse: Refuse | None) -> None:
+    def __init__(self, made: web.Server, logger: Logger, refuse: Refuse | None, front: Front | None) -> None:
         """`made` has the handlers of the application."""
         super().__init__(
             made.request_handler,
@@ -254,23 +257,33 @@ class _LimitedServer(web.Server):
         self._limits = ConnectionLimits(MAX_CONNECTIONS)
         self._logger = logger
         self._refuse = refuse
+        self._front = front
 
     @override
     def __call__(self) -> web.RequestHandler:
+        if self._front is None:
+            return self._connection()
+        return cast("web.RequestHandler", self._front(self._connection))  # asyncio needs any protocol here
+
+    def _connection(self) -> LimitedConnection:
         return LimitedConnection(self, self._limits, self._logger, self._refuse)
 
 
 class LimitedRunner(web.AppRunner):
     """Runs an application on limited connections."""
 
-    def __init__(self, app: web.Application, *, logger: Logger, shutdown_timeout: float) -> None:
-        """A request is cancelled when its client disconnects; cleanup cancels those that run after `shutdown_timeout` seconds."""
+    def __init__(self, app: web.Application, *, logger: Logger, shutdown_timeout: float, front: Front | None = None) -> None:
+        """A request is cancelled when its client disconnects; cleanup cancels those that run after `shutdown_timeout` seconds.
+
+        `front`: what the connections have before HTTP; None: they begin with HTTP.
+        """
         super().__init__(app, handler_cancellation=True, shutdown_timeout=shutdown_timeout, access_log=None, logger=logger)
         self._logger = logger
+        self._front = front
 
     @override
     async def _make_server(self) -> web.Server:
-        return _LimitedServer(await super()._make_server(), self._logger, self.app.get(REFUSE))
+        return _LimitedServer(await super()._make_server(), self._logger, self.app.get(REFUSE), self._front)
 
 
 class _BeginRequest:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 import time
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from aiohttp import web
 
@@ -24,6 +24,9 @@ from .body_memory import BodyMemory
 from .metrics import Metrics
 from .recent_responses import RecentResponses
 from .request_log import AccessLog
+
+if TYPE_CHECKING:
+    from .tls.server_tls import ServerTls
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 """Enough for a few photos as base64. Most models accept far less."""
@@ -118,6 +121,8 @@ class Gateway:
         self.responses = responses
         self.body_memory = body_memory or BodyMemory()
         self.origins = Origins(cors_origins)
+        self.tls: ServerTls | None = None
+        """The certificate of its separate port; None: the port speaks plain HTTP, or there is none."""
         self.key_proofs = KeyProofs()
         self.recent_responses = RecentResponses()
         self.provider_in_chunks = False

@@ -20,13 +20,19 @@ MAX_WAITING = 100
 
 
 async def health(gateway: Gateway, context: RequestContext) -> web.Response:
-    """The health of the pool as last checked, without probing a backend; 503 if none is online. With `kid`, a key proof."""
+    """The health of the pool as last checked, without probing a backend; 503 if none is online. With `kid`, a key proof.
+
+    With `handover`, the fingerprint of the certificate that the client has pinned: the steps to the current one.
+    """
     proof = gateway.key_proofs.answer(context.http, gateway.id, gateway.access)
+    pinned = context.http.query.get("handover")
+    handover = () if pinned is None or gateway.tls is None else gateway.tls.hand_over(pinned)
     states = {member.state for member in gateway.engine.pool if member.enabled}
     if gateway.draining or not gateway.enabled or not states & {ProviderState.HEALTHY, ProviderState.DEGRADED}:
-        return context.json(Health("unavailable", gateway.name, __version__, gateway.uptime, gateway.id).to_json(), status=503)
+        found = Health("unavailable", gateway.name, __version__, gateway.uptime, gateway.id, handover=handover)
+        return context.json(found.to_json(), status=503)
     word = "ok" if ProviderState.HEALTHY in states else "degraded"
-    return context.json(Health(word, gateway.name, __version__, gateway.uptime, gateway.id, proof).to_json())
+    return context.json(Health(word, gateway.name, __version__, gateway.uptime, gateway.id, proof, handover).to_json())
 
 
 async def status(gateway: Gateway, context: RequestContext) -> web.Response:
