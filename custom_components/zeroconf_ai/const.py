@@ -118,6 +118,8 @@ CONF_ADD_SITUATION: Final = "add_situation"
 """Whether date, time, area and the speaker's name follow a sentence; absent: yes."""
 CONF_TELL_CHANGE: Final = "tell_change"
 """Whether an answer begins with the provider's change, once in a conversation; absent: no."""
+CONF_HOME_ONLY: Final = "home_only"
+"""Whether the requests of an agent or AI task stay at home; absent: no."""
 CONF_EXTRA_BODY: Final = "extra_body"
 """A JSON object merged into each request."""
 

@@ -15,10 +15,11 @@ from homeassistant.helpers.update_coordinator import CoordinatorEntity, DataUpda
 
 from . import issues
 from .assist.chat_loop import ChatLoop
-from .const import DOMAIN, SIGNAL_PROVIDERS_CHANGED
+from .const import CONF_HOME_ONLY, DOMAIN, SIGNAL_PROVIDERS_CHANGED
 from .core.backends.zeroconfai import ZeroconfAIBackend
 from .core.config.backend_types import provider_title
 from .core.engine import Caller, Source
+from .core.protocol.home_rule import HomeRule
 from .core.protocol.models import AUTO
 from .core.protocol.request import Request
 from .core.routing.pool.member import Member
@@ -236,7 +237,12 @@ class AgentEntity(Entity):
         """The backends that may answer, online or not."""
         engine = self.hass.data[DATA].engine
         found = [self.only_member] if self.only_member is not None else [member for member in engine.pool if member.enabled]
-        return [member for member in found if not engine.keeps_out(member)]
+        return [member for member in found if not engine.keeps_out(member, self.home_rule)]
+
+    @property
+    def home_rule(self) -> HomeRule | None:
+        """Why all requests of this agent stay at home; None: they may leave."""
+        return HomeRule.AGENT if self.subentry.data.get(CONF_HOME_ONLY) else None
 
     @property
     def only_member(self) -> Member | None:
@@ -274,7 +280,7 @@ class AgentEntity(Entity):
             self._chat_loop = ChatLoop(
                 hass=self.hass,
                 engine=self.hass.data[DATA].engine,
-                caller=Caller(source, self.entity_id),
+                caller=Caller(source, self.entity_id, home_rule=self.home_rule),
                 entity_id=self.entity_id,
                 model=self.model,
                 pin=self.only_member.id if self.only_member is not None else None,

@@ -18,6 +18,7 @@ from .core.protocol.errors import (
     UnavailableError,
     UpstreamTimeoutError,
 )
+from .core.routing.selection.routing_errors import HOME_ONLY
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ ALL_FAILED = "all_failed"
 EMPTY_RESPONSE = "empty_response"
 STREAM_BROKEN = "stream_broken"
 
-_BY_CODE = {"context_length_exceeded": "request_too_long", "provider_capacity_exceeded": "busy"}
+_BY_CODE = {"context_length_exceeded": "request_too_long", "provider_capacity_exceeded": "busy", HOME_ONLY: "stays_home"}
 _BY_TYPE: tuple[tuple[type[ApiError], str], ...] = (
     (RequestTooLargeError, "request_too_long"),
     (InvalidRequestError, "request_refused"),

@@ -53,6 +53,7 @@ async def test_key_action_created_key_is_returned_once_and_works(
         models=["test-*"],
         endpoints=["chat"],
         background=True,
+        home_only=True,
         expires=expires,
         labels=["Kitchen"],
     )
@@ -66,6 +67,7 @@ async def test_key_action_created_key_is_returned_once_and_works(
         "models": ["test-*"],
         "endpoints": ["chat"],
         "background": True,
+        "home_only": True,
         "enabled": True,
         "created": made["created"],
         "expires": expires.isoformat(),

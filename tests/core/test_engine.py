@@ -17,7 +17,7 @@ from tests.support.fakes.upstream import COMPLETION, ROLE, STOP, USAGE, StubBack
 from tests.support.waiting import AT_ONCE, pause_fake, run_pending_tasks, until
 from zeroconf_ai.accounting.usage.generation import OVERTAKEN, Recorders
 from zeroconf_ai.accounting.usage.totals import Subject, Totals
-from zeroconf_ai.backends.base import BackendInfo, Endpoint, Timeouts
+from zeroconf_ai.backends.base import Answer, BackendInfo, Endpoint, Timeouts
 from zeroconf_ai.backends.zeroconfai import MAX_CONNECTIONS, ZeroconfAIBackend
 from zeroconf_ai.engine import Caller, Engine, Source
 from zeroconf_ai.protocol.errors import (
@@ -32,6 +32,8 @@ from zeroconf_ai.protocol.errors import (
     UpstreamError,
     UpstreamTimeoutError,
 )
+from zeroconf_ai.protocol.home_rule import HomeRule
+from zeroconf_ai.protocol.record import Placement
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.status import ProviderState
 from zeroconf_ai.protocol.usage import Usage
@@ -370,3 +372,30 @@ async def test_engine_equal_backends_are_kept_by_a_person_and_shared_by_programs
                 answered.add(reply.backend_id)
         await engine.close()
     assert len(answered) == backends
+
+
+async def test_engine_sessions_are_those_that_its_router_uses(engine: Engine) -> None:
+    await engine.checker.check(engine.add(StubBackend("a")), models=True)
+    await complete(engine, chat(model="auto").with_meta(session="n:talk"))
+    assert len(engine.sessions) == 1
+
+
+async def test_engine_what_is_asked_on_behalf_of_a_request_that_stays_at_home_stays_there(engine: Engine) -> None:
+    """An agent of the home is at home, and must not take what it was asked elsewhere."""
+    cloud, home = StubBackend("cloud", placement=Placement.CLOUD, priority=1), StubBackend("home", priority=2)
+
+    class Agent(StubBackend):
+        @override
+        async def send(self, request: Request) -> Answer:
+            await complete(engine, chat(model="auto"), Caller(Source.ASSIST))
+            return await super().send(request)
+
+    for backend in (cloud, home, Agent("agent", models=["agent"])):
+        await engine.checker.check(engine.add(backend), models=True)
+    asked = chat(model="agent")
+    await complete(engine, asked)
+    assert (len(cloud.sent), len(home.sent)) == (1, 0)
+    await complete(engine, asked, Caller(Source.HTTP, home_rule=HomeRule.KEY))
+    assert (len(cloud.sent), len(home.sent)) == (1, 1)
+    await complete(engine, asked.with_meta(home_rule=HomeRule.PICTURE))
+    assert (len(cloud.sent), len(home.sent)) == (1, 2)

@@ -39,6 +39,7 @@ async def test_new_key_is_shown_once_and_works_immediately(
         "model_patterns": ["qwen*"],
         "endpoints": ["chat", "models"],
         "background": True,
+        "home_only": True,
         "expires": until.strftime("%Y-%m-%d %H:%M:%S"),
     }
     result = await submit(hass, result, fields)
@@ -52,7 +53,7 @@ async def test_new_key_is_shown_once_and_works_immediately(
     (key,) = keys
     assert keys.verify(secret).id == key.id
     assert (key.name, key.user_id, key.models, key.endpoints) == ("Lap|top", user.id, ("qwen*",), ("chat", "models"))
-    assert (key.background, key.expires) == (True, until.timestamp())
+    assert (key.background, key.home_only, key.expires) == (True, True, until.timestamp())
     before = dict(gateway.options)
     assert (await submit(hass, result, {}))["step_id"] == "init"
     assert gateway.options == before

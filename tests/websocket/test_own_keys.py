@@ -25,6 +25,7 @@ ALLOWED: dict[str, Any] = {
     "models": ["test-*"],
     "endpoints": ["chat", "models"],
     "background": True,
+    "home_only": True,
     "valid_days": 30,
     "requests_per_minute": 100,
     "tokens_per_minute": 100_000,
@@ -272,7 +273,7 @@ async def test_key_of_any_kind_is_created_and_changed_by_an_administrator(
 ) -> None:
     client = await hass_ws_client(hass)
     limits = {"requests_per_minute": 10, "tokens_per_minute": 1000, "parallel": 1}
-    more = {"models": ["a*"], "endpoints": ["chat"], "background": True, "labels": ["Kitchen"]}
+    more = {"models": ["a*"], "endpoints": ["chat"], "background": True, "home_only": True, "labels": ["Kitchen"]}
     expires = 4_102_444_800.0
     made = await ask(
         client, "keys/create", name="Tablet", user_id=home.user.id, expires=expires, monthly_budget=2.5, **limits, **more

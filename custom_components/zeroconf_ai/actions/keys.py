@@ -12,7 +12,7 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.service import async_register_admin_service
 from homeassistant.util import dt as dt_util
 
-from ..const import CONF_MODELS, CONF_STRATEGY, CONF_TARGETS, CONF_VIRTUAL_MODELS, DOMAIN
+from ..const import CONF_HOME_ONLY, CONF_MODELS, CONF_STRATEGY, CONF_TARGETS, CONF_VIRTUAL_MODELS, DOMAIN
 from ..core.accounting.keys.client_key import ClientKey
 from ..core.accounting.keys.key_store import DAY, KeyStore
 from ..core.accounting.keys.labels import checked_labels
@@ -61,6 +61,7 @@ CREATE_SCHEMA = vol.Schema(
         vol.Optional(CONF_MODELS, default=[]): vol.All(cv.ensure_list, [_NAME]),
         vol.Optional(ATTR_ENDPOINTS, default=[]): vol.All(cv.ensure_list, [vol.In(_SCOPES)]),
         vol.Optional(ATTR_BACKGROUND, default=False): cv.boolean,
+        vol.Optional(CONF_HOME_ONLY, default=False): cv.boolean,
         vol.Optional(ATTR_EXPIRES): cv.datetime,
         vol.Optional(ATTR_LABELS, default=[]): vol.All(cv.ensure_list, [cv.string], _labels),
     }
@@ -113,6 +114,7 @@ async def _create_key(call: ServiceCall) -> ServiceResponse:
             models=tuple(data[CONF_MODELS]),
             endpoints=tuple(data[ATTR_ENDPOINTS]),
             background=data[ATTR_BACKGROUND],
+            home_only=data[CONF_HOME_ONLY],
             expires=None if expires is None else dt_util.as_utc(expires).timestamp(),
             labels=data[ATTR_LABELS],
         )

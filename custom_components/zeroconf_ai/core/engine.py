@@ -22,6 +22,7 @@ from .backends.base import Backend
 from .backends.locate import locate
 from .protocol.errors import ApiError, LoopDetectedError
 from .protocol.exchange import NO_EXCHANGE, Exchange
+from .protocol.home_rule import HomeRule
 from .protocol.models import ModelInfo
 from .protocol.record import ServiceRecord
 from .protocol.request import Request
@@ -47,7 +48,7 @@ from .routing.pricing.worst_case import WorstCase, is_limited, may_cost, worst_c
 from .routing.records import LocalRun, exchange_of, local_record_of, record_of
 from .routing.running import RunningRequest, RunningRequests
 from .routing.selection.chains import requested_alias
-from .routing.selection.strategies import leaves_home
+from .routing.selection.strategies import kept_out
 
 if TYPE_CHECKING:  # needs SQLAlchemy, which engines without a database do not load
     from .accounting.conversations.exchanges import ExchangeStore
@@ -214,7 +215,12 @@ class Engine:
         admission_control, exchanges = self.admission_control, None
         outer = _ON_BEHALF_OF.get()
         if outer is not None:  # what an agent uses on behalf of a key counts for that key
-            caller = replace(caller, key_id=caller.key_id or outer.key_id, user_id=caller.user_id or outer.user_id)
+            caller = replace(
+                caller,
+                key_id=caller.key_id or outer.key_id,
+                user_id=caller.user_id or outer.user_id,
+                home_rule=caller.home_rule or outer.home_rule,
+            )
         try:
             request = self._prepare(request, caller)
             if admission_control is not None:
@@ -371,6 +377,8 @@ class Engine:
         running: RunningRequest,
     ) -> Reply:
         """Route the request. Nested requests made meanwhile count for its caller and skip the queue."""
+        if caller.home_rule is not request.home_rule:  # what an agent asks for while it answers stays at home, too
+            caller = replace(caller, home_rule=request.home_rule)
         token = _ON_BEHALF_OF.set(caller)
         try:
             return await self._router.route(request, self.policy, bills, plan, failures, excluded, started, running)
@@ -394,6 +402,7 @@ class Engine:
             key_id=caller.key_id,
             urgency=caller.urgency,
             inside=caller.inside,
+            home_rule=request.home_rule or caller.home_rule,
             # Programs spread their requests, which may be many at a time.
             leads=lead_keys(request, device_id=caller.device_id, user_id=caller.user_id) if caller.is_person else (),
             exchange=self.exchange,
@@ -417,17 +426,20 @@ class Engine:
             return Explanation(found, worst, frozenset(worst.worst_costs), err, refused=True)
         return Explanation(found, worst, preview.barred, preview.refusal)
 
-    def models(self) -> list[tuple[Member, ModelInfo]]:
-        """The models of all usable backends, by priority, without virtual ones."""
-        return [(member, model) for member in self.usable() for model in member.models if not model.virtual]
+    def models(self, home_rule: HomeRule | None = None) -> list[tuple[Member, ModelInfo]]:
+        """The models of all usable backends, by priority, without virtual ones. `home_rule`: as for `usable`."""
+        return [(member, model) for member in self.usable(home_rule) for model in member.models if not model.virtual]
 
-    def keeps_out(self, member: Member) -> bool:
-        """Whether nothing is sent to a backend because requests stay at home."""
-        return self.home_only and leaves_home(member)
+    def keeps_out(self, member: Member, home_rule: HomeRule | None = None) -> bool:
+        """Whether requests are not sent to a backend because they stay at home. `home_rule`: that of the requests, or None."""
+        return kept_out(member, home_rule, self._policy) is not None
 
-    def usable(self) -> list[Member]:
-        """All backends that requests may go to now, by priority: enabled, online, and at home if only those are used."""
-        found = (member for member in self.pool if member.enabled and member.online and not self.keeps_out(member))
+    def usable(self, home_rule: HomeRule | None = None) -> list[Member]:
+        """All backends that requests may go to now, by priority: enabled, online, and at home if only those are used.
+
+        `home_rule`: why the requests in question stay at home, or None.
+        """
+        found = (member for member in self.pool if member.enabled and member.online and not self.keeps_out(member, home_rule))
         return sorted(found, key=lambda member: member.priority)
 
     async def close(self) -> None:

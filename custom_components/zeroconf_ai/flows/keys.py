@@ -8,7 +8,7 @@ from homeassistant.const import CONF_NAME
 from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.util import dt as dt_util
 
-from ..const import CONF_ENABLED
+from ..const import CONF_ENABLED, CONF_HOME_ONLY
 from ..core.accounting.keys.client_key import ClientKey
 from ..core.accounting.keys.key_store import KeyStore
 from ..core.accounting.keys.labels import checked_labels
@@ -146,6 +146,7 @@ class KeysFlow(OptionsMenuFlow):
             CONF_MODEL_PATTERNS: list(key.models),
             CONF_ENDPOINTS: list(key.endpoints),
             CONF_BACKGROUND: key.background,
+            CONF_HOME_ONLY: key.home_only,
             CONF_EXPIRES: None if key.expires is None else _time(key.expires, "%Y-%m-%d %H:%M:%S"),
             CONF_REQUESTS_PER_MINUTE: key.requests_per_minute,
             CONF_TOKENS_PER_MINUTE: key.tokens_per_minute,
@@ -239,6 +240,7 @@ def _read(user_input: Mapping[str, Any], before: float | None = None) -> tuple[s
         "models": tuple(user_input.get(CONF_MODEL_PATTERNS, ())),
         "endpoints": tuple(user_input.get(CONF_ENDPOINTS, ())),
         "background": user_input[CONF_BACKGROUND],
+        "home_only": user_input[CONF_HOME_ONLY],
         "expires": expires,
         **{name: user_input.get(name) for name in (CONF_REQUESTS_PER_MINUTE, CONF_TOKENS_PER_MINUTE, CONF_PARALLEL)},
     }

@@ -17,7 +17,7 @@ from homeassistant.helpers.selector import (
     SelectSelectorMode,
 )
 
-from ..const import LARGEST_BUDGET
+from ..const import CONF_HOME_ONLY, LARGEST_BUDGET
 from ..core.accounting.keys.key_store import LARGEST_RATE
 from ..core.admin.own_keys import MOST_OWN_KEYS
 from ..core.server.endpoints import ROUTES
@@ -76,6 +76,7 @@ def _schema(users: Mapping[str, str], models: Iterable[str], scopes: Iterable[st
             vol.Optional(CONF_MODELS): SelectSelector(patterns),
             vol.Optional(CONF_ENDPOINTS): SelectSelector(endpoints),
             vol.Required(CONF_BACKGROUND, default=False): BooleanSelector(),
+            vol.Required(CONF_HOME_ONLY, default=False): BooleanSelector(),
             vol.Optional(CONF_VALID_DAYS): whole(1, _LONGEST_DAYS),
             vol.Optional(CONF_REQUESTS_PER_MINUTE): whole(1, LARGEST_RATE),
             vol.Optional(CONF_TOKENS_PER_MINUTE): whole(1, LARGEST_RATE),

@@ -40,6 +40,7 @@ from ..const import (
     CONF_EXTRA_BODY,
     CONF_FIRST_TOKEN_TIMEOUT,
     CONF_HEALTH_INTERVAL,
+    CONF_HOME_ONLY,
     CONF_LOCAL_FALLBACK,
     CONF_MAX_HISTORY,
     CONF_MAX_TOKENS,
@@ -144,6 +145,7 @@ def agent_schema(hass: HomeAssistant, subentry_type: str, models: Iterable[str],
     fields: dict[vol.Marker, Any] = {
         vol.Required(CONF_NAME, default=default_name): TextSelector(),
         vol.Required(CONF_MODEL, default=AUTO): model_selector(models),
+        vol.Required(CONF_HOME_ONLY, default=False): BooleanSelector(),
     }
     if subentry_type == SUBENTRY_CONVERSATION:
         apis = [SelectOptionDict(value=api.id, label=api.name) for api in llm.async_get_apis(hass)]

@@ -37,6 +37,7 @@ _FIELDS: Final[dict[str | vol.Marker, Any]] = {
     vol.Optional("models"): _PATTERNS,
     vol.Optional("endpoints"): vol.All([vol.In(SCOPES)], vol.Length(max=len(SCOPES))),
     vol.Optional("background"): bool,
+    vol.Optional("home_only"): bool,
     vol.Optional("expires"): vol.Maybe(vol.Coerce(float)),
     vol.Optional("requests_per_minute"): _RATE,
     vol.Optional("tokens_per_minute"): _RATE,

@@ -7,6 +7,7 @@ export interface KeyFields {
   user_id?: string | null;
   models?: string[];
   background?: boolean;
+  home_only?: boolean;
   /** Seconds since the epoch. */
   expires?: number | null;
   requests_per_minute?: number | null;

@@ -183,6 +183,8 @@ export interface ApiKey {
   models: string[];
   endpoints: string[];
   background: boolean;
+  /** Requests with it stay at home. */
+  home_only: boolean;
   enabled: boolean;
   created: string;
   expires: string | null;

@@ -91,6 +91,10 @@ export class KeyForm extends View {
           ><input name="background" type="checkbox" .checked=${key?.background ?? false} />
           ${texts("keys.background")}</label
         >
+        <label class="switch"
+          ><input name="home_only" type="checkbox" .checked=${key?.home_only ?? false} />
+          ${texts("keys.home_only")}</label
+        >
       </div>
     </details>`;
   }
@@ -126,6 +130,8 @@ export class KeyForm extends View {
     if (day !== expiryDay(key)) found.expires = day ? new Date(`${day}T23:59:59`).getTime() / 1000 : null;
     const background = form.has("background");
     if (background !== (key?.background ?? false)) found.background = background;
+    const homeOnly = form.has("home_only");
+    if (homeOnly !== (key?.home_only ?? false)) found.home_only = homeOnly;
     return found;
   }
 }

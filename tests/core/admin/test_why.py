@@ -1,6 +1,7 @@
 """The plan of a request that is not sent."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 import json
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from zeroconf_ai.admin.names import Names
 from zeroconf_ai.admin.why import Why, why, why_pasted
 from zeroconf_ai.engine import Caller, Engine
 from zeroconf_ai.protocol.errors import InvalidRequestError, NotFoundError, UpstreamConnectionError
+from zeroconf_ai.protocol.home_rule import HomeRule
 from zeroconf_ai.protocol.prices import Prices
-from zeroconf_ai.protocol.record import Cost
+from zeroconf_ai.protocol.record import Cost, Placement
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.values import NANO
 from zeroconf_ai.routing.accounting import Accounting
@@ -73,6 +75,18 @@ async def test_why_unknown_model_has_the_error_that_a_request_would_get(engine: 
     assert plan["candidates"] == []
     assert plan["error"] is not None
     assert "gpt-9" in plan["error"]
+
+
+async def test_why_names_the_rule_that_keeps_the_request_at_home(engine: Engine) -> None:
+    for backend in (StubBackend("cloud", placement=Placement.CLOUD), StubBackend("home")):
+        await engine.checker.check(engine.add(backend), models=True)
+    assert plan_of(engine)["home_rule"] is None
+    plan = plan_of(engine, replace(CALLER, home_rule=HomeRule.KEY))
+    assert plan["home_rule"] == "key"
+    assert [one["backend"] for one in plan["candidates"]] == ["Home"]
+    assert plan["rejections"] == [{"backend": "Cloud", "reason": "outside the home, and requests with this API key stay at home"}]
+    engine.home_only = True
+    assert plan_of(engine, replace(CALLER, home_rule=HomeRule.KEY))["home_rule"] == "switch"
 
 
 @pytest.fixture

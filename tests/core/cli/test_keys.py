@@ -68,7 +68,7 @@ def test_keys_permissions_are_stored_and_listed(tmp_path: Path) -> None:
         keys(
             tmp_path,
             *("create", "[b]Phone", "--device", "phone", "--user", "u1", "--model", "qwen*", "--model", "auto"),
-            *("--endpoint", "chat", "--background", "--expires", "2099-01-01T00:00+00:00", "--json"),
+            *("--endpoint", "chat", "--background", "--home-only", "--expires", "2099-01-01T00:00+00:00", "--json"),
         ).stdout
     )
     assert SECRET.fullmatch(made.pop("secret"))
@@ -81,6 +81,10 @@ def test_keys_permissions_are_stored_and_listed(tmp_path: Path) -> None:
         "enabled",
     )
     assert (made["models"], made["endpoints"], made["expires"]) == (["qwen*", "auto"], ["chat"], "2099-01-01T00:00:00+00:00")
+    assert made["home_only"]
+    assert not json.loads(keys(tmp_path, "update", "[b]Phone", "--no-home-only", "--json").stdout)["home_only"]
+    assert not json.loads(keys(tmp_path, "update", "[b]Phone", "--parallel", "2", "--json").stdout)["home_only"]
+    assert json.loads(keys(tmp_path, "update", "[b]Phone", "--home-only", "--json").stdout)["home_only"]
     table = keys(tmp_path, "list").stdout
     for cell in ("[b]Phone", made["prefix"], "phone", "qwen*, auto, chat", "enabled", "never", made["id"]):
         assert cell in table

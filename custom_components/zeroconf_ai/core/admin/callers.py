@@ -61,6 +61,7 @@ def _of_key(key: ClientKey, scope: str, active_user: Callable[[str], bool]) -> P
         models=key.models,
         hosted_tools=key.hosted_tools,
         background=key.background,
+        home_rule=key.home_rule,
         admin=key.admin,
     )
     return PlannedCaller(caller, key.name, _refusal(key, scope, active_user))

@@ -62,6 +62,7 @@ def describe_key(key: ClientKey) -> dict[str, Any]:
         "models": list(key.models),
         "endpoints": list(key.endpoints),
         "background": key.background,
+        "home_only": key.home_only,
         "enabled": key.enabled,
         "created": iso_time(key.created),
         "expires": iso_time(key.expires),

@@ -29,6 +29,8 @@ class OwnKeysPolicy:
     endpoints: tuple[str, ...] = ()
     """Allowed scopes; empty: all, never `ADMIN`."""
     background: bool = False
+    home_only: bool = False
+    """Whether requests with the keys stay at home."""
     valid_days: int | None = None
     """Days until a key expires; None: never."""
     requests_per_minute: int | None = None
@@ -46,6 +48,7 @@ class OwnKeysPolicy:
             "models": list(self.models),
             "endpoints": list(self.endpoints),
             "background": self.background,
+            "home_only": self.home_only,
             "valid_days": self.valid_days,
             "requests_per_minute": self.requests_per_minute,
             "tokens_per_minute": self.tokens_per_minute,
@@ -109,6 +112,7 @@ async def create_own_key(
         models=policy.models,
         endpoints=policy.endpoints,
         background=policy.background,
+        home_only=policy.home_only,
         expires=None if policy.valid_days is None else time.time() + policy.valid_days * DAY,
         requests_per_minute=policy.requests_per_minute,
         tokens_per_minute=policy.tokens_per_minute,
@@ -149,6 +153,7 @@ def own_keys_policy(stored: Mapping[str, Any]) -> OwnKeysPolicy:
         models=tuple(stored.get("models", ())),
         endpoints=tuple(stored.get("endpoints", ())),
         background=bool(stored.get("background", False)),
+        home_only=bool(stored.get("home_only", False)),
         valid_days=_whole(stored.get("valid_days")),
         requests_per_minute=_whole(stored.get("requests_per_minute")),
         tokens_per_minute=_whole(stored.get("tokens_per_minute")),

@@ -53,6 +53,8 @@ class Why(TypedDict):
     """Estimated."""
     needs: list[str]
     """Capabilities that provider and model must have."""
+    home_rule: str | None
+    """The `HomeRule` that keeps the request at home; None: it may leave."""
     candidates: list[WhyCandidate]
     rejections: list[WhyRejection]
     error: str | None
@@ -91,6 +93,7 @@ def why(engine: Engine, request: Request, caller: Caller) -> Why:
         "strategy": engine.policy.strategy.value,
         "prompt_tokens": request.estimated_prompt_tokens,
         "needs": sorted(request.needs),
+        "home_rule": engine.policy.home_rule(request.home_rule or caller.home_rule),
         "candidates": [],
         "rejections": [],
         "error": None,

@@ -133,6 +133,7 @@ def command() -> None:
     help="Allow only this endpoint group. Repeatable. `admin` logs in to the page of `zeroconf-ai serve --keys`.",
 )
 @click.option("--background", is_flag=True, help="Requests of this API key wait until no other requests are waiting.")
+@click.option("--home-only", is_flag=True, help="Requests with this API key stay at home: providers outside never get them.")
 @click.option(
     "--expires", callback=_moment, metavar="WHEN", help="Expire after a duration (`30d`), or at a date.  [default: never]"
 )
@@ -158,6 +159,11 @@ def create(
 @_key_argument
 @_limit_options
 @_label_option
+@click.option(
+    "--home-only/--no-home-only",
+    default=None,
+    help="Whether requests with this API key stay at home: providers outside never get them.",
+)
 @click.option("--no-limits", is_flag=True, help="Remove all limits and budgets that are not set by this command.")
 @click.option("--no-labels", is_flag=True, help="Remove all labels that are not set by this command.")
 @database_option
@@ -170,9 +176,10 @@ def update(
     no_limits: bool,
     labels: tuple[str, ...],
     no_labels: bool,
+    home_only: bool | None,
     **rates: int | None,
 ) -> None:
-    """Change labels, limits and budgets of KEY. Options that are not given keep their values; labels are added."""
+    """Change labels, limits, budgets and --home-only of KEY. Options that are not given keep their values; labels are added."""
 
     async def do(store: AccountingStore) -> None:
         found = _find(store.keys, key)
@@ -182,6 +189,8 @@ def update(
                 if budget.period not in periods:
                     await store.budgets.remove(budget.id, actor="command")
         changes: dict[str, Any] = {name: rate for name, rate in rates.items() if no_limits or rate is not None}
+        if home_only is not None:
+            changes["home_only"] = home_only
         if labels or no_labels:
             changes["labels"] = labels if no_labels else (*found.labels, *labels)
         found = await store.keys.update(found.id, actor="command", **changes)
@@ -369,6 +378,7 @@ def key_json(key: ClientKey) -> dict[str, Any]:
         "models": list(key.models),
         "endpoints": list(key.endpoints),
         "background": key.background,
+        "home_only": key.home_only,
         "enabled": key.enabled,
         "state": _state(key),
         "created": _iso(key.created),

@@ -13,6 +13,7 @@ from .data_urls import with_plain_data_urls
 from .demand import PromptDemand, chat_demand, text_demand
 from .errors import InvalidRequestError
 from .exchange import NO_EXCHANGE, Exchange
+from .home_rule import HomeRule
 from .hosted_tools import HostedTools
 from .image_requests import InputImage
 from .model_names import MAX_NAME
@@ -94,6 +95,8 @@ class Request:
     urgency: Urgency = Urgency.NORMAL
     inside: bool = False
     """Whether it comes from Home Assistant's own agents, which then must not answer it themselves."""
+    home_rule: HomeRule | None = None
+    """Why it stays at home; None: it may leave unless the home-only switch is on."""
     barred: frozenset[str] = frozenset()
     """Ids of the backends that must not answer it because a budget or rate limit for them is exhausted."""
     allowances: Mapping[str, int] = NOTHING

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ..protocol.home_rule import HomeRule
 from ..protocol.request import Urgency
 
 
@@ -40,6 +41,8 @@ class Caller:
     """What its key is granted of `protocol.hosted_tools.GRANTS`; empty: no hosted tools."""
     background: bool = False
     """Whether other requests have priority."""
+    home_rule: HomeRule | None = None
+    """Why its requests stay at home; None: they may leave."""
     admin: bool = False
     """Whether it may see the records of others."""
 

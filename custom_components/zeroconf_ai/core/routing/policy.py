@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from ..protocol.home_rule import HomeRule
 from ..protocol.models import AUTO
 from ..protocol.prices import Prices
 
@@ -57,6 +58,10 @@ class Policy:
     """Whether no request leaves the home, whatever it asks for: backends outside are used for nothing."""
     retry_metered_timeouts: bool = False
     """Whether the next backend is tried after a timeout although the first one may charge for it."""
+
+    def home_rule(self, of_request: HomeRule | None) -> HomeRule | None:
+        """The rule that keeps a request at home; None: it may leave. `of_request`: the rule of the request itself, or None."""
+        return HomeRule.SWITCH if self.home_only else of_request
 
 
 @dataclass(frozen=True, slots=True)

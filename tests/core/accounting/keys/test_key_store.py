@@ -19,6 +19,7 @@ from zeroconf_ai.accounting.storage import sqlite
 from zeroconf_ai.accounting.storage.database import Database, DatabaseError
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.protocol.errors import AuthenticationError, InvalidRequestError, PermissionDeniedError
+from zeroconf_ai.protocol.home_rule import HomeRule
 from zeroconf_ai.protocol.key_proof import digest, is_generated
 
 from ....support.waiting import next_turn
@@ -121,8 +122,14 @@ async def test_key_disabled_or_expired_has_its_error_code(store: AccountingStore
 
 async def test_key_update_changes_only_the_given_fields(store: AccountingStore) -> None:
     key, secret = await store.keys.create("Phone")
-    changed = await store.keys.update(key.id, name="  Tab\nlet ", models=["x"], endpoints=["chat"], background=True)
+    assert not key.home_only
+    changed = await store.keys.update(
+        key.id, name="  Tab\nlet ", models=["x"], endpoints=["chat"], background=True, home_only=True
+    )
     assert (changed.name, changed.models, changed.endpoints, changed.background) == ("Tablet", ("x",), ("chat",), True)
+    store.keys.invalidate()
+    await store.keys.refresh()
+    assert store.keys.verify(secret).home_rule is HomeRule.KEY
     assert store.keys.verify(secret) == changed
     with pytest.raises(TypeError, match="digest"):
         await store.keys.update(key.id, digest=b"")

@@ -14,12 +14,13 @@ from zeroconf_ai.accounting.keys.client_key import ADMIN
 from zeroconf_ai.accounting.keys.key_store import SCOPES
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.engine import Caller
-from zeroconf_ai.protocol.record import Auth
+from zeroconf_ai.protocol.record import Auth, Placement
 from zeroconf_ai.server.access import auth_throttle
 from zeroconf_ai.server.access.auth_throttle import AuthThrottle
 from zeroconf_ai.server.access.guard import PRIVATE_NETWORKS, Guard, HomeUser
 from zeroconf_ai.server.endpoints import OWN_PORT_ROUTES, ROUTES
 
+from ....support.fakes.upstream import StubBackend
 from ....support.server import KEY, Served, served
 
 DEMO = {"model": "demo-rules", "messages": [{"role": "user", "content": "Hello"}]}
@@ -83,6 +84,28 @@ async def test_guard_key_identifies_its_owner(store: AccountingStore) -> None:
     assert caller.background
     assert caller.address == "127.0.0.1"
     assert guard.required
+
+
+async def test_guard_requests_of_a_key_that_stays_at_home_do_not_leave(store: AccountingStore) -> None:
+    """Also not if they name the backend outside, which is not listed for such a key."""
+    key, secret = await store.keys.create("Camera", home_only=True)
+    _, other = await store.keys.create("Laptop")
+    cloud = StubBackend("cloud", placement=Placement.CLOUD, models=["gpt"])
+    asked = {"model": "gpt", "messages": [{"role": "user", "content": "Hello"}]}
+    async with served(cloud, StubBackend("home", models=["qwen"]), access=Guard(store.keys)) as gateway:
+        _, listed, _ = await gateway.get("models", headers=bearer(secret))
+        assert "gpt" not in {model["id"] for model in listed["data"]}
+        assert (await gateway.get("models/gpt", headers=bearer(secret)))[0] == 404
+        assert (await gateway.get("models/gpt", headers=bearer(other)))[0] == 200
+        for named in ("gpt", "cloud/gpt"):
+            body = {**asked, "model": named}
+            status, refused, _ = await gateway.ask("POST", "chat/completions", json=body, headers=bearer(secret))
+            assert (status, refused["error"]["code"]) == (503, "home_only")
+            assert refused["error"]["message"].startswith("Requests with this API key stay at home, and no provider at home ")
+        assert cloud.sent == []
+        assert (await gateway.ask("POST", "chat/completions", json=asked, headers=bearer(other)))[0] == 200
+        await store.keys.update(key.id, home_only=False)
+        assert (await gateway.ask("POST", "chat/completions", json=asked, headers=bearer(secret)))[0] == 200
 
 
 async def test_guard_revoked_key_is_refused_by_the_next_request(store: AccountingStore) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ...protocol.errors import PermissionDeniedError
+from ...protocol.home_rule import HomeRule
 from ..admission import RateLimits
 
 ADMIN = "admin"
@@ -47,11 +48,18 @@ class ClientKey:
     """The values of `GRANTS` that it may use: hosted tools, and what their options may name; empty: no hosted tools."""
     disabled_by: str | None = None
     """Who disabled the key, as in the audit log; None for an enabled key. Users enable only what they disabled themselves."""
+    home_only: bool = False
+    """Whether requests with this key stay at home."""
 
     @property
     def admin(self) -> bool:
         """Whether the key logs in to the page of `zeroconf-ai serve` and sees the usage of all callers."""
         return ADMIN in self.endpoints
+
+    @property
+    def home_rule(self) -> HomeRule | None:
+        """Why requests with this key stay at home; None: they may leave."""
+        return HomeRule.KEY if self.home_only else None
 
     def valid_at(self, moment: float) -> bool:
         """Whether the key is enabled and has not expired at `moment`, in seconds since the epoch."""

@@ -43,7 +43,7 @@ _LAST_USED_SECONDS = 60.0
 _RATES = ("requests_per_minute", "tokens_per_minute", "parallel")
 _CHANGEABLE = frozenset(
     {
-        "name", "user_id", "device", "models", "endpoints", "background", "enabled", "expires", "labels", "llm_apis",
+        "name", "user_id", "device", "models", "endpoints", "background", "home_only", "enabled", "expires", "labels", "llm_apis",
         "hosted_tools", *_RATES,
     }
 )  # fmt: skip
@@ -153,6 +153,7 @@ class KeyStore(QueuedWriter):
         models: tuple[str, ...] = (),
         endpoints: tuple[str, ...] = (),
         background: bool = False,
+        home_only: bool = False,
         expires: float | None = None,
         requests_per_minute: int | None = None,
         tokens_per_minute: int | None = None,
@@ -179,6 +180,7 @@ class KeyStore(QueuedWriter):
             models=models,
             endpoints=endpoints,
             background=background,
+            home_only=home_only,
             expires=expires,
             requests_per_minute=requests_per_minute,
             tokens_per_minute=tokens_per_minute,
@@ -202,6 +204,7 @@ class KeyStore(QueuedWriter):
         models: tuple[str, ...] = (),
         endpoints: tuple[str, ...] = (),
         background: bool = False,
+        home_only: bool = False,
         expires: float | None = None,
         requests_per_minute: int | None = None,
         tokens_per_minute: int | None = None,
@@ -229,6 +232,7 @@ class KeyStore(QueuedWriter):
                 models=tuple(models),
                 endpoints=tuple(endpoints),
                 background=background,
+                home_only=home_only,
                 expires=expires,
                 requests_per_minute=_checked_rate(requests_per_minute),
                 tokens_per_minute=_checked_rate(tokens_per_minute),

@@ -108,6 +108,7 @@ keys = Table(
     Column("disabled_by", Text),
     Column("llm_apis", JSON),
     Column("hosted_tools", JSON),
+    Column("home_only", Boolean, nullable=False, server_default=false()),
 )
 
 key_labels = Table(

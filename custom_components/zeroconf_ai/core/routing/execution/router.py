@@ -44,7 +44,7 @@ from ..running import RunningRequest
 from ..selection.candidates import Candidate, Candidates, candidates, resolve_model
 from ..selection.eligibility import Reason, Rejection
 from ..selection.routing_errors import equivalents, unknown_model
-from ..selection.strategies import leaves_home
+from ..selection.strategies import kept_out, leaves_home
 from .attempts import RequestAttempts, is_well, why_not
 from .hedging import first_to_answer
 from .plan import Plan
@@ -75,7 +75,7 @@ class Router:
         """`sessions` may be opened and closed by the caller at any time."""
         self._pool = pool
         self._checker = checker
-        self._sessions = sessions or Sessions()
+        self._sessions = Sessions() if sessions is None else sessions  # an empty one is false
         self._waker = Waker(checker)
         self._uses = itertools.count(1)
 
@@ -325,6 +325,8 @@ class Router:
         member = self._pool.get(routing.previous.backend_id) if routing.previous is not None and routing.may_continue else None
         if member is None or member.online or member.wake is not None or not member.enabled:
             return
+        if kept_out(member, routing.request.home_rule, routing.policy) is not None:
+            return
         if time.monotonic() - member.offline_since < _JUST_NOW:
             routing.waited = True
             await self._waker.comes_back(member, SESSION_SECONDS)
@@ -349,7 +351,8 @@ class Router:
         if previous is None or (isinstance(err, _CALLERS_OWN) and err.code != "context_length_exceeded"):
             return None
         own = self._pool.get(previous.backend_id)
-        if own is not None and is_well(own) and routing.failure_of(own.id) is None:
+        at_home = own is not None and kept_out(own, request.home_rule, routing.policy) is None
+        if own is not None and at_home and is_well(own) and routing.failure_of(own.id) is None:
             return None  # too long for the session's own model: the caller has to shorten it
         try:
             found = candidates(self._pool, shortest(request), routing.policy)
@@ -381,7 +384,8 @@ class Router:
             return None
         own = self._pool.get(previous.backend_id)
         origin = previous.backend_id if own is None else own.name
-        reason = routing.failure_of(previous.backend_id) or why_not(own)
+        rule = None if own is None else kept_out(own, routing.request.home_rule, routing.policy)
+        reason = routing.failure_of(previous.backend_id) or (why_not(own) if rule is None else rule.words)
         _LOGGER.info("A session moved from %s to %s: %s", origin, member.name, reason)
         return SessionHandover(origin, member.name, reason, summarized, used)
 

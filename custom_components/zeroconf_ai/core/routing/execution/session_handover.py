@@ -133,7 +133,13 @@ async def _summarize(
         "temperature": 0,
     }
     asked = Request(
-        Kind.CHAT, body, request_id=request.request_id, via=request.via, user_id=request.user_id, inside=request.inside
+        Kind.CHAT,
+        body,
+        request_id=request.request_id,
+        via=request.via,
+        user_id=request.user_id,
+        inside=request.inside,
+        home_rule=request.home_rule,
     )
     try:
         answer = await backend.send(asked)

@@ -13,7 +13,7 @@ from ..pool.pool import Pool
 from .chains import ResolvedModel, Target, resolve
 from .eligibility import Reason, Rejection, choose_model, could_at_home, not_now
 from .routing_errors import no_backend_error
-from .strategies import Key, among_equals, leaves_home, outside, ranking
+from .strategies import Key, among_equals, kept_out, outside, ranking
 
 _DEFAULT = Policy()
 _NO_CLOUD_FALLBACK = "a backend at home comes first for this request, and cloud fallback is disabled"
@@ -69,7 +69,7 @@ def candidates(pool: Pool, request: Request, policy: Policy = _DEFAULT) -> Candi
     first_at_home: Key | None = None
     for position, place, target in _places(asked.targets):
         rejected_before = len(rejections)
-        found = list(_of_target(pool, target, request, rejections, (position, place), turn, home_only=policy.home_only))
+        found = list(_of_target(pool, target, request, rejections, (position, place), turn, policy))
         for entry in found:
             entries.setdefault((entry.candidate.member.id, entry.candidate.model), entry)
         if not policy.cloud_fallback:
@@ -93,7 +93,8 @@ def candidates(pool: Pool, request: Request, policy: Policy = _DEFAULT) -> Candi
     if not ordered:
         unlisted = any(rejection.reason is Reason.NOT_ALLOWED for rejection in rejections)
         known = asked.virtual or unlisted or _known(pool, asked)
-        raise no_backend_error(pool, request, known=known, rejections=rejections, also=tuple(left_out))
+        rule = policy.home_rule(request.home_rule)
+        raise no_backend_error(pool, request, known=known, rejections=rejections, also=tuple(left_out), home_rule=rule)
     waiting = [(entry.candidate, entry.not_now) for entry in remaining if entry.not_now is not None] if ready else []
     not_now_rejections = (Rejection(Reason.NOT_NOW, candidate.member.name, why) for candidate, why in waiting)
     return Candidates(ordered, (*rejections, *left_out, *not_now_rejections), tuple(candidate for candidate, _ in waiting))
@@ -130,8 +131,7 @@ def _of_target(
     rejections: list[Rejection],
     at: tuple[int, int],
     turn: int,
-    *,
-    home_only: bool,
+    policy: Policy,
 ) -> Iterator[_Entry]:
     """The candidates for one target at its place; the reasons against the others are added to `rejections`."""
     any_model = target.model == AUTO
@@ -141,8 +141,8 @@ def _of_target(
         chosen = choose_model(member, target.model, request, cheapest=cheapest)
         if isinstance(chosen, Rejection):
             rejections.append(chosen)
-        elif home_only and leaves_home(member):
-            rejections.append(Rejection(Reason.HOME_ONLY, member.name, "outside the home, and the home-only switch is on"))
+        elif (rule := kept_out(member, request.home_rule, policy)) is not None:
+            rejections.append(Rejection(Reason.HOME_ONLY, member.name, f"outside the home, and {rule.words}"))
         elif not member.enabled and target.member is None:
             rejections.append(Rejection(Reason.OFF, member.name, "disabled for routing"))
         elif member.id in request.barred:

@@ -33,9 +33,9 @@ class Reason(Enum):
     """An agent of the home does not answer another one."""
     OFF = auto()
     OUTSIDE = auto()
-    """The request stays at home."""
+    """A backend at home comes first, and cloud fallback is disabled."""
     HOME_ONLY = auto()
-    """The home-only switch is on, and requests to it leave the home."""
+    """A rule keeps the request at home, and requests to this backend leave the home."""
     NOT_NOW = auto()
 
 

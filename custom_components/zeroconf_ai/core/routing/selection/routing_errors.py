@@ -5,12 +5,15 @@ import difflib
 from itertools import islice
 
 from ...protocol.errors import ApiError, InvalidRequestError, NotFoundError, PermissionDeniedError, UnavailableError
+from ...protocol.home_rule import HomeRule
 from ...protocol.models import AUTO, ModelInfo
 from ...protocol.record import Capability
 from ...protocol.request import Request
 from ..pool.pool import Pool
 from .eligibility import Reason, Rejection
 
+HOME_ONLY = "home_only"
+"""The code of the error for a request that stays at home, where no backend can answer it."""
 _SUGGESTED = 3
 """Maximum number of models that an error suggests."""
 _COMPARED = 500
@@ -18,20 +21,27 @@ _COMPARED = 500
 
 
 def no_backend_error(
-    pool: Pool, request: Request, *, known: bool, rejections: Sequence[Rejection], also: tuple[str, ...]
+    pool: Pool,
+    request: Request,
+    *,
+    known: bool,
+    rejections: Sequence[Rejection],
+    also: tuple[str, ...],
+    home_rule: HomeRule | None,
 ) -> ApiError:
     """The error for a request without a candidate.
 
-    `known`: whether a backend serves the requested model; `also`: why parts of a chain were left out.
+    `known`: whether a backend serves the requested model; `also`: why parts of a chain were left out; `home_rule`: why the
+    request stays at home, or None.
     """
     details = (*map(str, rejections), *also)
     if not any(True for _ in pool):
         return UnavailableError("No provider is set up. Add one, or wait until one is found on the network.")
-    if any(rejection.reason is Reason.HOME_ONLY for rejection in rejections):
+    if home_rule is not None and any(rejection.reason is Reason.HOME_ONLY for rejection in rejections):
         others = {rejection.reason for rejection in rejections} - {Reason.HOME_ONLY, Reason.NOT_SERVED}
         cause = f"can take this request: {'; '.join(details)}" if others else f"serves {_model_text(request)}"
-        message = f"The home-only switch is on, and no provider at home {cause}."
-        return UnavailableError(message, code="home_only", details=details)
+        message = f"{home_rule.sentence}, and no provider at home {cause}."
+        return UnavailableError(message, code=HOME_ONLY, details=details)
     if not known:
         return unknown_model(pool, request.model, details, patterns=request.models, needs=request.needs)
     reasons = {rejection.reason for rejection in rejections} - {Reason.NOT_SERVED}

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 
 from ...backends.home_address import names_outside
+from ...protocol.home_rule import HomeRule
 from ...protocol.image_requests import image_tokens
 from ...protocol.record import Placement
 from ...protocol.request import Request
 from ...protocol.status import ProviderState
 from ...protocol.usage import Usage
-from ..policy import Strategy
+from ..policy import Policy, Strategy
 from ..pool.member import Member
 from ..pool.model_index import DEAREST
 from .complexity import complexity
@@ -61,6 +62,12 @@ def leaves_home(member: Member) -> bool:
         return outside(member) or member.leaves_home is True
     address = member.backend.address
     return member.backend.info.agent if address is None else names_outside(address)
+
+
+def kept_out(member: Member, of_request: HomeRule | None, policy: Policy) -> HomeRule | None:
+    """The rule because of which a request does not go to a backend; None: it may. `of_request`: the rule of the request."""
+    rule = policy.home_rule(of_request)
+    return rule if rule is not None and leaves_home(member) else None
 
 
 def _by_priority(request: Request, any_model: bool) -> Ranking:

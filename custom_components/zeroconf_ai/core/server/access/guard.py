@@ -184,6 +184,7 @@ class Guard(Access):
             llm_apis=key.llm_apis,
             hosted_tools=key.hosted_tools,
             background=key.background,
+            home_rule=key.home_rule,
             admin=key.admin,
         )
 

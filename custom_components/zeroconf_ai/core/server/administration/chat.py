@@ -87,8 +87,8 @@ async def run_chat_command(
 ) -> Any:
     """Carry out a command for the administrator of a session. Raises NotFoundError without a database."""
     key = None if store is None or session.key_id is None else store.keys.get(session.key_id)
-    models = () if key is None else key.models
-    caller = Caller(Source.PAGE, session.name, key_id=session.key_id, models=models, admin=True)
+    models, home_rule = ((), None) if key is None else (key.models, key.home_rule)
+    caller = Caller(Source.PAGE, session.name, key_id=session.key_id, models=models, home_rule=home_rule, admin=True)
     return await command(_known(chats), Person(session_owner(session), caller), body)
 
 

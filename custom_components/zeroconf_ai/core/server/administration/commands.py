@@ -211,8 +211,9 @@ def _key_fields(body: Body) -> dict[str, Any]:
             found[name] = tuple(texts(body, name, most))
     if unknown := set(found.get("endpoints", ())) - set(SCOPES):
         raise InvalidRequestError(f"'endpoints' must be of: {', '.join(SCOPES)}; not {min(unknown)}.", param="endpoints")
-    if "background" in body:
-        found["background"] = flag(body, "background")
+    for name in ("background", "home_only"):
+        if name in body:
+            found[name] = flag(body, name)
     if "expires" in body:
         found["expires"] = optional_number(body, "expires")
         check_expiry(found["expires"])

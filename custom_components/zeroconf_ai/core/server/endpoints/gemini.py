@@ -58,7 +58,7 @@ async def list_models(gateway: Gateway, context: RequestContext) -> web.Response
     """The models, in pages if the client asks for a size. Raises InvalidRequestError for another token or size."""
     query = context.http.query
     begin, size = _number(query.get("pageToken") or "0", "pageToken"), _number(query.get("pageSize") or str(_PAGE), "pageSize")
-    found = listed(gateway.engine, context.caller.models)
+    found = listed(gateway.engine, context.caller.models, context.caller.home_rule)
     end = begin + min(size or _PAGE, _PAGE)
     page = {"models": [_described(model) for model in found[begin:end]]}
     return context.json(page | ({"nextPageToken": str(end)} if end < len(found) else {}))
@@ -66,7 +66,8 @@ async def list_models(gateway: Gateway, context: RequestContext) -> web.Response
 
 async def get_model(gateway: Gateway, context: RequestContext) -> web.Response:
     """One model. Raises NotFoundError, which names similar models."""
-    return context.json(_described(find_model(gateway.engine, _model(context), context.caller.models)))
+    caller = context.caller
+    return context.json(_described(find_model(gateway.engine, _model(context), caller.models, caller.home_rule)))
 
 
 def _parser(*, stream: bool) -> Callable[[RequestContext, bytes], ParsedRequest]:

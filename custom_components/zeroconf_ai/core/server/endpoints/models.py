@@ -10,6 +10,7 @@ from aiohttp import web
 from ...dialects.anthropic.model_list import model_object, models_page
 from ...engine import Engine
 from ...protocol.errors import NotFoundError
+from ...protocol.home_rule import HomeRule
 from ...protocol.model_names import GATEWAY, MAX_NAME, has_name
 from ...protocol.models import AUTO, ModelInfo
 from ...protocol.record import Capability
@@ -29,7 +30,7 @@ ANTHROPIC_VERSION = "anthropic-version"
 
 async def list_models(gateway: Gateway, context: RequestContext) -> web.Response:
     """OpenAI's list, repeated under `models` for clients of the original protocol; Anthropic's list for clients of its SDKs."""
-    found = listed(gateway.engine, context.caller.models)
+    found = listed(gateway.engine, context.caller.models, context.caller.home_rule)
     if ANTHROPIC_VERSION in context.http.headers:
         return context.json(models_page(found, context.http.query))
     return context.json({"object": "list", "data": found, "models": found})
@@ -37,12 +38,15 @@ async def list_models(gateway: Gateway, context: RequestContext) -> web.Response
 
 async def get_model(gateway: Gateway, context: RequestContext) -> web.Response:
     """One model, by any name that requests may use. Raises NotFoundError, which names similar models."""
-    found = find_model(gateway.engine, context.variables["model"], context.caller.models)
+    caller = context.caller
+    found = find_model(gateway.engine, context.variables["model"], caller.models, caller.home_rule)
     return context.json(model_object(found) if ANTHROPIC_VERSION in context.http.headers else found)
 
 
-def find_model(engine: Engine, wanted: str, patterns: Sequence[str] = ()) -> dict[str, Any]:
+def find_model(engine: Engine, wanted: str, patterns: Sequence[str] = (), home_rule: HomeRule | None = None) -> dict[str, Any]:
     """The model object of the model that a request for this name would get. `patterns`: the allowed models; empty: all.
+
+    `home_rule`: why the caller's requests stay at home, or None.
 
     Raises NotFoundError if the caller may use no such model now.
     """
@@ -50,25 +54,27 @@ def find_model(engine: Engine, wanted: str, patterns: Sequence[str] = ()) -> dic
         message = f"No model has a name of more than {MAX_NAME} characters."
         raise NotFoundError(message, code="model_not_found", param="model")
     asked = resolve_name(engine.pool, wanted, engine.policy)
-    if asked.alias is not None and (for_chat := _virtual(engine, patterns).get(asked.alias)) is not None:
+    if asked.alias is not None and (for_chat := _virtual(engine, patterns, home_rule).get(asked.alias)) is not None:
         return _named(engine, asked.alias, for_chat=for_chat)
     allowed = () if has_name(patterns, wanted) else patterns
     for target in () if asked.virtual else asked.targets:
-        for member, model in _reached(target, engine.usable(), allowed):
+        for member, model in _reached(target, engine.usable(home_rule), allowed):
             return _described(member, model, engine.own_id)
     raise unknown_model(engine.pool, wanted, patterns=patterns)
 
 
-def listed(engine: Engine, patterns: Sequence[str] = ()) -> list[dict[str, Any]]:
+def listed(engine: Engine, patterns: Sequence[str] = (), home_rule: HomeRule | None = None) -> list[dict[str, Any]]:
     """The models that a caller may use now, as OpenAI's model objects. `patterns`: the allowed models; empty: all.
+
+    `home_rule`: why the caller's requests stay at home, or None.
 
     Order: `auto` if any model is for chats, chat models, other virtual models for chats, then the rest; some clients use the
     first model. If several backends serve a model, the preferred one describes it. A virtual model hides a real
     one of the same name.
     """
-    virtual = _virtual(engine, patterns)
+    virtual = _virtual(engine, patterns, home_rule)
     real: dict[str, tuple[Member, ModelInfo]] = {}
-    for member, model in engine.models():
+    for member, model in engine.models(home_rule):
         if model.id not in real and member.served.may_use(patterns, model.id):
             real[model.id] = member, model
     chat: list[dict[str, Any]] = []
@@ -84,9 +90,9 @@ def listed(engine: Engine, patterns: Sequence[str] = ()) -> list[dict[str, Any]]
     return [*first, *chat, *(model for model in named[True] if model["id"] != AUTO), *other, *named[False]]
 
 
-def _virtual(engine: Engine, patterns: Sequence[str]) -> dict[str, bool]:
+def _virtual(engine: Engine, patterns: Sequence[str], home_rule: HomeRule | None) -> dict[str, bool]:
     """The virtual models with at least one model that a caller may use now → whether one of those is for chats."""
-    online = engine.usable()
+    online = engine.usable(home_rule)
     found: dict[str, bool] = {}
     for name in dict.fromkeys((AUTO, *engine.policy.virtual_models)):
         asked = expand(engine.pool, name, engine.policy)

@@ -112,13 +112,13 @@ def named_model(gateway: Gateway, context: RequestContext, name: object) -> Mode
     """The model that a client names. Raises InvalidRequestError without a name, NotFoundError for an unknown model."""
     if not isinstance(name, str) or not name:
         raise invalid("model", "a model's id")
-    (model,) = parse_models([find_model(gateway.engine, name, context.caller.models)])
+    (model,) = parse_models([find_model(gateway.engine, name, context.caller.models, context.caller.home_rule)])
     return model
 
 
 def _models(gateway: Gateway, context: RequestContext) -> tuple[ModelInfo, ...]:
     """The models of `/v1/models`."""
-    return parse_models(listed(gateway.engine, context.caller.models))
+    return parse_models(listed(gateway.engine, context.caller.models, context.caller.home_rule))
 
 
 def _entry(gateway: Gateway, model: ModelInfo) -> dict[str, Any]:
