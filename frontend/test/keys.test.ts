@@ -18,6 +18,7 @@ const apiKey = (fields: Partial<ApiKey> = {}): ApiKey => ({
   models: [],
   endpoints: [],
   background: false,
+  home_only: false,
   enabled: true,
   created: "2026-01-01T00:00:00+00:00",
   expires: null,
