@@ -64,6 +64,7 @@ from .advertisement import GatewayAdvertisement
 from .audio import HomeAudio
 from .coordinators import BackendCoordinators, GatewayCoordinator
 from .exchange import ExchangeFeed
+from .house_tools import HomeTools
 from .members import GatewayMembers
 from .own_keys import CONF_BLOCKED, CONF_OWN_KEYS, is_blocked
 from .policy import policy_of
@@ -101,6 +102,7 @@ class GatewayRuntime:
             audio=HomeAudio(hass, lambda: self._engine.home_only),
             images=store.images,
             responses=store.responses,
+            tool_runner=HomeTools(hass, store),
         )
         self.server.names = partial(_names, hass, store)
         self.server.usage_page = partial(_usage_page, hass)

@@ -205,12 +205,22 @@ class Paused:
 def _whole(chunks: list[dict[str, Any]]) -> dict[str, Any]:
     """The chunks as one completion."""
     content, finish, counts = "", "stop", None
+    calls: dict[int, dict[str, Any]] = {}
     for chunk in chunks:
         for choice in chunk["choices"]:
             content += choice["delta"].get("content") or ""
+            for piece in choice["delta"].get("tool_calls") or ():
+                function = piece["function"]
+                call = calls.setdefault(
+                    piece["index"], {"id": piece.get("id"), "type": "function", "function": {"arguments": ""}}
+                )
+                call["function"] |= {
+                    "name": function.get("name") or call["function"].get("name"),
+                    "arguments": call["function"]["arguments"] + function["arguments"],
+                }
             finish = choice["finish_reason"] or finish
         counts = chunk.get("usage", counts)
-    message = {"role": "assistant", "content": content}
+    message = {"role": "assistant", "content": content} | ({"tool_calls": list(calls.values())} if calls else {})
     return {"object": "chat.completion", "choices": [{"index": 0, "message": message, "finish_reason": finish}], "usage": counts}
 
 

@@ -24,6 +24,8 @@ from .body_memory import BodyMemory
 from .metrics import Metrics
 from .recent_responses import RecentResponses
 from .request_log import AccessLog
+from .tool_memory import ToolMemory
+from .tool_runner import ToolRunner
 
 if TYPE_CHECKING:
     from .tls.server_tls import ServerTls
@@ -98,6 +100,7 @@ class Gateway:
         audio: Audio | None = None,
         images: ImageStore | None = None,
         responses: ResponseStore | None = None,
+        tool_runner: ToolRunner | None = None,
         body_memory: BodyMemory | None = None,
         cors_origins: Iterable[str] = (),
     ) -> None:
@@ -105,8 +108,8 @@ class Gateway:
 
         `ledger`, `totals` and `metrics` are only read; the engine's recorder fills them. `totals` default to those of the ledger;
         without both, `/v1/status` reports no usage. `audio` transcribes and speaks. `images` are those of
-        conversations; `responses` are those of the Responses API, if they are stored. `body_memory` limits the bodies of all
-        requests together. Web pages of `cors_origins` may read the answers.
+        conversations; `responses` are those of the Responses API, if they are stored. `tool_runner` has the tools of the
+        house. `body_memory` limits the bodies of all requests together. Web pages of `cors_origins` may read the answers.
         """
         self.engine = engine
         self.id = provider_id
@@ -119,6 +122,8 @@ class Gateway:
         self.audio = audio
         self.images = images
         self.responses = responses
+        self.tool_runner = tool_runner
+        self.tool_memory = ToolMemory()
         self.body_memory = body_memory or BodyMemory()
         self.origins = Origins(cors_origins)
         self.tls: ServerTls | None = None

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 import logging
 
 from aiohttp import web
@@ -15,6 +15,8 @@ from ..routing.execution.reply import Reply
 from ..routing.execution.sessions import session_key
 from .dispatch import RequestContext, header_text, internal_error
 from .gateway import Gateway
+from .tool_requests import open_house, wants_house_tools
+from .tool_rounds import RoundsReply, run_rounds
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -39,7 +41,14 @@ async def answer(
         if request.kind is Kind.CHAT:
             named = context.http.headers.get("X-Session-ID")
             request = request.with_meta(session=session_key(named, request.body, context.caller.key_id))
-        async with gateway.engine.run(request, context.caller) as reply:
+        async with AsyncExitStack() as stack:
+            answer: Reply | RoundsReply
+            if wants_house_tools(context):
+                request, house = await open_house(gateway, context, request)
+                answer = await stack.enter_async_context(run_rounds(gateway.engine, request, context.caller, house))
+                reply = answer.first
+            else:
+                answer = reply = await stack.enter_async_context(gateway.engine.run(request, context.caller))
             # The first token, or the complete answer, has arrived: a failure before it was an error response.
             block.exempt()
             make_writer = parsed.native_writer if reply.native else None
@@ -47,12 +56,18 @@ async def answer(
             if request.hosted is not None and not reply.passes_hosted:
                 dropped = dropped_names((*dropped, *request.hosted.names))
             writer.dropped_tools = dropped
-            return await _respond(gateway, context, request, reply, writer)
+            return await _respond(gateway, context, request, reply, answer, writer)
 
 
 async def _respond(
-    gateway: Gateway, context: RequestContext, request: Request, reply: Reply, writer: ResponseWriter
+    gateway: Gateway,
+    context: RequestContext,
+    request: Request,
+    reply: Reply,
+    answer: Reply | RoundsReply,
+    writer: ResponseWriter,
 ) -> web.StreamResponse:
+    """Write the `answer`, which is `reply`, or the answer of all rounds, of which `reply` is the first."""
     headers = {
         "X-ZeroconfAI-Provider": header_text(reply.backend_name),
         "X-ZeroconfAI-Model": header_text(reply.model),
@@ -68,14 +83,14 @@ async def _respond(
     reply.answer_id = writer.answer_id(reply.answer_id)
     writer.provider = reply.backend_name
     writer.provider_in_each = gateway.provider_in_chunks
-    writer.used = lambda: reply.used
+    writer.used = lambda: answer.used
     if not request.stream:
-        return context.json(writer.body(reply.completion), headers=headers)
-    return await _stream(gateway, context, reply, writer, headers)
+        return context.json(writer.body(answer.completion), headers=headers)
+    return await _stream(gateway, context, answer, writer, headers)
 
 
 async def _stream(
-    gateway: Gateway, context: RequestContext, reply: Reply, writer: ResponseWriter, headers: dict[str, str]
+    gateway: Gateway, context: RequestContext, answer: Reply | RoundsReply, writer: ResponseWriter, headers: dict[str, str]
 ) -> web.StreamResponse:
     """Forward the stream, with one write for each batch. A failure ends it with the dialect's error event."""
     response = web.StreamResponse(headers={**context.headers, "Cache-Control": "no-cache", "X-Accel-Buffering": "no", **headers})
@@ -85,8 +100,8 @@ async def _stream(
     pulse = Pulse(response, writer.ping)
     try:
         async with gateway.interruptible():
-            async for batch in reply.batches():
-                if events := writer.events(batch):
+            async for batch in answer.batches():
+                if batch and (events := writer.events(batch)):
                     await response.write(events)
                     pulse.wrote()
         end = writer.end()

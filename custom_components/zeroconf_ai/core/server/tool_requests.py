@@ -1,0 +1,103 @@
+"""Requests for the tools of the house: the header, the right, and what is added to the request."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ..dialects.turns import function_tool
+from ..protocol.errors import InvalidRequestError, PermissionDeniedError
+from ..protocol.request import Kind, Request
+from ..protocol.values import mapping
+from .dispatch import RequestContext
+from .gateway import Gateway
+from .request_log import is_sane_id
+from .tool_memory import ToolMemory, Transcript
+from .tool_runner import HouseTool, OpenTools
+
+HEADER = "X-ZeroconfAI-Tools"
+HOME = "home"
+"""The value of the header, and the label of an MCP server, that mean the tools of the house."""
+NOT_ALLOWED = (
+    "This API key may not use the tools of the house. An administrator can allow it LLM APIs of Home Assistant, if it is the key "
+    "of a user."
+)
+
+
+@dataclass(frozen=True)
+class HouseRequest:
+    """The tools of the house for one request, and what was run for it."""
+
+    tools: OpenTools
+    offered: Sequence[HouseTool]
+    """The tools that the model may call."""
+    transcript: Transcript
+    memory: ToolMemory = field(repr=False)
+    key_id: str = ""
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names of the offered tools."""
+        return frozenset(tool.name for tool in self.offered)
+
+
+def wants_house_tools(context: RequestContext) -> bool:
+    """Whether the header asks for the tools of the house. Raises InvalidRequestError for another value."""
+    given = context.http.headers.get(HEADER)
+    if given is None:
+        return False
+    if given.strip().casefold() != HOME:
+        raise InvalidRequestError(f"The header '{HEADER}' must be '{HOME}', or left out.", param=HEADER)
+    return True
+
+
+async def open_house(gateway: Gateway, context: RequestContext, request: Request) -> tuple[Request, HouseRequest]:
+    """The request with the tools of the house.
+
+    Raises InvalidRequestError for a request that cannot have them, PermissionDeniedError for a caller who may not use them.
+    """
+    caller = context.caller
+    if gateway.tool_runner is None:
+        raise InvalidRequestError("This server has no tools of a house: they are those of Home Assistant.", param=HEADER)
+    if caller.key_id is None or caller.user_id is None or not caller.llm_apis:
+        raise PermissionDeniedError(NOT_ALLOWED, code="house_tools_not_allowed")
+    if request.kind is not Kind.CHAT:
+        raise InvalidRequestError("Only chats can use the tools of the house.", param=HEADER)
+    if request.body.get("n") not in (None, 1):
+        raise InvalidRequestError("A request with the tools of the house must ask for one answer.", param="n")
+    opened = await gateway.tool_runner.open(caller)
+    offered, memory = opened.tools, gateway.tool_memory
+    transcript = memory.transcript(caller.key_id, _request_name(context), request.body)
+    house = HouseRequest(opened, offered, transcript, memory, caller.key_id)
+    messages = memory.rejoined(caller.key_id, request.body["messages"])
+    tools = _with_house_tools(request.body.get("tools") or [], offered)
+    return request.with_body(messages=_instructed(messages, opened.instructions), tools=tools or None), house
+
+
+def _request_name(context: RequestContext) -> str | None:
+    """The client's name of a request, which a repeated request has too; None without one."""
+    for header in ("Idempotency-Key", "X-Request-ID"):
+        if is_sane_id(named := context.http.headers.get(header, "")):
+            return named
+    return None
+
+
+def _with_house_tools(given: Sequence[Mapping[str, Any]], offered: Sequence[HouseTool]) -> list[Mapping[str, Any]]:
+    """The client's tools and those of the house. Raises InvalidRequestError if two have the same name."""
+    names = {mapping(tool.get("function")).get("name") for tool in given}
+    for tool in offered:
+        if tool.name in names:
+            message = f"A tool of the house is named {tool.name!r} too. Rename yours, or send the request without '{HEADER}'."
+            raise InvalidRequestError(message, param="tools")
+    described = ((tool.name, {"description": tool.description}, tool.parameters) for tool in offered)
+    return [*given, *(function_tool(name, fields, parameters) for name, fields, parameters in described)]
+
+
+def _instructed(messages: Sequence[Mapping[str, Any]], instructions: str) -> list[Mapping[str, Any]]:
+    """The messages with the instructions at the end of the first one, if that is a text of the system, else before it."""
+    if not instructions:
+        return list(messages)
+    first = messages[0]
+    if first.get("role") in ("system", "developer") and isinstance(content := first.get("content"), str):
+        return [{**first, "content": f"{content}\n\n{instructions}"}, *messages[1:]]
+    return [{"role": "system", "content": instructions}, *messages]

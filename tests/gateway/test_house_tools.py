@@ -1,0 +1,226 @@
+"""The tools of the house for programs: what a key of a user may call, and how the calls run."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from openai import AsyncOpenAI, BadRequestError, PermissionDeniedError
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.zeroconf_ai.const import CONF_OWN_PORT
+from custom_components.zeroconf_ai.core.accounting.store import AccountingStore
+from custom_components.zeroconf_ai.core.server.tool_runner import ToolResult
+from custom_components.zeroconf_ai.gateway.house_tools import OpenApis
+from homeassistant.auth.const import GROUP_ID_READ_ONLY, GROUP_ID_USER
+from homeassistant.auth.models import User
+from homeassistant.components import conversation
+from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_component import EntityComponent
+from homeassistant.setup import async_setup_component
+
+from ..support.fakes.provider import FakeProvider, text, tool_call
+from ..support.home_assistant.agents import Lamp
+from ..support.home_assistant.entries import set_up
+from ..support.home_assistant.gateway import box, gateway_with, runtime_of
+from .test_runtime import free_port
+
+pytestmark = pytest.mark.usefixtures("ready_to_serve")
+
+LIGHT = "light.kitchen_light"
+TURN_ON = tool_call("intent__HassTurnOn", '{"name": "Kitchen light"}')
+TOOLS = {"X-ZeroconfAI-Tools": "home"}
+ASK: dict[str, Any] = {"model": "test-model", "messages": [{"role": "user", "content": "Turn on the kitchen light."}]}
+
+
+@dataclass
+class House:
+    """A gateway on its own port, a light that is off, and a provider that calls tools."""
+
+    hass: HomeAssistant
+    entry: MockConfigEntry
+    provider: FakeProvider
+    port: int
+    user: User
+
+    @property
+    def store(self) -> AccountingStore:
+        """The accounting store of the gateway."""
+        store: AccountingStore = runtime_of(self.entry).store
+        return store
+
+    @property
+    def light(self) -> str:
+        """`on` or `off`."""
+        state = self.hass.states.get(LIGHT)
+        assert state is not None
+        return state.state
+
+    @asynccontextmanager
+    async def client(self, *llm_apis: str, user: User | None = None) -> AsyncIterator[AsyncOpenAI]:
+        """OpenAI's client with a key of a user that may use these LLM APIs."""
+        _, secret = await self.store.keys.create("Laptop", user_id=(user or self.user).id, llm_apis=llm_apis)
+        async with self.client_with(secret) as client:
+            yield client
+
+    def client_with(self, secret: str) -> AsyncOpenAI:
+        """OpenAI's client with a key."""
+        return AsyncOpenAI(base_url=f"http://127.0.0.1:{self.port}/v1", api_key=secret, max_retries=0)
+
+    async def tool_events(self) -> list[tuple[str, str]]:
+        """Actor and subject of the calls in the audit log, the newest first."""
+        return [(event.actor, event.subject) for event in await self.store.audit.list() if event.act == "tool.call"]
+
+
+@pytest.fixture
+async def house(hass: HomeAssistant, provider: FakeProvider) -> House:
+    """A house with a light that Assist may use, and a user who is no administrator."""
+    await hass.auth.async_create_user("Ada")  # the first one owns the home
+    user = await hass.auth.async_create_user("Bo", group_ids=[GROUP_ID_USER])
+    for domain in ("conversation", "llm", "light"):
+        assert await async_setup_component(hass, domain, {})
+    lights: EntityComponent[Any] = hass.data["light"]
+    await lights.async_add_entities([Lamp()])
+    async_expose_entity(hass, conversation.DOMAIN, LIGHT, True)
+    port = free_port()
+    hass.http.server_host = ["127.0.0.1"]
+    entry = await set_up(hass, gateway_with(box(provider), options={CONF_OWN_PORT: port}))
+    return House(hass, entry, provider, port, user)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_house_tools_openai_sdk_turns_on_a_light_through_a_model_that_the_client_told_nothing_of_it(
+    house: House, *, stream: bool
+) -> None:
+    house.provider.answers = [TURN_ON, text("It", " is on.")]
+    async with house.client("assist") as client:
+        if stream:
+            chunks = [
+                chunk
+                async for chunk in await client.chat.completions.create(
+                    **ASK, stream=True, stream_options={"include_usage": True}, extra_headers=TOOLS
+                )
+            ]
+            said = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+            assert all(not chunk.choices[0].delta.tool_calls for chunk in chunks if chunk.choices)
+            assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "stop"
+            assert len({chunk.id for chunk in chunks}) == 1
+            used = chunks[-1].usage
+        else:
+            answer = await client.chat.completions.create(**ASK, extra_headers=TOOLS)
+            (choice,) = answer.choices
+            said, used = choice.message.content or "", answer.usage
+            assert (choice.finish_reason, choice.message.tool_calls) == ("stop", None)
+    assert (said, house.light) == ("It is on.", "on")
+    assert used is not None
+    assert (used.prompt_tokens, used.completion_tokens) == (24, 6)  # of both rounds
+    first, second = house.provider.requests
+    assert "intent__HassTurnOn" in {tool["function"]["name"] for tool in first["tools"]}
+    assert "Kitchen light" in first["messages"][0]["content"]
+    call, result = second["messages"][-2:]
+    assert (call["role"], result["role"]) == ("assistant", "tool")
+    assert result["tool_call_id"] == call["tool_calls"][0]["id"]
+    (event,) = await house.tool_events()
+    assert event[0] == house.user.id
+    assert event[1].endswith(" intent__HassTurnOn")
+
+
+async def test_house_tools_key_without_the_right_gets_a_403_that_says_why(house: House) -> None:
+    house.provider.answers = [TURN_ON, text("It is on.")]
+    async with house.client() as client:
+        with pytest.raises(PermissionDeniedError, match="may not use the tools of the house") as caught:
+            await client.chat.completions.create(**ASK, extra_headers=TOOLS)
+    assert (caught.value.code, house.light, house.provider.requests) == ("house_tools_not_allowed", "off", [])
+
+
+async def test_house_tools_without_the_header_are_not_offered(house: House) -> None:
+    house.provider.answers = [text("Hello")]
+    async with house.client("assist") as client:
+        await client.chat.completions.create(**ASK)
+    (sent,) = house.provider.requests
+    assert "tools" not in sent
+
+
+async def test_house_tools_user_may_not_do_more_than_in_home_assistant(house: House) -> None:
+    reader = await house.hass.auth.async_create_user("Cy", group_ids=[GROUP_ID_READ_ONLY])
+    house.provider.answers = [TURN_ON, text("I may not.")]
+    async with house.client("assist", user=reader) as client:
+        await client.chat.completions.create(**ASK, extra_headers=TOOLS)
+    assert house.light == "off"
+    assert "Failed to call turn_on" in house.provider.requests[1]["messages"][-1]["content"]
+
+
+async def test_house_tools_entity_that_is_not_exposed_is_out_of_reach(house: House) -> None:
+    async_expose_entity(house.hass, conversation.DOMAIN, LIGHT, False)
+    house.provider.answers = [TURN_ON, text("There is no such light.")]
+    async with house.client("assist") as client:
+        await client.chat.completions.create(**ASK, extra_headers=TOOLS)
+    assert house.light == "off"
+
+
+async def test_house_tools_clients_tool_of_the_same_name_is_a_400(house: House) -> None:
+    mine = {"type": "function", "function": {"name": "intent__HassTurnOn", "parameters": {"type": "object"}}}
+    async with house.client("assist") as client:
+        with pytest.raises(BadRequestError, match="Rename yours"):
+            await client.chat.completions.create(**ASK, tools=[mine], extra_headers=TOOLS)
+    assert house.provider.requests == []
+
+
+async def test_house_tools_turn_with_a_call_of_the_client_returns_to_it_and_keeps_the_results_of_the_house(house: House) -> None:
+    mine = {"type": "function", "function": {"name": "remind", "parameters": {"type": "object"}}}
+    both = [*TURN_ON[:-2], *tool_call("remind", '{"at": 7}', call_id="call_2", index=1)]
+    house.provider.answers = [both, text("Done.")]
+    async with house.client("assist") as client:
+        answer = await client.chat.completions.create(**ASK, tools=[mine], extra_headers=TOOLS)
+        message = answer.choices[0].message
+        assert answer.choices[0].finish_reason == "tool_calls"
+        assert [call.id for call in message.tool_calls or ()] == ["call_2"]
+        assert house.light == "on"
+        history = [*ASK["messages"], message.to_dict(), {"role": "tool", "tool_call_id": "call_2", "content": "ok"}]
+        await client.chat.completions.create(model="test-model", messages=history, tools=[mine], extra_headers=TOOLS)
+    roles = [(sent["role"], sent.get("tool_call_id")) for sent in house.provider.requests[1]["messages"]]
+    assert roles[-3:] == [("assistant", None), ("tool", "call_1"), ("tool", "call_2")]
+
+
+async def test_house_tools_repeated_request_runs_no_tool_twice(house: House) -> None:
+    house.provider.answers = [TURN_ON, text("It is on."), text("It is on.")]
+    named = TOOLS | {"X-Request-ID": "again-1"}
+    async with house.client("assist") as client:
+        for _ in range(2):
+            answer = await client.chat.completions.create(**ASK, extra_headers=named)
+            assert answer.choices[0].message.content == "It is on."
+    assert len(await house.tool_events()) == 1
+    assert house.provider.requests[2]["messages"] == house.provider.requests[1]["messages"]
+
+
+async def test_house_tools_user_who_is_deactivated_meanwhile_stops_the_request(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.provider.answers = [TURN_ON, text("It is on.")]
+    call = OpenApis.call
+
+    async def deactivate_first(apis: OpenApis, *given: Any) -> ToolResult:
+        await house.hass.auth.async_deactivate_user(house.user)
+        return await call(apis, *given)
+
+    monkeypatch.setattr(OpenApis, "call", deactivate_first)
+    async with house.client("assist") as client:
+        with pytest.raises(PermissionDeniedError, match="deactivated or deleted"):
+            await client.chat.completions.create(**ASK, extra_headers=TOOLS)
+    assert (house.light, len(house.provider.requests)) == ("off", 1)
+    assert await house.tool_events() == []
+
+
+async def test_house_tools_rounds_are_bounded(house: House) -> None:
+    house.provider.answers = [
+        *(tool_call("intent__HassTurnOn", '{"name": "Kitchen light"}', call_id=f"c{number}") for number in range(9)),
+        text("Enough."),
+    ]
+    async with house.client("assist") as client:
+        answer = await client.chat.completions.create(**ASK, extra_headers=TOOLS)
+    assert answer.choices[0].message.content == "Enough."
+    assert len(house.provider.requests) == 10
+    assert house.provider.requests[-1]["tool_choice"] == "none"
+    assert "tool_choice" not in house.provider.requests[-2]
