@@ -161,7 +161,7 @@ async def test_house_tools_entity_that_is_not_exposed_is_out_of_reach(house: Hou
 
 
 async def test_house_tools_clients_tool_of_the_same_name_is_a_400(house: House) -> None:
-    mine = {"type": "function", "function": {"name": "intent__HassTurnOn", "parameters": {"type": "object"}}}
+    mine: Any = {"type": "function", "function": {"name": "intent__HassTurnOn", "parameters": {"type": "object"}}}
     async with house.client("assist") as client:
         with pytest.raises(BadRequestError, match="Rename yours"):
             await client.chat.completions.create(**ASK, tools=[mine], extra_headers=TOOLS)
@@ -169,7 +169,7 @@ async def test_house_tools_clients_tool_of_the_same_name_is_a_400(house: House) 
 
 
 async def test_house_tools_turn_with_a_call_of_the_client_returns_to_it_and_keeps_the_results_of_the_house(house: House) -> None:
-    mine = {"type": "function", "function": {"name": "remind", "parameters": {"type": "object"}}}
+    mine: Any = {"type": "function", "function": {"name": "remind", "parameters": {"type": "object"}}}
     both = [*TURN_ON[:-2], *tool_call("remind", '{"at": 7}', call_id="call_2", index=1)]
     house.provider.answers = [both, text("Done.")]
     async with house.client("assist") as client:

@@ -44,6 +44,9 @@ async def answer(
         async with AsyncExitStack() as stack:
             answer: Reply | RoundsReply
             if wants_house_tools(context):
+                if request.hosted is not None:  # a backend answers them in its own dialect, in one round
+                    dropped = dropped_names((*dropped, *request.hosted.names))
+                    request = request.with_meta(hosted=None)
                 request, house = await open_house(gateway, context, request)
                 answer = await stack.enter_async_context(run_rounds(gateway.engine, request, context.caller, house))
                 reply = answer.first
