@@ -7,6 +7,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
 from custom_components.zeroconf_ai.const import CONF_BASE_URL, DOMAIN
+from custom_components.zeroconf_ai.usage.shared_store import SHARED_STORE
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
 from homeassistant.helpers import entity_registry as er
@@ -53,6 +54,11 @@ async def test_actions_load_unload_download_and_delete_models(
     assert "new:1b" in {model["name"] for model in server["models"]}
     await do(hass, "delete_model", **which, model="new:1b")
     assert "new:1b" not in ollama.installed
+    store = hass.data[SHARED_STORE].store
+    assert store is not None
+    recorded = [(event.act, event.actor, event.subject) for event in reversed(await store.audit.list())]
+    changes = [("load", PLAIN), ("unload", PLAIN), ("pull", "new:1b"), ("delete", "new:1b")]
+    assert recorded == [(f"model.{act}", "", f"{entry.entry_id} {model}") for act, model in changes]
     for action in ("load_model", "delete_model"):
         with pytest.raises(ServiceValidationError):
             await do(hass, action, **which, model="new:1b")

@@ -14,7 +14,7 @@ from ..core.admin.server_models import ServerModels
 from ..core.protocol.errors import ApiError
 from ..data import DATA
 from ..errors import to_home_assistant_error
-from ..provider.server_models import async_get_server_models
+from ..usage.server_models import async_get_server_models
 from .chat import ATTR_CONFIG_ENTRY_ID, ATTR_MODEL
 
 ACTION_LIST: Final = "list_models"
@@ -33,11 +33,13 @@ type _Act = Callable[[ServerModels, str, ServiceCall], Awaitable[Any]]
 _ACTIONS: dict[str, tuple[vol.Schema, _Act]] = {
     ACTION_LOAD: (
         LOAD_SCHEMA,
-        lambda models, server, call: models.load(server, call.data[ATTR_MODEL], call.data.get(CONF_KEEP_ALIVE)),
+        lambda models, server, call: models.load(
+            server, call.data[ATTR_MODEL], call.data.get(CONF_KEEP_ALIVE), actor=_actor(call)
+        ),
     ),
-    ACTION_UNLOAD: (MODEL_SCHEMA, lambda models, server, call: models.unload(server, call.data[ATTR_MODEL])),
-    ACTION_PULL: (MODEL_SCHEMA, lambda models, server, call: models.pull(server, call.data[ATTR_MODEL])),
-    ACTION_DELETE: (MODEL_SCHEMA, lambda models, server, call: models.delete(server, call.data[ATTR_MODEL])),
+    ACTION_UNLOAD: (MODEL_SCHEMA, lambda models, server, call: models.unload(server, call.data[ATTR_MODEL], actor=_actor(call))),
+    ACTION_PULL: (MODEL_SCHEMA, lambda models, server, call: models.pull(server, call.data[ATTR_MODEL], actor=_actor(call))),
+    ACTION_DELETE: (MODEL_SCHEMA, lambda models, server, call: models.delete(server, call.data[ATTR_MODEL], actor=_actor(call))),
 }
 """By the name of the action. A download returns when the model is installed; a script that is stopped ends it."""
 
@@ -70,6 +72,11 @@ async def _list(call: ServiceCall) -> dict[str, Any]:
     except ApiError as err:
         raise to_home_assistant_error(err, f"{DOMAIN}.{ACTION_LIST}") from err
     return {"servers": [{ATTR_CONFIG_ENTRY_ID: server.pop("backend_id"), **server} for server in map(dict, servers)]}
+
+
+def _actor(call: ServiceCall) -> str:
+    """The user for the audit log; automations have none."""
+    return call.context.user_id or ""
 
 
 def _server(hass: HomeAssistant, chosen: str) -> str:

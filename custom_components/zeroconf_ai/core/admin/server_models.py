@@ -1,10 +1,11 @@
 """`ServerModels`: lists, loads, unloads, downloads and deletes the models of servers, for administrators."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
+from ..accounting.audit import Audit
 from ..backends.model_control import HeldModel, ModelAction, ModelControl, PullProgress, checked_model
 from ..engine import Engine
 from ..protocol.errors import ApiError, InvalidRequestError, NotFoundError
@@ -65,9 +66,10 @@ class _Pull:
 class ServerModels:
     """Controls the models of an engine's backends. Downloads run until they end, are cancelled, or `close`."""
 
-    def __init__(self, engine: Engine) -> None:
-        """No download runs yet."""
+    def __init__(self, engine: Engine, audit: Callable[[], Audit | None] | None = None) -> None:
+        """No download runs yet. `audit` returns the log in which changes are recorded; None while there is none."""
         self._engine = engine
+        self._audit = audit
         self._pulls: dict[tuple[str, str], _Pull] = {}
 
     async def list(self) -> list[ModelServer]:
@@ -96,29 +98,32 @@ class ServerModels:
         """The running and ended downloads of a server, the newest last."""
         return [_describe(pull) for (of, _), pull in self._pulls.items() if of == backend_id]
 
-    async def load(self, backend_id: str, model: str, keep_alive: str | float | None = None) -> None:
-        """Load a model; `keep_alive`: how long it stays loaded. Raises an ApiError."""
+    async def load(self, backend_id: str, model: str, keep_alive: str | float | None = None, *, actor: str = "") -> None:
+        """Load a model; `keep_alive`: how long it stays loaded. `actor`: as in `AuditEvent`. Raises an ApiError."""
         member, control = self._find(backend_id, ModelAction.LOAD)
         if keep_alive is not None and ModelAction.KEEP_ALIVE not in control.can:
             raise InvalidRequestError(
                 "This server decides itself how long it holds a model.", param="keep_alive", code="not_offered"
             )
         await control.load(model, keep_alive)
+        self._record(actor, "model.load", backend_id, model)
         await self._refresh(member)
 
-    async def unload(self, backend_id: str, model: str) -> None:
+    async def unload(self, backend_id: str, model: str, *, actor: str = "") -> None:
         """Unload a model. Raises an ApiError."""
         member, control = self._find(backend_id, ModelAction.UNLOAD)
         await control.unload(model)
+        self._record(actor, "model.unload", backend_id, model)
         await self._refresh(member)
 
-    async def delete(self, backend_id: str, model: str) -> None:
+    async def delete(self, backend_id: str, model: str, *, actor: str = "") -> None:
         """Delete a model from the server's disk. Raises an ApiError."""
         member, control = self._find(backend_id, ModelAction.DELETE)
         await control.delete(model)
+        self._record(actor, "model.delete", backend_id, model)
         await self._refresh(member)
 
-    def start_pull(self, backend_id: str, model: str) -> None:
+    def start_pull(self, backend_id: str, model: str, *, actor: str = "") -> None:
         """Start a download, unless it is running already. Raises an ApiError if it cannot be started."""
         member, control = self._find(backend_id, ModelAction.PULL)
         name = checked_model(model)
@@ -135,10 +140,11 @@ class ServerModels:
         )
         self._pulls[backend_id, name] = pull = _Pull(name, task)
         task.add_done_callback(pull.ended)
+        self._record(actor, "model.pull", backend_id, name)
 
-    async def pull(self, backend_id: str, model: str) -> None:
+    async def pull(self, backend_id: str, model: str, *, actor: str = "") -> None:
         """Download a model; returns when it is installed. A cancelled caller cancels the download. Raises an ApiError."""
-        self.start_pull(backend_id, model)
+        self.start_pull(backend_id, model, actor=actor)
         pull = self._pulls[backend_id, checked_model(model)]
         try:
             await asyncio.wait([pull.task])
@@ -150,12 +156,13 @@ class ServerModels:
         if pull.state == "cancelled":
             raise InvalidRequestError("The download was cancelled.", code="cancelled")
 
-    def cancel_pull(self, backend_id: str, model: str) -> None:
+    def cancel_pull(self, backend_id: str, model: str, *, actor: str = "") -> None:
         """Cancel a download. Raises NotFoundError if it is not running."""
         pull = self._pulls.get((backend_id, checked_model(model)))
         if pull is None or pull.state != "running":
             raise NotFoundError("This download is not running.", code="not_running")
         pull.task.cancel()
+        self._record(actor, "model.cancel_pull", backend_id, pull.model)
 
     async def close(self) -> None:
         """Cancel all downloads."""
@@ -174,6 +181,11 @@ class ServerModels:
             return
         pull.state = "done"
         await self._refresh(member)
+
+    def _record(self, actor: str, act: str, backend_id: str, model: str) -> None:
+        """Record a change that the server has accepted. The subject is the backend's id and the model."""
+        if self._audit is not None and (audit := self._audit()) is not None:
+            audit.record(actor, act, f"{backend_id} {model}")
 
     async def _refresh(self, member: Member) -> None:
         """Refresh the server's list of models and its load."""

@@ -82,7 +82,7 @@ class Administration:
         self._store = store
         self._program = program or Program()
         self._chats = None if store is None else chats_of(gateway.engine, store)
-        self._server_models = ServerModels(gateway.engine)
+        self._server_models = ServerModels(gateway.engine, lambda: None if store is None else store.audit)
         self.sessions = Sessions(None if store is None else store.keys, key)
         named = f"zai_session_{re.sub(r'[^0-9A-Za-z]', '', gateway.id)[:12]}"
         self._cookies = (f"__Host-{named}", named)

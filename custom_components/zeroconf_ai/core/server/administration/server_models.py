@@ -21,28 +21,28 @@ async def list_servers(context: Context) -> Any:
 async def load(context: Context) -> Any:
     """Load a model."""
     models, server, model = _which(context)
-    await models.load(server, model, optional_text(context.body, "keep_alive"))
+    await models.load(server, model, optional_text(context.body, "keep_alive"), actor=context.actor)
 
 
 async def unload(context: Context) -> Any:
     """Unload a model."""
     models, server, model = _which(context)
-    await models.unload(server, model)
+    await models.unload(server, model, actor=context.actor)
 
 
 async def delete(context: Context) -> Any:
     """Delete a model from the server's disk."""
     models, server, model = _which(context)
-    await models.delete(server, model)
+    await models.delete(server, model, actor=context.actor)
 
 
 async def pull(context: Context) -> Any:
     """Start a download, which continues when the page is closed."""
     models, server, model = _which(context)
-    models.start_pull(server, model)
+    models.start_pull(server, model, actor=context.actor)
 
 
 async def cancel(context: Context) -> Any:
     """Cancel a download."""
     models, server, model = _which(context)
-    models.cancel_pull(server, model)
+    models.cancel_pull(server, model, actor=context.actor)
