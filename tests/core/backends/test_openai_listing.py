@@ -54,6 +54,12 @@ async def test_models_next_page_is_requested_at_the_configured_address() -> None
         assert [received.query for received in fake.received[1:]] == ["offset=1"]
 
 
+async def test_models_next_page_that_is_no_url_ends_the_list() -> None:
+    evil = {"data": [{"id": "a"}], "links": {"next": "http://["}}
+    async with before("openrouter", engine(v1__models=(200, JSON, evil))) as backend:
+        assert [model.id for model in await backend.models()] == ["a"]
+
+
 async def test_openrouter_health_checks_the_key() -> None:
     fake = FakeOpenRouter()
     async with before("openrouter", fake) as backend:

@@ -264,6 +264,16 @@ def test_design_file_variable_overrides_a_setting(name: str, value: str, attribu
             "usage_tracking: {alerts: [{type: cost_threshold, value: 1, notify: [a@b, me]}]}",
             "p.yaml:1:74: notify must be a mail address, the URL of a webhook, or ntfy:TOPIC.",
         ),
+        (
+            "usage_tracking: {alerts: [{type: cost_threshold, value: 1, notify: ['http://[']}]}",
+            "p.yaml:1:69: notify must be a mail address, the URL of a webhook, or ntfy:TOPIC.",
+        ),
+        ("backends: [{name: a, type: vllm, endpoint: 'http://['}]", "p.yaml:1:44: endpoint must be a URL such as"),
+        ("usage_tracking: {storage: postgres, url: 'http://['}", "p.yaml:1:27: storage postgres needs `url: postgresql://"),
+        (
+            "usage_tracking: {storage: influxdb, influxdb: {url: 'http://[', bucket: b}}",
+            "p.yaml:1:53: the URL of InfluxDB must be one such as http://192.0.2.30:8086.",
+        ),
         ("usage_tracking: {smtp: {security: ssl}}", "p.yaml:1:35: this security is not known. Known: starttls, tls, none."),
         ("usage_tracking: {alerts: [{type: cost_threshold}]}", "p.yaml:1:27: an alert needs `value:`."),
         ("providers: [{id: a, type: vllm}]\nmodels: [{id: m, providerId: b}]", "p.yaml:2:30: this file has no such provider."),

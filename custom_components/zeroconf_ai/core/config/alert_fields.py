@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 import re
 from typing import Final
-from urllib.parse import urlsplit
 
+from ..protocol.addresses import url_parts
 from ..protocol.values import NANO
 from .connection_fields import resolve_secret
 from .document import Value, suggestion
@@ -95,7 +95,7 @@ def _target(value: Value) -> str:
     text = value.text()
     if is_mail_address(text) or NTFY.fullmatch(text):
         return text
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    parts = url_parts(text)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         raise value.error("notify must be a mail address, the URL of a webhook, or ntfy:TOPIC.")
     return text

@@ -84,8 +84,9 @@ class Address(FieldKind[str]):
 
     @override
     def read(self, value: Value, draft: Draft) -> str:
-        draft.endpoint_path = urlsplit(text := value.text()).path.rstrip("/")
-        return base_url(text, draft.type, value.error, "endpoint")
+        url = base_url(text := value.text(), draft.type, value.error, "endpoint")
+        draft.endpoint_path = urlsplit(text).path.rstrip("/")
+        return url
 
     @override
     def schema(self) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..accounting.usage.influx import InfluxTarget
+from ..protocol.addresses import url_parts
 from ..protocol.household import HouseholdCode, HouseholdError
 from ..protocol.record import MAX_CONTACT, Auth, is_contact
 from .alert_fields import COST_THRESHOLD, SECURITIES, CostAlert, SmtpSettings, is_mail_address, read_alert, read_smtp, smtp_keys
@@ -293,7 +293,8 @@ def _database(section: Value, given: Mapping[str, Value], storage: str, environm
             raise given["url"].error(f"the variable {missing} is not set. Set it in the environment.")
     if storage == _POSTGRES:
         url = url or environment.get("ZEROCONF_AI_DATABASE") or environment.get("DATABASE_URL")
-        if url is None or not (_is_reference(url) or urlsplit(url).scheme in ("postgres", "postgresql")):
+        parts = None if url is None else url_parts(url)
+        if url is None or not (_is_reference(url) or (parts and parts.scheme in ("postgres", "postgresql"))):
             where = given.get("storage", section)
             raise where.error("storage postgres needs `url: postgresql://USER:PASSWORD@HOST/NAME`, or ZEROCONF_AI_DATABASE.")
         return url
@@ -316,8 +317,8 @@ def _influx(section: Value, own: Value | None, environment: Mapping[str, str]) -
     for name in ("url", "bucket"):
         if name not in found:
             raise where.error(f"storage influxdb needs `influxdb: {{{name}: …}}`, or INFLUXDB_{name.upper()} in the environment.")
-    parts = urlsplit(found["url"])
-    valid = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
+    parts = url_parts(found["url"])
+    valid = parts is not None and parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
     if not valid and not _is_reference(found["url"]):
         raise given.get("url", where).error("the URL of InfluxDB must be one such as http://192.0.2.30:8086.")
     return InfluxTarget(found["url"].rstrip("/"), found["bucket"], found.get("org", ""), found.get("token"))

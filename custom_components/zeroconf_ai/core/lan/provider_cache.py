@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import logging
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import orjson
 
 from ..protocol import json
+from ..protocol.addresses import url_parts
 from ..protocol.record import DEFAULT_PRIORITY, ServiceRecord
 from ..protocol.values import clean, mapping, parse_count
 
@@ -117,8 +117,11 @@ def _load(file: Path) -> dict[str, CachedProvider]:
 
 
 def _is_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
-    except ValueError:
-        return False
+    parts = url_parts(text)
+    return (
+        parts is not None
+        and parts.scheme in ("http", "https")
+        and bool(parts.hostname)
+        and parts.port != 0
+        and "@" not in parts.netloc
+    )

@@ -1,6 +1,7 @@
-"""Network addresses: IPv4 addresses in IPv6 form, and the subscriber to which limits per address apply."""
+"""Network addresses and URLs: IPv4 addresses in IPv6 form, the subscriber to which limits per address apply, parts of a URL."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from urllib.parse import SplitResult, urlsplit
 
 _IPV6_SUBSCRIBER_BITS = 64
 """An IPv6 host may use any of the 2^64 addresses of its network (RFC 8981), so limits apply to the network."""
@@ -23,3 +24,13 @@ def unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     `is_loopback` and similar properties evaluate mapped addresses only from Python 3.13 on.
     """
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+
+
+def url_parts(text: str) -> SplitResult | None:
+    """The parts of a URL; None for a text that is none, such as one with a `[` without a `]`, or with a port above 65535."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.hostname, parts.port
+    except ValueError:
+        return None
+    return parts

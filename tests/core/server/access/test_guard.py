@@ -390,7 +390,16 @@ async def test_guard_request_without_host_is_accepted() -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://elsewhere.example.net", "null", "http://127.0.0.1", "http://127.0.0.1:1", "http://localhost:{port}", "x"]
+    "origin",
+    [
+        "https://elsewhere.example.net",
+        "null",
+        "http://127.0.0.1",
+        "http://127.0.0.1:1",
+        "http://localhost:{port}",
+        "x",
+        "http://[",
+    ],
 )
 async def test_guard_origin_of_another_site_is_refused(origin: str) -> None:
     async with served(access=Guard(mode=Auth.NONE)) as gateway:

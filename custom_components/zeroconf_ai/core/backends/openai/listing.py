@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
+from ...protocol.addresses import url_parts
 from ...protocol.errors import ApiError, InvalidRequestError
 from ...protocol.models import MAX_MODELS, ModelInfo, parse_models
 from ...protocol.prices import MILLION, Prices
@@ -48,10 +49,11 @@ async def openrouter_models(roots: ApiRoots) -> tuple[ModelInfo, ...]:
             if (model := _openrouter_model(mapping(entry))) is not None and len(found) < MAX_MODELS:
                 found[model.id] = model
         following = mapping(page.get("links")).get("next")
-        if not isinstance(following, str) or not listed:
+        parts = url_parts(following) if isinstance(following, str) else None
+        if parts is None or not listed:
             break
         # Only its parameters are used, so that the key is sent to the configured address only.
-        next_query = "?" + urlencode(parse_qsl(urlsplit(following).query))
+        next_query = "?" + urlencode(parse_qsl(parts.query))
         if next_query == query:
             break
         query = next_query

@@ -10,12 +10,12 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 import re
 import time
 from typing import override
-from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 
 from ...accounting.keys.key_store import KeyStore
 from ...engine import Caller, Source
+from ...protocol.addresses import url_parts
 from ...protocol.errors import AuthenticationError, PermissionDeniedError, RateLimitError, UnsupportedMediaTypeError
 from ...protocol.household import CALLER_ID, SCOPES
 from ...protocol.key_proof import digest
@@ -240,7 +240,10 @@ class Guard(Access):
             message = f"{host!r} is not a host name of this server. Use its address, send an API key, or add the name."
             raise PermissionDeniedError(message, code="host_not_allowed")
         origin = request.headers.get(hdrs.ORIGIN)
-        if origin is None or self._origins.allow(origin) or (host and urlsplit(origin).netloc.casefold() == host):
+        if origin is None or self._origins.allow(origin):
+            return
+        site = url_parts(origin)
+        if host and site is not None and site.netloc.casefold() == host:
             return
         raise PermissionDeniedError(
             "A web page of another site sent this request. Add its origin to the allowed origins, or send an API key.",
