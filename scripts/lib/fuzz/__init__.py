@@ -1,0 +1,1 @@
+"""`scripts/fuzz`: odd bytes for every parser of what comes from the network, from a client or from a file."""

@@ -1,0 +1,231 @@
+"""The parsers. Each target gets bytes, and fails by an exception that the parser does not document, or by a wrong result."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+import json
+from typing import Any
+
+from zeroconf_ai.config.document import ConfigError
+from zeroconf_ai.config.providers_file import read_config
+from zeroconf_ai.dialects.anthropic import client_request as anthropic_client
+from zeroconf_ai.dialects.anthropic.upstream_response import AnthropicTranslator
+from zeroconf_ai.dialects.base import Translator
+from zeroconf_ai.dialects.gemini import client_request as gemini_client
+from zeroconf_ai.dialects.gemini.signatures import SignatureMemory
+from zeroconf_ai.dialects.gemini.upstream_response import GeminiTranslator
+from zeroconf_ai.dialects.ollama import client_request as ollama_client
+from zeroconf_ai.dialects.ollama.upstream_response import OllamaTranslator
+from zeroconf_ai.dialects.openai import client_request as openai_client
+from zeroconf_ai.dialects.openai.expected import Expected
+from zeroconf_ai.dialects.openai.upstream_response import ChunkRepair
+from zeroconf_ai.dialects.responses import client_request as responses_client
+from zeroconf_ai.protocol import json as bounded_json
+from zeroconf_ai.protocol.errors import ApiError
+from zeroconf_ai.protocol.ndjson import LineDecoder
+from zeroconf_ai.protocol.record import SATURN_TYPE, SERVICE_TYPE, RecordError, ServiceRecord
+from zeroconf_ai.protocol.request import Kind, Request
+from zeroconf_ai.protocol.sse import SSEDecoder
+
+_PIECE = 3
+"""Bytes of the pieces in which a stream is decoded once more."""
+
+TXT = (
+    b"version=1.0\nid=b7c1\nmodels=qwen3:8b,gemma3\nprovider=ollama\ncapabilities=completion,tools\nauth=token\npriority=10\ntls=1",
+    b"backend=proxy\ncost=free\nfp=AAAA\nload=busy\ncontext=8192\nadmin=me@example.com",
+    b"v=2\nid=b7c1\ndeployment=cloud\napi_base=https://api.example.com/v1\nephemeral_key=sk-x\nfeatures=chat,images\nmtrunc=1",
+)
+STREAM = b'\xef\xbb\xbf: ping\r\nevent: message_start\r\ndata: {"a": "\xc3\xbc"}\r\n\r\ndata: [DONE]\n\ndata: x\ndata: y\n\n'
+LINES = b'{"message": {"content": "Hi"}, "done": false}\n\n{"done": true}'
+PROVIDERS = b"""
+providers:
+  gpu: {type: ollama, endpoint: "http://192.0.2.7:11434", priority: 10, models: [qwen3:8b, {id: gemma3, costPer1kTokens: 0.1}]}
+  cloud: {type: openai, api_key: "${OPENAI_API_KEY}", costPer1kTokens: {input: 0.01, output: 0.03}}
+models: {fast: [gpu, cloud/gpt-4o-mini]}
+server: {port: 8500, auth_mode: token}
+usage_tracking: {storage: sqlite}
+"""
+CHAT: dict[str, Any] = {
+    "model": "m",
+    "messages": [
+        {"role": "user", "content": [{"type": "text", "text": "Hi"}, {"type": "image_url", "image_url": {"url": "data:,"}}]},
+        {"role": "assistant", "content": None, "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f"}}]},
+        {"role": "tool", "tool_call_id": "c", "content": "dark"},
+    ],
+    "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}],
+    "tool_choice": {"type": "function", "function": {"name": "f"}},
+    "stop": ["x"],
+    "max_tokens": 5,
+}
+STREAMED = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
+MESSAGES: dict[str, Any] = {
+    "model": "m",
+    "max_tokens": 5,
+    "system": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
+    "messages": [
+        {"role": "user", "content": [{"type": "image", "source": {"type": "url", "url": "https://x"}}]},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "c", "name": "f", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c", "content": "dark"}]},
+    ],
+    "tools": [{"name": "f", "input_schema": {"type": "object"}}],
+    "thinking": {"type": "enabled", "budget_tokens": 1024},
+}
+CONTENTS: dict[str, Any] = {
+    "contents": [
+        {"role": "user", "parts": [{"text": "Hi"}, {"inlineData": {"mimeType": "image/png", "data": "AA=="}}]},
+        {"role": "model", "parts": [{"functionCall": {"name": "f", "args": {}}}]},
+        {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"result": "dark"}}}]},
+    ],
+    "tools": [{"functionDeclarations": [{"name": "f", "parameters": {"type": "OBJECT"}}]}],
+    "generationConfig": {"stopSequences": ["x"], "thinkingConfig": {"thinkingBudget": 5}},
+}
+RESPONSE: dict[str, Any] = {
+    "model": "m",
+    "input": [
+        {"role": "user", "content": [{"type": "input_text", "text": "Hi"}]},
+        {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c", "output": "dark"},
+    ],
+    "tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}}],
+}
+GENERATE: dict[str, Any] = {"model": "m", "prompt": "Hi", "system": "Be brief.", "images": ["AA=="], "options": {"stop": ["x"]}}
+CHUNKS: tuple[dict[str, Any], ...] = (
+    {"id": "c", "choices": [{"index": 0, "delta": {"role": "assistant", "content": "Hi"}}]},
+    {"choices": [{"index": 0, "delta": {"tool_calls": [{"index": 0, "id": "c", "function": {"name": "f", "arguments": "{"}}]}}]},
+    {"choices": [{"delta": {}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 1, "completion_tokens": 2}},
+)
+CLAUDES: tuple[dict[str, Any], ...] = (
+    {"type": "message_start", "message": {"id": "m", "usage": {"input_tokens": 5}}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "tool_use", "id": "c", "name": "f", "input": {}}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "input_json_delta", "partial_json": "{}"}},
+    {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 2}},
+)
+PARTS: list[dict[str, Any]] = [{"text": "Hi", "thought": True}, {"functionCall": {"name": "f", "args": {}}}]
+GOOGLES: tuple[dict[str, Any], ...] = (
+    {
+        "candidates": [{"content": {"parts": PARTS}, "finishReason": "STOP"}],
+        "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 2},
+    },
+)
+CALLS = [{"function": {"name": "f", "arguments": {}}}]
+OLLAMAS: tuple[dict[str, Any], ...] = (
+    {"message": {"content": "Hi", "thinking": "Hm", "tool_calls": CALLS}, "done": False},
+    {"message": {"content": ""}, "done": True, "done_reason": "stop", "prompt_eval_count": 5, "eval_count": 2},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A parser, and valid inputs to begin with."""
+
+    run: Callable[[bytes], None]
+    examples: tuple[bytes, ...]
+
+
+def advertisement(data: bytes) -> None:
+    """A TXT record, one string a line: read, written and read again."""
+    pairs = (line.partition("=") for line in data.decode("utf-8", "replace").split("\n"))
+    txt = {key: value if mark else None for key, mark, value in pairs}
+    with suppress(RecordError):
+        for kind in (SERVICE_TYPE, SATURN_TYPE):
+            record = ServiceRecord.from_txt(
+                txt, name="Attic", host="attic.local.", port=80, addresses=["192.0.2.7"], service_type=kind
+            )
+            assert record.urls()
+            assert record.base_urls()
+            again = ServiceRecord.from_txt(record.to_txt(), name="Attic", host="attic.local.", port=80, addresses=["192.0.2.7"])
+            assert (again.id, again.auth, again.priority, again.placement) == (
+                record.id,
+                record.auth,
+                record.priority,
+                record.placement,
+            )
+
+
+def _in_pieces(data: bytes, decoder: Callable[[], Any]) -> None:
+    """The items of a stream are the same, however it is cut."""
+    whole, cut = decoder(), decoder()
+    expected = [*whole.feed(data), *whole.flush()]
+    found = [item for at in range(0, len(data), _PIECE) for item in cut.feed(data[at : at + _PIECE])]
+    assert [*found, *cut.flush()] == expected
+
+
+def events(data: bytes) -> None:
+    """Server-Sent Events."""
+    _in_pieces(data, SSEDecoder)
+
+
+def lines(data: bytes) -> None:
+    """Newline-delimited JSON."""
+    _in_pieces(data, LineDecoder)
+
+
+def providers_file(data: bytes) -> None:
+    """The file of providers, of the server and of its backends."""
+    with suppress(ConfigError):
+        read_config(data.decode("utf-8", "replace"), "providers.yaml", {"OPENAI_API_KEY": "sk-x"})
+
+
+def _request(translate: Callable[[Mapping[str, Any]], Any]) -> Callable[[bytes], None]:
+    """A client's request: translated, or refused with an error of the API."""
+
+    def run(data: bytes) -> None:
+        with suppress(ValueError):
+            body = bounded_json.loads(data)
+            if isinstance(body, dict):
+                with suppress(ApiError):
+                    translated = translate(body)
+                    chat = translated[0] if isinstance(translated, tuple) else translated
+                    Request.parse(Kind.CHAT, dict(chat) | {"model": "m"})
+
+    return run
+
+
+def _answer(translator: Callable[[], Translator]) -> Callable[[bytes], None]:
+    """A provider's stream: translated to chunks that are valid JSON, or an error."""
+
+    def run(data: bytes) -> None:
+        reader = translator()
+        with suppress(ApiError, ValueError):
+            for piece in (data[: len(data) // 2], data[len(data) // 2 :], b""):
+                for chunk in reader.feed(piece):
+                    json.loads(chunk.raw)
+
+    return run
+
+
+def chunks(data: bytes) -> None:
+    """Chunks of an OpenAI-compatible provider, one a line."""
+    repair = ChunkRepair(Expected.by(Request.parse(Kind.CHAT, STREAMED)))
+    with suppress(ApiError, ValueError):
+        for line in data.split(b"\n"):
+            for chunk in repair.feed(line):
+                json.loads(chunk.raw)
+        for chunk in repair.flush():
+            json.loads(chunk.raw)
+
+
+def _texts(*bodies: dict[str, Any]) -> tuple[bytes, ...]:
+    return tuple(json.dumps(body).encode() for body in bodies)
+
+
+def _events(*bodies: dict[str, Any]) -> bytes:
+    return b"".join(b"data: " + text + b"\n\n" for text in _texts(*bodies))
+
+
+TARGETS: dict[str, Target] = {
+    "advertisement": Target(advertisement, TXT),
+    "events": Target(events, (STREAM,)),
+    "lines": Target(lines, (LINES,)),
+    "providers-file": Target(providers_file, (PROVIDERS,)),
+    "openai-request": Target(_request(openai_client.to_chat), _texts(CHAT)),
+    "anthropic-request": Target(_request(anthropic_client.to_chat), _texts(MESSAGES)),
+    "gemini-request": Target(_request(lambda body: gemini_client.to_chat(body, "m", stream=True)), _texts(CONTENTS)),
+    "ollama-request": Target(_request(ollama_client.chat_to_chat), _texts(CHAT)),
+    "ollama-generate": Target(_request(ollama_client.generate_to_chat), _texts(GENERATE)),
+    "responses-request": Target(_request(responses_client.to_chat), _texts(RESPONSE)),
+    "openai-answer": Target(chunks, (b"\n".join(_texts(*CHUNKS)), *_texts(*CHUNKS))),
+    "anthropic-answer": Target(_answer(lambda: AnthropicTranslator("m")), (_events(*CLAUDES),)),
+    "gemini-answer": Target(_answer(lambda: GeminiTranslator("m", SignatureMemory())), (_events(*GOOGLES),)),
+    "ollama-answer": Target(_answer(lambda: OllamaTranslator("m")), (b"\n".join(_texts(*OLLAMAS)),)),
+}
