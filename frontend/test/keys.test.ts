@@ -17,6 +17,7 @@ const apiKey = (fields: Partial<ApiKey> = {}): ApiKey => ({
   user_name: null,
   models: [],
   endpoints: [],
+  llm_apis: [],
   background: false,
   home_only: false,
   enabled: true,
@@ -54,7 +55,7 @@ const newKey: NewKey = {
 
 async function show(list: Partial<KeyList>, answers: Partial<PageApi> = {}): Promise<LitElement> {
   const keys = (): Promise<KeyList> =>
-    Promise.resolve({ keys: [], base_url: "http://box/v1", own: null, users: [], ...list });
+    Promise.resolve({ keys: [], base_url: "http://box/v1", own: null, users: [], llm_apis: [], ...list });
   const element = document.createElement("zai-keys");
   const api = fakeApi({ isAdmin: !list.own, keys, ...answers });
   document.body.append(Object.assign(element, { texts, language: "en", api }));
@@ -97,8 +98,12 @@ afterEach(() => {
 
 it("a new key has the labels and limits of the form, and its secret is shown once with examples", async () => {
   const createKey = vi.fn(() => Promise.resolve(newKey));
-  const element = await show({ users: [{ id: "u1", name: "Bo" }] }, { createKey });
+  const element = await show(
+    { users: [{ id: "u1", name: "Bo" }], llm_apis: [{ id: "assist", name: "Assist" }] },
+    { createKey },
+  );
   const form = inner(element, "zai-key-form");
+  (input(form, "llm_apis") as unknown as HTMLSelectElement).options[0]!.selected = true;
   input(form, "name").value = "Tablet";
   input(form, "labels").value = " Kitchen, Tablet ,, ";
   input(form, "parallel").value = "2";
@@ -108,6 +113,7 @@ it("a new key has the labels and limits of the form, and its secret is shown onc
     expect(createKey).toHaveBeenCalledWith({
       name: "Tablet",
       labels: ["Kitchen", "Tablet"],
+      llm_apis: ["assist"],
       parallel: 2,
       user_id: "u1",
     }),

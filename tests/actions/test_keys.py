@@ -56,6 +56,7 @@ async def test_key_action_created_key_is_returned_once_and_works(
         home_only=True,
         expires=expires,
         labels=["Kitchen"],
+        llm_apis=["assist"],
     )
     secret = made.pop("key")
     assert secret.startswith("zai_")
@@ -77,7 +78,7 @@ async def test_key_action_created_key_is_returned_once_and_works(
         "tokens_per_minute": None,
         "parallel": None,
         "labels": ["Kitchen"],
-        "llm_apis": [],
+        "llm_apis": ["assist"],
         "hosted_tools": [],
     }
     client = await hass_client_no_auth()
@@ -87,6 +88,11 @@ async def test_key_action_created_key_is_returned_once_and_works(
     assert [key["name"] for key in listed] == ["First key", "Laptop"]
     assert listed[1]["last_used"] is not None
     assert secret not in str(listed)
+
+
+async def test_key_action_llm_apis_need_a_user(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    with pytest.raises(vol.Invalid, match="Only an API key of a user"):
+        await call(hass, "create_key", name="Shared", llm_apis=["assist"])
 
 
 @pytest.mark.parametrize("by", ["key_id", "name"])

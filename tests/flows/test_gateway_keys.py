@@ -13,6 +13,7 @@ from custom_components.zeroconf_ai.core.protocol.errors import AuthenticationErr
 from custom_components.zeroconf_ai.markdown import escape
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
 from .options import begin, submit, suggested, with_key
@@ -79,6 +80,18 @@ async def test_key_is_changed_and_disabled(hass: HomeAssistant, gateway: MockCon
     assert (changed.name, changed.models, changed.expires, changed.enabled) == ("Desk", (), None, False)
     with pytest.raises(PermissionDeniedError):
         keys.verify(secret)
+
+
+async def test_key_may_use_llm_apis_only_with_an_owner(hass: HomeAssistant, gateway: MockConfigEntry, keys: KeyStore) -> None:
+    assert await async_setup_component(hass, "llm", {})
+    user = await hass.auth.async_create_user("Ada")
+    result = await submit(hass, await begin(hass, gateway, "keys"), {"id": "new"})
+    result = await submit(hass, result, {"name": "Laptop", "background": False, "llm_apis": ["assist"]})
+    assert result["errors"] == {"base": "apis_need_owner"}
+    await submit(hass, result, {"name": "Laptop", "background": False, "llm_apis": ["assist"], "owner": user.id})
+    (key,) = keys
+    assert key.llm_apis == ("assist",)
+    assert suggested(await with_key(hass, gateway, key.id, "key_edit"))["llm_apis"] == ["assist"]
 
 
 async def test_expired_key_can_still_be_changed(hass: HomeAssistant, gateway: MockConfigEntry, keys: KeyStore) -> None:

@@ -16,6 +16,7 @@ from ..const import CONF_HOME_ONLY, CONF_MODELS, CONF_STRATEGY, CONF_TARGETS, CO
 from ..core.accounting.keys.client_key import ClientKey
 from ..core.accounting.keys.key_store import DAY, KeyStore
 from ..core.accounting.keys.labels import checked_labels
+from ..core.accounting.keys.llm_apis import check_owner, checked_llm_apis
 from ..core.accounting.storage.database import DatabaseError
 from ..core.admin.aliases import AliasError, with_alias, without_alias
 from ..core.admin.keys import describe_key
@@ -37,6 +38,7 @@ ATTR_ENDPOINTS: Final = "endpoints"
 ATTR_EXPIRES: Final = "expires"
 ATTR_KEY: Final = "key"
 ATTR_KEY_ID: Final = "key_id"
+ATTR_LLM_APIS: Final = "llm_apis"
 ATTR_LABELS: Final = "labels"
 ATTR_OVERLAP: Final = "overlap"
 ATTR_USER_ID: Final = "user_id"
@@ -54,7 +56,7 @@ def _labels(labels: list[str]) -> tuple[str, ...]:
         raise vol.Invalid(err.message) from None
 
 
-CREATE_SCHEMA = vol.Schema(
+_CREATE = vol.Schema(
     {
         vol.Required(CONF_NAME): _NAME,
         vol.Optional(ATTR_USER_ID): cv.string,
@@ -63,9 +65,22 @@ CREATE_SCHEMA = vol.Schema(
         vol.Optional(ATTR_BACKGROUND, default=False): cv.boolean,
         vol.Optional(CONF_HOME_ONLY, default=False): cv.boolean,
         vol.Optional(ATTR_EXPIRES): cv.datetime,
+        vol.Optional(ATTR_LLM_APIS, default=[]): vol.All(cv.ensure_list, [cv.string]),
         vol.Optional(ATTR_LABELS, default=[]): vol.All(cv.ensure_list, [cv.string], _labels),
     }
 )
+
+
+def _with_owner(data: dict[str, Any]) -> dict[str, Any]:
+    """Raises vol.Invalid for LLM APIs that are invalid, or of a key without a user."""
+    try:
+        check_owner(checked_llm_apis(data[ATTR_LLM_APIS]), data.get(ATTR_USER_ID))
+    except InvalidRequestError as err:
+        raise vol.Invalid(err.message) from None
+    return data
+
+
+CREATE_SCHEMA = vol.Schema(vol.All(_CREATE, _with_owner))
 LIST_SCHEMA = vol.Schema({})
 REVOKE_SCHEMA = vol.Schema({vol.Required(ATTR_KEY_ID): cv.string})
 ROTATE_SCHEMA = vol.Schema(
@@ -117,6 +132,7 @@ async def _create_key(call: ServiceCall) -> ServiceResponse:
             home_only=data[CONF_HOME_ONLY],
             expires=None if expires is None else dt_util.as_utc(expires).timestamp(),
             labels=data[ATTR_LABELS],
+            llm_apis=tuple(data[ATTR_LLM_APIS]),
         )
     except DatabaseError as err:
         raise _failed(err) from err

@@ -59,6 +59,7 @@ CONF_REQUESTS_PER_MINUTE = "requests_per_minute"
 CONF_TOKENS_PER_MINUTE = "tokens_per_minute"
 CONF_PARALLEL = "parallel"
 CONF_MONTHLY_BUDGET = "monthly_budget"
+CONF_LLM_APIS = "llm_apis"
 CONF_LABELS = "labels"
 """An amount of money; without it there is no budget."""
 NEW = "new"
@@ -141,19 +142,28 @@ def virtual_model_schema(targets: Iterable[str], *, new: bool, removable: bool) 
 
 
 def key_schema(
-    users: Mapping[str, str], models: Iterable[str], scopes: Iterable[str], labels: Iterable[str], *, new: bool
+    users: Mapping[str, str],
+    models: Iterable[str],
+    scopes: Iterable[str],
+    labels: Iterable[str],
+    apis: Mapping[str, str],
+    *,
+    new: bool,
 ) -> vol.Schema:
-    """The form for an API key; `users` maps ids to names, `labels` are those of other keys."""
+    """The form for an API key; `users` maps ids to names, `labels` are those of other keys, `apis` names of LLM APIs by id."""
     owners = [SelectOptionDict(value=key, label=name) for key, name in users.items()]
     patterns = SelectSelectorConfig(options=list(models), multiple=True, custom_value=True, mode=SelectSelectorMode.DROPDOWN)
     endpoints = SelectSelectorConfig(options=list(scopes), multiple=True, mode=SelectSelectorMode.DROPDOWN)
     labelled = SelectSelectorConfig(options=list(labels), multiple=True, custom_value=True, mode=SelectSelectorMode.DROPDOWN)
+    named = [SelectOptionDict(value=api_id, label=name) for api_id, name in apis.items()]
+    offered = SelectSelectorConfig(options=named, multiple=True, mode=SelectSelectorMode.DROPDOWN)
     fields: dict[vol.Marker, Any] = {
         vol.Required(CONF_NAME): TextSelector(),
         vol.Optional(CONF_LABELS): SelectSelector(labelled),
         vol.Optional(CONF_OWNER): SelectSelector(SelectSelectorConfig(options=owners, mode=SelectSelectorMode.DROPDOWN)),
         vol.Optional(CONF_MODEL_PATTERNS): SelectSelector(patterns),
         vol.Optional(CONF_ENDPOINTS): SelectSelector(endpoints),
+        vol.Optional(CONF_LLM_APIS): SelectSelector(offered),
         vol.Required(CONF_BACKGROUND, default=False): BooleanSelector(),
         vol.Required(CONF_HOME_ONLY, default=False): BooleanSelector(),
         vol.Optional(CONF_EXPIRES): DateTimeSelector(),

@@ -18,6 +18,7 @@ from ..core.admin.keys import monthly_budget, set_monthly_budget
 from ..core.protocol.errors import InvalidRequestError
 from ..core.protocol.values import NANO
 from ..core.server.endpoints import ROUTES
+from ..gateway.house_tools import llm_apis
 from ..gateway.policy import virtual_models_of
 from ..markdown import Markdown, code, escaped, table_row
 from .gateway_schemas import (
@@ -26,6 +27,7 @@ from .gateway_schemas import (
     CONF_EXPIRES,
     CONF_ID,
     CONF_LABELS,
+    CONF_LLM_APIS,
     CONF_MODEL_PATTERNS,
     CONF_MONTHLY_BUDGET,
     CONF_OVERLAP,
@@ -45,6 +47,7 @@ from .snippets import gateway_url, snippets
 
 EXPIRED = "expired"
 LABELS_INVALID = "labels_invalid"
+APIS_NEED_OWNER = "apis_need_owner"
 NAME_NEEDED = "name_needed"
 _HOUR = 3600.0
 _NOTHING = "–"
@@ -154,6 +157,7 @@ class KeysFlow(OptionsMenuFlow):
             CONF_MONTHLY_BUDGET: None if (budget := monthly_budget(self._store, key.id)) is None else budget.amount / NANO,
             CONF_ENABLED: key.enabled,
             CONF_LABELS: list(key.labels),
+            CONF_LLM_APIS: list(key.llm_apis),
         }
         shown = {name: value for name, value in stored.items() if value is not None} if user_input is None else user_input
         return await self._ask("key_edit", errors, shown, {"name": key.name})
@@ -205,7 +209,9 @@ class KeysFlow(OptionsMenuFlow):
         models = dict.fromkeys([*names, *known_models(self.hass)])
         scopes = sorted({route.scope for route in ROUTES if route.scope})
         labels = sorted({label for key in self._keys for label in key.labels})
-        schema = key_schema(await self._users(), models, scopes, labels, new=step_id == "key_new")
+        used = {api_id: api_id for key in self._keys for api_id in key.llm_apis}  # some may be unavailable now
+        apis = used | llm_apis(self.hass)
+        schema = key_schema(await self._users(), models, scopes, labels, apis, new=step_id == "key_new")
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(schema, values),
@@ -234,7 +240,11 @@ def _read(user_input: Mapping[str, Any], before: float | None = None) -> tuple[s
         labels = checked_labels(user_input.get(CONF_LABELS, ()))
     except InvalidRequestError:
         raise ValueError(LABELS_INVALID) from None
+    apis = tuple(user_input.get(CONF_LLM_APIS, ()))
+    if apis and user_input.get(CONF_OWNER) is None:
+        raise ValueError(APIS_NEED_OWNER)
     return name, {
+        "llm_apis": apis,
         "labels": labels,
         "user_id": user_input.get(CONF_OWNER),
         "models": tuple(user_input.get(CONF_MODEL_PATTERNS, ())),

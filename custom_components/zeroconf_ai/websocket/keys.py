@@ -14,6 +14,7 @@ from ..const import LARGEST_BUDGET
 from ..core.accounting.budget import Action, Scope, budget_id
 from ..core.accounting.keys.client_key import ClientKey
 from ..core.accounting.keys.key_store import DAY, LARGEST_RATE, SCOPES
+from ..core.accounting.keys.llm_apis import APIS_LIMIT
 from ..core.accounting.periods import Period
 from ..core.admin.currency import describe_currency
 from ..core.admin.keys import check_expiry, describe_budget, describe_key, describe_new_key, list_keys, set_monthly_budget
@@ -21,6 +22,7 @@ from ..core.admin.own_keys import create_own_key, enable_own_key, own_keys
 from ..core.protocol.values import NANO
 from ..data import DATA, gateway_entry
 from ..flows.snippets import gateway_url
+from ..gateway.house_tools import llm_apis
 from ..gateway.own_keys import own_keys_of
 from ..usage.display_names import administrator_names, budget_owner, user_names
 from .access import CommandError, Connection, answered, gateway_of, names_of, own_user
@@ -36,6 +38,7 @@ _FIELDS: Final[dict[str | vol.Marker, Any]] = {
     vol.Optional("labels"): _LABELS,
     vol.Optional("models"): _PATTERNS,
     vol.Optional("endpoints"): vol.All([vol.In(SCOPES)], vol.Length(max=len(SCOPES))),
+    vol.Optional("llm_apis"): vol.All([vol.All(cv.string, vol.Length(1, 255))], vol.Length(max=APIS_LIMIT)),
     vol.Optional("background"): bool,
     vol.Optional("home_only"): bool,
     vol.Optional("expires"): vol.Maybe(vol.Coerce(float)),
@@ -70,6 +73,7 @@ async def keys(hass: HomeAssistant, connection: Connection, _: dict[str, Any]) -
         "keys": list_keys(store, await names_of(hass), own),
         "base_url": _base_url(hass),
         "users": [] if own else [{"id": user_id, "name": name} for user_id, name in (await user_names(hass)).items()],
+        "llm_apis": [] if own else [{"id": api_id, "name": name} for api_id, name in llm_apis(hass).items()],
         "own": None if own is None else own_keys(store, own_keys_of(hass), own, await administrator_names(hass)),
     }
 

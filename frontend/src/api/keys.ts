@@ -6,6 +6,8 @@ export interface KeyFields {
   labels?: string[];
   user_id?: string | null;
   models?: string[];
+  /** Ids of the LLM APIs of Home Assistant whose tools its programs may use. */
+  llm_apis?: string[];
   background?: boolean;
   home_only?: boolean;
   /** Seconds since the epoch. */
@@ -43,6 +45,8 @@ export interface KeyList {
   own: OwnKeys | null;
   /** The users who can own a key; none without Home Assistant, and for others than administrators. */
   users: { id: string; name: string }[];
+  /** The LLM APIs of Home Assistant; none without Home Assistant, and for others than administrators. */
+  llm_apis: { id: string; name: string }[];
 }
 
 /** API keys: all of them for an administrator, for others their own. */

@@ -182,6 +182,7 @@ export interface ApiKey {
   user_name: string | null;
   models: string[];
   endpoints: string[];
+  llm_apis: string[];
   background: boolean;
   /** Requests with it stay at home. */
   home_only: boolean;

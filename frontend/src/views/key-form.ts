@@ -13,6 +13,7 @@ const LIMITS = ["requests_per_minute", "tokens_per_minute", "parallel"] as const
 export class KeyForm extends View {
   @property({ attribute: false }) key: ApiKey | null = null;
   @property({ attribute: false }) users: { id: string; name: string }[] = [];
+  @property({ attribute: false }) llmApis: { id: string; name: string }[] = [];
   @property({ type: Boolean }) disabled = false;
   /** Called with the fields; resolves to whether they were saved. */
   @property({ attribute: false }) save!: (fields: KeyFields & { name: string }) => Promise<boolean>;
@@ -87,6 +88,19 @@ export class KeyForm extends View {
           >${texts("keys.expires")}
           <input name="expires" type="date" min=${isoDay(new Date())} .value=${expiryDay(key)} />
         </label>
+        ${
+          this.offered().length === 0
+            ? nothing
+            : html`<label
+                >${texts("keys.llm_apis")}
+                <select name="llm_apis" multiple>
+                  ${this.offered().map(
+                    ({ id, name }) =>
+                      html`<option value=${id} ?selected=${key?.llm_apis.includes(id) ?? false}>${name}</option>`,
+                  )}
+                </select>
+              </label>`
+        }
         <label class="switch"
           ><input name="background" type="checkbox" .checked=${key?.background ?? false} />
           ${texts("keys.background")}</label
@@ -97,6 +111,13 @@ export class KeyForm extends View {
         >
       </div>
     </details>`;
+  }
+
+  /** The LLM APIs that can be chosen, with those that the key may use already and that are unavailable now. */
+  private offered(): { id: string; name: string }[] {
+    const known = new Set(this.llmApis.map(({ id }) => id));
+    const gone = (this.key?.llm_apis ?? []).filter((id) => !known.has(id));
+    return [...this.llmApis, ...gone.map((id) => ({ id, name: id }))];
   }
 
   private async submit(event: SubmitEvent): Promise<void> {
@@ -120,6 +141,8 @@ export class KeyForm extends View {
       const owner = field(form, "user_id") || null;
       if (owner !== (key?.user_id ?? null)) found.user_id = owner;
     }
+    const apis = form.getAll("llm_apis").map(String);
+    if (this.offered().length && !same(apis, key?.llm_apis)) found.llm_apis = apis;
     for (const limit of LIMITS) {
       const value = numbered(form, limit);
       if (value !== (key?.[limit] ?? null)) found[limit] = value;

@@ -81,6 +81,7 @@ export class Keys extends View {
       .language=${this.language}
       .key=${key}
       .users=${this.list?.users ?? []}
+      .llmApis=${this.list?.llm_apis ?? []}
       .disabled=${this.busy}
       .save=${(fields: KeyFields & { name: string }) => (key ? this.save(key, fields) : this.create(fields))}
       .cancel=${key ? () => (this.edited = null) : null}

@@ -66,7 +66,13 @@ async def _currency(context: Context) -> Any:
 
 
 async def _keys(context: Context) -> Any:
-    return {"keys": list_keys(context.accounting, context.names), "base_url": _base_url(context), "users": [], "own": None}
+    return {
+        "keys": list_keys(context.accounting, context.names),
+        "base_url": _base_url(context),
+        "users": [],
+        "llm_apis": [],
+        "own": None,
+    }
 
 
 async def _create_key(context: Context) -> Any:
