@@ -38,7 +38,7 @@ class Cloud(StubBackend):
     def __init__(self, *, tells: bool = True, obeys: bool = True, most: int | None = None, word: str = "word ") -> None:
         """`tells`: report usage; `obeys`: respect the limit of a stream; `most`: the model's limit in the models list.
 
-        `word`: each token of a stream. In a tight budget, tokens of more than four bytes are cut off early, by an estimate.
+        `word`: each token of a stream, which has a chunk of its own.
         """
         super().__init__("cloud", models=[ModelInfo("m", 200_000, most, pricing=PRICES.to_json())], cost=Cost.METERED)
         self.tells = tells

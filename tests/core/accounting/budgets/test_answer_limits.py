@@ -73,11 +73,27 @@ async def test_stream_beyond_its_limit_ends_at_the_reservation(store: Accounting
         assert store.budgets.state("household:month").reserved == 0
 
 
-async def test_stream_within_its_limit_is_complete(store: AccountingStore) -> None:
-    cloud = Cloud()
-    async with spending(store, cloud, amount=100 * CENT) as engine:
+@pytest.mark.parametrize("word", ["a", "word ", " because", "transmission", "\u0928\u092e\u0938\u094d"])
+@pytest.mark.parametrize("tells", [True, False])
+async def test_stream_within_its_limit_is_complete_and_charged_no_more(store: AccountingStore, word: str, tells: bool) -> None:
+    cloud = Cloud(word=word, tells=tells)
+    tight = 600 * 10_000  # the answer and a little more
+    async with spending(store, cloud, amount=tight) as engine:
         said = await complete(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "stream": True, "max_tokens": 500}))
-    assert said == "word " * 500
+        assert said == word * 500
+        assert 500 * 10_000 <= await spent(store) <= 502 * 10_000
+
+
+@pytest.mark.parametrize("tokens", [2, 5, 50])
+async def test_stream_in_large_chunks_beyond_its_limit_is_charged_at_most_the_reservation(
+    store: AccountingStore, tokens: int
+) -> None:
+    """Its tokens are estimated from its bytes: four for each, as in English."""
+    cloud = Cloud(obeys=False, tells=False, word="and " * tokens)
+    async with spending(store, cloud) as engine:
+        said = await complete(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "stream": True, "max_tokens": 100}))
+        assert len(said) // 4 * 10_000 <= CENT + 10_000 * tokens
+        assert await spent(store) <= CENT
 
 
 async def test_stream_without_a_budget_is_not_inspected(store: AccountingStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,25 @@ from ....support.fakes.billing import CENT, PRICES, Cloud, spending
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
 LIMIT = st.integers(1, 3000)
 SMALL = st.integers(1, 30)
+WORD = st.sampled_from(
+    [
+        "a",
+        " a",
+        "and ",
+        "word ",
+        "\n\n",
+        "    ",
+        " because",
+        "transmission",
+        "e\u0301",
+        "\u00fc",
+        " \u0435\u0441\u043b\u0438",
+        "\u4f60\u597d",
+        "\u0928\u092e\u0938\u094d",
+        "\U0001f600",
+    ]
+)
+"""Tokens of 1 to 12 bytes, in several scripts."""
 TOKENS = st.lists(st.integers(0, 200_000), min_size=1, max_size=20)
 PART = st.one_of(
     TEXT.map(lambda text: {"type": "text", "text": text}),
@@ -186,9 +205,10 @@ def _check_all(runner: asyncio.Runner, store: AccountingStore, name: str) -> Non
         tells=st.booleans(),
         obeys=st.booleans(),
         most=st.none() | LIMIT,
+        word=WORD,
     )
-    def check(requests: list[dict[str, Any]], amount: int, tells: bool, obeys: bool, most: int | None) -> None:
-        cloud = Cloud(tells=tells, obeys=obeys, most=most)
+    def check(requests: list[dict[str, Any]], amount: int, tells: bool, obeys: bool, most: int | None, word: str) -> None:
+        cloud = Cloud(tells=tells, obeys=obeys, most=most, word=word)
         if name.endswith("embeddings"):
             cloud.listed = (ModelInfo("m-embed", pricing=PRICES.to_json()),)
         runner.run(_spend_all(store, cloud, amount, [dialect.parse(body) for body in requests]))

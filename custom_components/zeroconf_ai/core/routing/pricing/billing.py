@@ -14,7 +14,7 @@ from ...protocol.request import CHARACTERS_PER_TOKEN, Kind, Request, english_len
 from ...protocol.usage import Usage
 from ...protocol.values import mapping
 from ..pool.member import Member
-from .bounds import Ceiling, answer_tokens
+from .bounds import Ceiling, answer_tokens, tokens_in
 from .costs import Charge, CostSource, quote, record_measured
 from .hosted_calls import with_calls
 
@@ -51,10 +51,8 @@ class Bill:
         self._ceiling = ceiling
         self.late = 0
         """Batches that arrived after the answer exceeded its ceiling."""
-        self._size = 0
-        """Bytes of the answer's text; counted only if there is a ceiling."""
-        self._speaking = 0
-        """Chunks with text; counted only if there is a ceiling."""
+        self._tokens = 0
+        """Estimated tokens of the answer so far; counted only if there is a ceiling."""
         self._opened = time.monotonic()
         self._first_word: float | None = None
         self._quote = quote(member, model)
@@ -87,7 +85,7 @@ class Bill:
         if self._ceiling is None:
             return False
         reported = 0 if self.usage is None else self.usage.completion_tokens
-        return max(reported, Ceiling.tokens_in(self._speaking, self._size)) >= self._ceiling.tokens
+        return max(reported, self._tokens) >= self._ceiling.tokens
 
     @property
     def estimated(self) -> bool:
@@ -102,10 +100,13 @@ class Bill:
         if self.usage is not None and not self._so_far:
             return self._with_estimates(self.usage)
         reported = self.usage or (None if self.answer is None else self.answer.usage)
+        prompt = self.request.estimated_prompt_tokens
+        if self._ceiling is not None and self.overrun:
+            prompt = self._ceiling.prompt
         if reported is None:
-            return Usage(self.request.estimated_prompt_tokens, self._estimated_tokens)
-        prompt = 0 if reported.prompt_tokens else self.request.estimated_prompt_tokens
-        return reported + Usage(prompt, max(0, self._estimated_tokens - reported.completion_tokens))
+            return Usage(prompt, self._estimated_tokens)
+        missing = max(0, self._estimated_tokens - reported.completion_tokens)
+        return reported + Usage(0 if reported.prompt_tokens else prompt, missing)
 
     def close(self, extra: Usage | None = None) -> None:
         """Compute the cost. `extra` is other usage to charge at the same prices (a summary). Safe to call twice."""
@@ -151,12 +152,11 @@ class Bill:
         if not self.request.stream and not self.finished and self._quote.prices is not None:
             return self._most  # the upstream completes the answer, and bills all of it
         if self._ceiling is not None and self.request.stream:
-            tokens = Ceiling.tokens_in(self._speaking, self._size)
-            if self.finished:
-                return tokens
-            reasoning = ((self._first_word or time.monotonic()) - self._opened) * _THINKING_SPEED
+            tokens = self._tokens
+            if not self.finished:
+                tokens += round(((self._first_word or time.monotonic()) - self._opened) * _THINKING_SPEED)
             # No more than was reserved: upstreams count reasoning among the tokens that they limit.
-            return max(tokens, min(tokens + round(reasoning), self._ceiling.tokens))
+            return min(tokens, self._ceiling.tokens)
         if not self._sample:
             return 0
         characters = sum(english_length(text) for chunk in self._sample for text in _texts(chunk.data))
@@ -170,10 +170,8 @@ class Bill:
 
     def _measure(self, batch: list[Chunk]) -> None:
         for chunk in batch:
-            texts = _texts(chunk.data)
-            self._speaking += bool(texts)
-            self._size += sum(len(text) if text.isascii() else len(text.encode(errors="replace")) for text in texts)
-        if self._speaking and self._first_word is None:
+            self._tokens += sum(map(tokens_in, _texts(chunk.data)))
+        if self._tokens and self._first_word is None:
             self._first_word = time.monotonic()
 
 

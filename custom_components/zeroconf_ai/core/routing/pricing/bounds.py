@@ -34,8 +34,10 @@ An upstream that ignores the limit is cut off by an estimate of its tokens; one 
 """
 _BYTES_PER_TOKEN = 4
 """UTF-8 bytes per token of an answer: the usual number in English, and in other languages with current vocabularies."""
+_LONGEST_WORD = 16
+"""UTF-8 bytes of a chunk that can be one token. Vocabularies have longer words, which are rare in any answer."""
 _LONG_TOKENS = 1.25
-"""Factor by which the mean token may be longer than usual without the answer being cut off before its limit."""
+"""Factor by which the mean token may be longer than usual without an answer in large chunks being cut off before its limit."""
 _WINDOW_MARGIN = 1.25
 """Factor on the estimated tokens of a prompt."""
 _IMAGE_TOKENS = (("4o-mini", 48_500), ("claude", 5_000), ("gpt-image", 8_000), ("gpt-", 5_000))
@@ -101,11 +103,20 @@ class Ceiling:
 
     tokens: int
     """Estimated tokens of all choices together."""
+    prompt: int
+    """Maximum tokens of the prompt: what is charged for it if the answer is cut off, before its backend has counted it."""
 
-    @staticmethod
-    def tokens_in(chunks: int, size: int) -> int:
-        """Estimated tokens of `size` bytes in `chunks` chunks; a chunk has at least one token."""
-        return max(chunks, -(-size // _BYTES_PER_TOKEN))
+
+def tokens_in(text: str) -> int:
+    """Estimated tokens of the text of a chunk: at least 1.
+
+    Most servers send a chunk for each token, however long, and vocabularies have no token with a space between two words. So a
+    short chunk without one is a token. Others have several, of the usual length.
+    """
+    size = len(text) if text.isascii() else len(text.encode(errors="replace"))
+    if size <= _LONGEST_WORD and len(text.split(None, 1)) < 2:
+        return 1
+    return -(-size // _BYTES_PER_TOKEN)
 
 
 def cost_bounds(member: Member, model: str, request: Request) -> CostBounds:
@@ -197,19 +208,16 @@ def bounded(member: Member, model: str, request: Request, allowance: int) -> tup
     per_token = rates.dearest(0, MILLION)
     most = limit * count
     if per_token:
-        fits = (left * MILLION // per_token - predicted) // count
+        most = left * MILLION // per_token - predicted
+        fits = most // count
         if fits < _fewest(request, limit):
             raise _short(member)
         if fits < limit:
             fits = max(int(fits / _LONG_TOKENS), LEAST_ANSWER)
-        fits = min(fits, limit)
-        # `limit` assumes the longest possible prompt; its likely length leaves more for the answer before it is cut off.
-        likely = min(prompt, request.estimated_prompt_tokens * UNSURE + LEAST_ANSWER)
-        most = max(fits * count, (allowance - rates.dearest(likely, 0)) * MILLION // per_token - predicted)
-        limit = fits
+        limit = min(fits, limit)
     bytes_each = _JSON_BYTES_PER_LOGPROBS if request.body.get("logprobs") else _JSON_BYTES_PER_TOKEN
     sent = _only_known(request, _limits(request.body, limit))
-    return sent.with_meta(answer_bytes=_JSON_BYTES + most * bytes_each), Ceiling(most)
+    return sent.with_meta(answer_bytes=_JSON_BYTES + most * bytes_each), Ceiling(most, prompt)
 
 
 def _fewest(request: Request, limit: int) -> int:
