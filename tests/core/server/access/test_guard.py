@@ -10,6 +10,8 @@ import aiohttp
 from aiohttp import web
 import pytest
 
+from zeroconf_ai.accounting import store as accounting_store
+from zeroconf_ai.accounting.keys import key_store
 from zeroconf_ai.accounting.keys.client_key import ADMIN
 from zeroconf_ai.accounting.keys.key_store import SCOPES
 from zeroconf_ai.accounting.store import AccountingStore
@@ -106,6 +108,41 @@ async def test_guard_requests_of_a_key_that_stays_at_home_do_not_leave(store: Ac
         assert (await gateway.ask("POST", "chat/completions", json=asked, headers=bearer(other)))[0] == 200
         await store.keys.update(key.id, home_only=False)
         assert (await gateway.ask("POST", "chat/completions", json=asked, headers=bearer(secret)))[0] == 200
+
+
+@pytest.mark.parametrize("mode", [Auth.TOKEN, Auth.NONE])
+async def test_guard_key_that_another_process_created_is_accepted_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: Auth
+) -> None:
+    monkeypatch.setattr(accounting_store, "REFRESH_SECONDS", 3600.0)
+    store, other = [await AccountingStore.open(tmp_path / "gateway.db") for _ in range(2)]
+    guard = Watching(store.keys, mode=mode)
+    try:
+        async with served(access=guard) as gateway:
+            key, secret = await other.keys.create("Tablet")
+            found = await asyncio.gather(*(get_as(gateway, **bearer(secret)) for _ in range(3)))
+        assert found == [(200, None)] * 3
+        assert {caller.key_id for caller in guard.seen} == {key.id}
+    finally:
+        await other.close()
+        await store.close()
+
+
+async def test_guard_guesses_read_the_keys_once(store: AccountingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = list[None]()
+
+    async def read() -> None:
+        reads.append(None)
+
+    monkeypatch.setattr(key_store, "_LOOK_UP_SECONDS", 3600.0)
+    async with served(access=Guard(store.keys)) as gateway:
+        monkeypatch.setattr(store.keys, "refresh", read)
+        for guess in ("sk-other", "zai_short", KEY):
+            assert (await get_as(gateway, **bearer(guess)))[0] == 401
+        assert reads == []
+        for _ in range(4):
+            assert (await get_as(gateway, **bearer(key_store.new_secret())))[0] == 401
+    assert len(reads) == 1
 
 
 async def test_guard_revoked_key_is_refused_by_the_next_request(store: AccountingStore) -> None:

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 import hmac
+import math
 import secrets
 import string
 import time
@@ -38,6 +40,8 @@ DAY = 86_400.0
 _NAME_LIMIT = 100
 _BASE62 = string.digits + string.ascii_letters
 _RANDOM_LENGTH = 32
+_LOOK_UP_SECONDS = 0.25
+"""The minimum interval between two reads of the keys because of an unknown secret, whoever sends it."""
 _LAST_USED_SECONDS = 60.0
 """The minimum interval between two writes of a key's last use."""
 _RATES = ("requests_per_minute", "tokens_per_minute", "parallel")
@@ -79,6 +83,8 @@ class KeyStore(QueuedWriter):
         self._database = database
         self._write_queue = write_queue
         self._changing = asyncio.Lock()
+        self._looking_up = asyncio.Lock()
+        self._looked_up = -math.inf
         self._keys: dict[str, ClientKey] = {}
         self._by_digest: dict[bytes, tuple[str, float | None]] = {}
         """Key id and expiry of the secret by its hash (None: valid as long as the key)."""
@@ -129,6 +135,20 @@ class KeyStore(QueuedWriter):
         """The key of a secret, valid or not, without recording its use; None for an unknown secret."""
         found = self._by_digest.get(key_proof.digest(secret)) if len(secret) <= SECRET_LIMIT else None
         return None if found is None or (found[1] is not None and time.time() >= found[1]) else self._keys[found[0]]
+
+    async def look_up(self, secret: str) -> None:
+        """Before a secret is refused: read the keys if it is unknown, and may be one that another process has just created.
+
+        They are read at most four times a second for all secrets together, so that guesses cost nothing.
+        """
+        if not key_proof.is_generated(secret):
+            return
+        async with self._looking_up:  # who comes during a read waits for it
+            now = time.monotonic()
+            if self.find(secret) is None and now - self._looked_up >= _LOOK_UP_SECONDS:
+                self._looked_up = now
+                with suppress(DatabaseError):  # `refresh` is also called regularly, which reports it
+                    await self.refresh()
 
     def proof_digest(self, kid: bytes) -> bytes | None:
         """The hash of the generated, currently valid secret with a public id (`key_proof.key_id`); None if no such secret exists.

@@ -119,7 +119,7 @@ class Guard(Access):
 
     @override
     async def admit(self, request: web.Request, scope: str) -> Caller:
-        caller = self._identify(request, scope)
+        caller = await self._identify(request, scope)
         if caller.key_id is not None and caller.user_id is not None and self._active_user is not None:
             if not await self._active_user(caller.user_id):
                 message = "The user of this key is deactivated or deleted in Home Assistant. Use another key."
@@ -128,7 +128,7 @@ class Guard(Access):
             raise PermissionDeniedError(BLOCKED, code="user_blocked")
         return caller
 
-    def _identify(self, request: web.Request, scope: str) -> Caller:
+    async def _identify(self, request: web.Request, scope: str) -> Caller:
         """The caller. Raises as `admit` does."""
         if self._home_user is not None and (user := self._home_user(request)) is not None:
             return Caller(Source.HTTP, user.name, user_id=user.id, username=user.name, address=request.remote, admin=user.admin)
@@ -136,12 +136,12 @@ class Guard(Access):
             secret = presented_key(request.headers)
             try:
                 if secret is not None:
-                    return self._key_caller(secret, request, scope)
+                    return await self._key_caller(secret, request, scope)
             except AuthenticationError:
                 pass  # programs that cannot send requests without a key send a made-up one
             return self._keyless_caller(request, scope)
         try:
-            return self._key_caller(required_key(request), request, scope)
+            return await self._key_caller(required_key(request), request, scope)
         except AuthenticationError as err:
             if err.code != AuthenticationError.default_code:
                 raise  # a missing key is not a guess
@@ -159,7 +159,7 @@ class Guard(Access):
         own = self._keys.proof_digest(kid) if self._keys is not None else None
         return self._household.proof_digest(kid) if own is None and self._household is not None else own
 
-    def _key_caller(self, secret: str, request: web.Request, scope: str) -> Caller:
+    async def _key_caller(self, secret: str, request: web.Request, scope: str) -> Caller:
         """A key's caller. Raises AuthenticationError for an invalid key, PermissionDeniedError for one without this scope."""
         if self._digest is not None and hmac.compare_digest(digest(secret), self._digest):
             return Caller(Source.HTTP, request.remote or "", address=request.remote)
@@ -170,7 +170,11 @@ class Guard(Access):
             return Caller(Source.HTTP, HOUSEHOLD, key_id=CALLER_ID, address=request.remote)
         if self._keys is None:
             raise AuthenticationError("Invalid API key.")
-        key = self._keys.verify(secret)
+        try:
+            key = self._keys.verify(secret)
+        except AuthenticationError:
+            await self._keys.look_up(secret)
+            key = self._keys.verify(secret)
         if key.endpoints and scope not in key.endpoints:
             message = f"This key may not use {request.path}, only: {', '.join(key.endpoints)}."
             raise PermissionDeniedError(message, code="endpoint_not_allowed")

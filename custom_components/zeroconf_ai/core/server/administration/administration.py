@@ -167,7 +167,7 @@ class Administration:
         try:
             body = _object(await context.read(_COMMAND_BYTES if session else _LOGIN_BYTES))
             if session is None:
-                return self._log_in(context, body, origin)
+                return await self._log_in(context, body, origin)
             if command == "logout":
                 return self._log_out(context)
             gateway = self._gateway
@@ -199,8 +199,11 @@ class Administration:
             share.release()
             self._gateway.end()
 
-    def _log_in(self, context: RequestContext, body: Body, origin: str) -> web.Response:
-        token = self.sessions.log_in(text(body, "key"), context.http.remote, origin)
+    async def _log_in(self, context: RequestContext, body: Body, origin: str) -> web.Response:
+        secret = text(body, "key")
+        if self._store is not None:
+            await self._store.keys.look_up(secret)
+        token = self.sessions.log_in(secret, context.http.remote, origin)
         session = self.sessions.find(token)
         response = context.json({"name": session.name, "records": self._store is not None})
         secure = origin.startswith("https://")
