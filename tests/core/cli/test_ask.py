@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 import pytest
 from rich.cells import cell_len
 
-from zeroconf_ai.cli import ask, endpoint, main
+from zeroconf_ai.cli import ask, endpoint, main, piped
 from zeroconf_ai.cli.remembered import KEYS, remember, remembered
 from zeroconf_ai.client.answers import Answer
 from zeroconf_ai.protocol.thinking import Piece
@@ -82,9 +82,10 @@ def test_ask_nothing_is_a_usage_error() -> None:
     assert "The question is empty. Pass QUESTION, or pipe it in." in done.stderr
 
 
-def test_ask_too_much_input_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ask, "_MAX_INPUT", 1024 * 1024)
-    done = called("ask", said="x" * (1024 * 1024 + 1))
+@pytest.mark.parametrize("command", ["ask", "chat"])
+def test_ask_too_much_input_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setattr(piped, "_MAX_BYTES", 1024 * 1024)
+    done = called(command, said="x" * (1024 * 1024 + 1))
     hint = "Pipe in a part of it, such as its last lines: tail -n 500"
     assert (done.exit_code, done.stderr) == (1, f"Error: The input is longer than 1 MB. {hint}\n")
 

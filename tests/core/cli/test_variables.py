@@ -9,6 +9,7 @@ from click.testing import CliRunner
 import pytest
 
 from zeroconf_ai.cli import config, serve
+from zeroconf_ai.cli.errors import CommandError
 from zeroconf_ai.cli.variables import Environment, environment_of, load_beside, variable_of, with_variables
 
 from ...support.command import COMMAND, environment, line_of, started
@@ -69,6 +70,13 @@ def test_variables_of_env_beside_the_file_are_used_and_those_of_the_process_go_f
     assert said(ZEROCONF_AI_CONFIG=file) == found
     assert said("--config", file, ZEROCONF_AI_PORT="8003", OPENAI_API_KEY="mine") == {**found, "port": 8003, "cloud": "mine"}
     assert said() == {}
+
+
+@pytest.mark.parametrize(("content", "reason"), [(b"A=" + b"a" * 5_000_000, "larger than 4 MB"), (b"A=\xff", "cannot be read")])
+def test_variables_of_env_that_cannot_be_used_are_an_error(tmp_path: Path, content: bytes, reason: str) -> None:
+    (tmp_path / ".env").write_bytes(content)
+    with pytest.raises(CommandError, match=reason):
+        Environment({}, tmp_path)
 
 
 def test_variables_in_files_are_read_without_line_break_and_errors_name_the_variable(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from ..client.connections import Wanted
 from ..protocol.thinking import Piece
 from ..protocol.values import clean, encodable, printable, terminal_text
 from .connecting import client_of, connection_options, model_option, wanted_of
-from .errors import CommandError
 from .output import json_option, print_json
+from .piped import piped_text
 from .progress import progress
 from .remembered import remember
 from .talk import Printer, answer_json
@@ -24,8 +24,6 @@ from .transcript import Attachment, Turn, read_image
 
 INCOMPLETE: Final = 3
 """Exit code for an answer that the maximum length or a content filter cut short."""
-_MAX_INPUT: Final = 8 * 1024 * 1024
-"""Maximum bytes of stdin."""
 _CUT: Final = {"length": "it reached the maximum length", "content_filter": "the provider's filter ended it"}
 
 
@@ -94,11 +92,7 @@ def _is_piped() -> bool:
 def _read_stdin() -> str:
     if sys.stdin is None or sys.stdin.isatty():
         return ""
-    found = sys.stdin.buffer.read(_MAX_INPUT + 1)
-    if len(found) > _MAX_INPUT:
-        message = f"The input is longer than {_MAX_INPUT // 1024 // 1024} MB."
-        raise CommandError(message, "Pipe in a part of it, such as its last lines: tail -n 500", kind="request_too_large")
-    return found.decode(errors="replace")
+    return piped_text()
 
 
 def _attachment(file: Path) -> Attachment:

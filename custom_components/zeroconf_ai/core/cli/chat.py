@@ -11,6 +11,7 @@ from ..client.connections import KeyRequiredError, Wanted
 from ..protocol.values import encodable
 from .connecting import connection_options, model_option, wanted_of
 from .output import json_option, print_json
+from .piped import piped_text
 from .progress import progress
 from .repl import ask_key, ask_provider, converse
 from .talk import Talk, answer_json
@@ -77,7 +78,7 @@ def _question(prompt: str | None) -> str | None:
     """PROMPT, or the text from stdin; None for an interactive chat. Raises click.UsageError for an empty prompt."""
     if prompt is None and sys.stdin.isatty():
         return None
-    question = sys.stdin.buffer.read().decode(errors="replace") if prompt is None or prompt == "-" else prompt
+    question = piped_text() if prompt is None or prompt == "-" else prompt
     if not question.strip():
         raise click.UsageError("The prompt is empty. Pass PROMPT, or pipe it in.")
     return encodable(question.strip())

@@ -73,7 +73,7 @@ def _serve() -> Serve:
             return Serve(provider_id, running=False)
     except click.ClickException:
         try:
-            return Serve(file.read_text(encoding="utf-8").strip(), running=True)
+            return Serve(state.id_in(file), running=True)
         except OSError:
             return Serve("", running=False)
 

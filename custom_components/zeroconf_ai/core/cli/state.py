@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 import socket
 import sys
-from typing import IO
+from typing import IO, Any
 from uuid import UUID, getnode, uuid5
 
 import orjson
@@ -30,6 +30,9 @@ _DATABASES = "databases.json"
 """The ids of the databases that `serve --keys` has used, by their addresses' digests."""
 _HOME_ONLY = "home-only.json"
 """The ids of the providers whose home-only switch is on."""
+_MAX_BYTES = 4 * 1024**2
+"""Of a state file. The rest of a larger one is not read, so that it is no valid JSON."""
+_MAX_ID_CHARACTERS = 64
 _NAMESPACE = UUID("0d3c8c9e-2b2f-5d53-9d0c-6f1f3c0a7e55")
 
 
@@ -92,10 +95,16 @@ def providers_file() -> Path:
 def known_databases() -> dict[str, str]:
     """The ids of the databases that were opened before, by their addresses (`address_digest`)."""
     try:
-        found = json.loads((state_folder() / _DATABASES).read_bytes())
+        found = _read(_DATABASES)
     except (OSError, json.JSONDecodeError):
         return {}
     return {key: value for key, value in found.items() if isinstance(value, str)} if isinstance(found, dict) else {}
+
+
+def _read(name: str) -> Any:
+    """The JSON value of a state file. Raises OSError, JSONDecodeError."""
+    with (state_folder() / name).open("rb") as opened:
+        return json.loads(opened.read(_MAX_BYTES))
 
 
 def remember_database(address: str, database_id: str) -> None:
@@ -117,7 +126,7 @@ def remember_database(address: str, database_id: str) -> None:
 def cost_alerts_told() -> dict[str, list[int]]:
     """The thresholds of costs, in nano-units, of which people were notified, by month; empty if the file cannot be read."""
     try:
-        found = json.loads((state_folder() / _COST_ALERTS).read_bytes())
+        found = _read(_COST_ALERTS)
     except (OSError, json.JSONDecodeError):
         return {}
     months = found.items() if isinstance(found, dict) else ()
@@ -158,7 +167,7 @@ def save_home_only(provider_id: str, enabled: bool) -> None:
 
 def _home_only_ids(unreadable: Sequence[str] = ()) -> list[str]:
     try:
-        found = json.loads((state_folder() / _HOME_ONLY).read_bytes())
+        found = _read(_HOME_ONLY)
     except FileNotFoundError:
         return []
     except (OSError, json.JSONDecodeError):
@@ -174,14 +183,14 @@ def identity(file: Path) -> Iterator[str]:
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle = file.open("a+", encoding="utf-8")
+        handle = file.open("a+", encoding="utf-8", errors="replace")
     except OSError as err:
         message = f"The provider ID cannot be saved in {file}: {err.strerror}."
         raise CommandError(message, "Set another --id-file.", kind="file_error") from None
     with handle:
         _lock(handle, file)
         handle.seek(0)
-        text = handle.read().strip()
+        text = handle.read(_MAX_ID_CHARACTERS).strip()
         if not text:
             text = str(_make(file))
             handle.write(f"{text}\n")
@@ -191,6 +200,12 @@ def identity(file: Path) -> Iterator[str]:
         except ValueError:
             message = f"{file} does not contain a UUID."
             raise CommandError(message, "Delete it, or set another --id-file.", kind="file_error") from None
+
+
+def id_in(file: Path) -> str:
+    """What a file of `identity` contains. Raises OSError."""
+    with file.open(encoding="utf-8", errors="replace") as handle:
+        return handle.read(_MAX_ID_CHARACTERS).strip()
 
 
 def _make(file: Path) -> UUID:

@@ -1,6 +1,7 @@
 """Settings from the environment: a variable for each option, `.env` beside the configuration file, and secrets in files."""
 
 from collections.abc import Iterator, Mapping
+from io import StringIO
 import os
 from pathlib import Path
 from typing import Any, override
@@ -13,6 +14,7 @@ from .errors import CommandError
 PREFIX = "ZEROCONF_AI_"
 _FILE = "_FILE"
 _MAX_SECRET_BYTES = 64 * 1024
+_MAX_FILE_BYTES = 4 * 1024**2
 
 
 class Environment(Mapping[str, str]):
@@ -27,7 +29,12 @@ class Environment(Mapping[str, str]):
         values: Mapping[str, str | None] = {}
         if file is not None and file.is_file():
             try:
-                values = dotenv_values(file, encoding="utf-8")
+                with file.open("rb") as opened:
+                    raw = opened.read(_MAX_FILE_BYTES + 1)
+                if len(raw) > _MAX_FILE_BYTES:
+                    message = f"{file} is larger than {_MAX_FILE_BYTES // 1024**2} MB."
+                    raise CommandError(message, "Check that it is a file of variables.", kind="file_error")
+                values = dotenv_values(stream=StringIO(raw.decode("utf-8")))
             except (OSError, UnicodeDecodeError) as err:
                 raise CommandError(
                     f"{file} cannot be read ({type(err).__name__}).", "Save it as UTF-8.", kind="file_error"

@@ -13,6 +13,9 @@ from ..protocol.record import ServiceRecord
 
 _LOGGER = logging.getLogger(__name__)
 
+_MAX_BYTES = 4 * 1024**2
+"""Of the file. The rest of a larger one is not read, so that it is no valid JSON."""
+
 
 class Trust(StrEnum):
     """The result of comparing an advertisement with the pins."""
@@ -83,7 +86,8 @@ class TrustStore:
 
 def _load(file: Path) -> dict[str, Pin]:
     try:
-        listed = json.loads(file.read_bytes())
+        with file.open("rb") as opened:
+            listed = json.loads(opened.read(_MAX_BYTES))
         entries = [item for item in listed if isinstance(item, Mapping)]
         pins = [Pin(item["id"], item["name"], item.get("fingerprint"), item.get("base_url")) for item in entries]
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as err:
