@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 from openai import AsyncOpenAI, BadRequestError, PermissionDeniedError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -24,7 +25,7 @@ from homeassistant.setup import async_setup_component
 from ..support.fakes.provider import FakeProvider, text, tool_call
 from ..support.home_assistant.agents import Lamp
 from ..support.home_assistant.entries import set_up
-from ..support.home_assistant.gateway import box, gateway_with, runtime_of
+from ..support.home_assistant.gateway import bearer, box, gateway_with, runtime_of
 from .test_runtime import free_port
 
 pytestmark = pytest.mark.usefixtures("ready_to_serve")
@@ -224,3 +225,27 @@ async def test_house_tools_rounds_are_bounded(house: House) -> None:
     assert len(house.provider.requests) == 10
     assert house.provider.requests[-1]["tool_choice"] == "none"
     assert "tool_choice" not in house.provider.requests[-2]
+
+
+DIALECTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "anthropic": ("/v1/messages", {**ASK, "max_tokens": 100}),
+    "gemini": ("/v1beta/models/test-model:generateContent", {"contents": [{"parts": [{"text": "Turn on the light."}]}]}),
+    "ollama": ("/api/chat", {**ASK, "stream": False}),
+    "ollama stream": ("/api/chat", ASK),
+    "anthropic stream": ("/v1/messages", {**ASK, "max_tokens": 100, "stream": True}),
+    "responses": ("/v1/responses", {"model": "test-model", "input": "Turn on the light."}),
+    "responses stream": ("/v1/responses", {"model": "test-model", "input": "Turn on the light.", "stream": True}),
+}
+
+
+async def test_house_tools_work_in_every_dialect_and_are_not_shown(house: House) -> None:
+    _, secret = await house.store.keys.create("Laptop", user_id=house.user.id, llm_apis=("assist",))
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{house.port}") as session:
+        for dialect, (path, body) in DIALECTS.items():
+            house.provider.answers = [TURN_ON, text("It is lit.")]
+            async with session.post(path, json=body, headers={**bearer(secret), **TOOLS}) as answer:
+                found = await answer.text()
+                assert answer.status == 200, (dialect, found)
+            assert "lit." in found, dialect
+            assert "HassTurnOn" not in found, dialect
+    assert len(await house.tool_events()) == len(DIALECTS)
