@@ -17,6 +17,7 @@ from .. import issues, reauth
 from ..const import (
     CONF_BASE_URL,
     CONF_EPHEMERAL,
+    CONF_FINGERPRINT,
     CONF_FIRST_TOKEN_TIMEOUT,
     CONF_HEALTH_INTERVAL,
     CONF_PRIORITY,
@@ -301,7 +302,10 @@ class ProviderCoordinator(MemberCoordinator):
         models_changed = found.follow or record.models != self.backend.info.advertised_models
         self.backend.update_record(record)
         if found.follow and found.base_url is not None:
-            self.hass.config_entries.async_update_entry(self.config_entry, data={**data, CONF_BASE_URL: found.base_url})
+            moved = {**data, CONF_BASE_URL: found.base_url}
+            if found.fingerprint is not None:
+                moved[CONF_FINGERPRINT] = found.fingerprint
+            self.hass.config_entries.async_update_entry(self.config_entry, data=moved)
             self.apply_data()
         if data.get(CONF_EPHEMERAL) and self.backend.base_url in record.base_urls():
             self.backend.move(endpoint_of(self.config_entry.data, key=record.ephemeral_key))

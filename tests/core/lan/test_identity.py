@@ -116,8 +116,25 @@ async def test_identity_changed_certificate_or_encryption_is_never_followed(know
     network = Network(new=Reply.PROVEN)
     found = await identify(record, known, network)
     assert (found.verdict, found.follow) == (Verdict.CHANGED, False)
-    assert [target.base_url for target in network.asked] == [known.base_url]
+    successor = [record.base_url()] if known.fingerprint and record.tls else []
+    assert [(target.base_url, target.handed_over_by) for target in network.asked] == [
+        (known.base_url, None),
+        *((base_url, known.fingerprint) for base_url in successor),
+    ]
     assert (await decide(record, known, old=Reply.KNOWN)).verdict is Verdict.SAME
+
+
+async def test_identity_certificate_that_the_pinned_one_signed_is_followed() -> None:
+    record = replace(TLS, fingerprint="other")
+    found = await decide(record, PINNED, new=Reply.HANDED_OVER)
+    assert (found.verdict, found.follow, found.fingerprint) == (Verdict.MOVED_PROVEN, True, "other")
+    for unsigned in (
+        replace(record, tls=False),
+        replace(record, fingerprint=None),
+        replace(record, placement=Placement.CLOUD, api_base="https://x.example/v1"),
+    ):
+        assert not (await decide(unsigned, PINNED, new=Reply.HANDED_OVER)).follow
+    assert not (await decide(record, GENERATED, new=Reply.HANDED_OVER)).follow
 
 
 async def test_identity_changed_certificate_at_the_same_address_needs_confirmation() -> None:

@@ -1,15 +1,17 @@
 """`IdentityProbe`: checks which provider answers at an address, and whether it can prove the key. Never sends the key."""
 
+import asyncio
 import hmac
 import logging
 import secrets
 from typing import Any, TypedDict, override
+from urllib.parse import quote
 
 import aiohttp
 from aiohttp.connector import Connection
 
 from ..lan.identity import Reply, Target
-from ..protocol import key_proof
+from ..protocol import hand_over, key_proof
 from ..protocol.errors import ApiError, AuthenticationError
 from ..protocol.status import Health
 from .base import Endpoint, Ssl
@@ -49,6 +51,8 @@ class IdentityProbe:
             _LOGGER.warning("The certificate fingerprint of %s is invalid", self._name)
             return Reply.SILENT
         endpoint = Endpoint(target.base_url, ssl=ssl, public_only=target.public_only)
+        if target.handed_over_by is not None:
+            return await self._handed_over(endpoint, target.handed_over_by, target.fingerprint or "")
         try:
             health = await probe(self._session, endpoint, self._name)
         except AuthenticationError:
@@ -63,6 +67,19 @@ class IdentityProbe:
         if target.prove and self._key is not None and await proves_key(endpoint, self._name, self._id, self._key):
             return Reply.PROVEN
         return Reply.KNOWN
+
+    async def _handed_over(self, endpoint: Endpoint, pinned: str, presented: str) -> Reply:
+        """HANDED_OVER if the server at `endpoint`, which presents `presented`, has the signature of the certificate `pinned`."""
+        upstream = HttpUpstream(self._session, endpoint, name=self._name)
+        try:
+            health = Health.parse(await upstream.get_json(f"/health?handover={quote(pinned)}", secret=False))
+        except ApiError as err:
+            _LOGGER.debug("%s hands over no certificate at %s: %s", self._name, endpoint.base_url, err)
+            return Reply.SILENT
+        if health.id != self._id:
+            return Reply.OTHER
+        signed = await asyncio.to_thread(hand_over.is_handed_over, self._id, pinned, presented, health.handover)
+        return Reply.HANDED_OVER if signed else Reply.KNOWN
 
 
 async def proves_key(endpoint: Endpoint, name: str, provider_id: str, key: str) -> bool:

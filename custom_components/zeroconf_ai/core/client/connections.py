@@ -138,6 +138,7 @@ class Connections:
     async def _discover(self, session: aiohttp.ClientSession) -> None:
         async with open_zeroconf(self._wanted.interfaces) as zeroconf, DiscoveryManager(zeroconf, trust=self._trust) as manager:
             providers = await manager.scan_network()
+        providers = [await self._followed(session, provider) for provider in providers]
         chosen = choose(providers, self._wanted, self._hints)
         if self._wanted.provider is None:
             self.left_out = [found.record for found in providers if found.record.auth is not Auth.NONE]
@@ -155,6 +156,18 @@ class Connections:
             self._found[record.id] = found
         if not self._found:
             raise errors[0]
+
+    async def _followed(self, session: aiohttp.ClientSession, provider: Provider) -> Provider:
+        """The provider, whose pin moves to its new certificate if the pinned one signed it."""
+        pin = self._trust.pin(provider.id)
+        if provider.trust is not Trust.CHANGED or pin is None or pin.fingerprint is None:
+            return provider
+        known = Confirmed(pin.id, pin.base_url or "", pin.fingerprint)
+        found = await identify_any(provider.records, known, IdentityProbe(session, provider.record.name, provider.id))
+        if found.fingerprint is None or found.base_url is None:
+            return provider
+        self._trust.confirm(found.record, found.base_url)
+        return replace(provider, record=found.record, trust=self._trust.judge(found.record))
 
     async def _locate(self, session: aiohttp.ClientSession, provider: Provider) -> _Located:
         """The endpoint of a provider. Raises NoProviderError if its identity must be confirmed first."""

@@ -44,6 +44,8 @@ class Reply(StrEnum):
     """A server that requires a key for every request."""
     OTHER = "other"
     """A provider with another id."""
+    HANDED_OVER = "handed_over"
+    """The known id, whose pinned certificate signed the presented one."""
     SILENT = "silent"
     """No provider, or another certificate than the required one."""
 
@@ -61,6 +63,8 @@ class Target:
     """Whether connections to private addresses are refused."""
     prove: bool = False
     """Whether to request a proof of the key from a server with the known id."""
+    handed_over_by: str | None = None
+    """The pinned certificate that must have signed the required one."""
 
 
 type Probe = Callable[[Target], Awaitable[Reply]]
@@ -96,6 +100,8 @@ class Identification:
     """The new address, if any."""
     follow: bool = False
     """Whether requests may go to `base_url` without confirmation by the owner."""
+    fingerprint: str | None = None
+    """The certificate to pin from now on; None: the pin stays."""
 
 
 async def identify(record: ServiceRecord, known: Confirmed, probe: Probe) -> Identification:
@@ -114,6 +120,8 @@ async def identify(record: ServiceRecord, known: Confirmed, probe: Probe) -> Ide
     may_be_former = former in (Reply.UNNAMED, Reply.WANTS_KEY)
     if former is Reply.KNOWN or (may_be_former and (known.fingerprint is not None or not known.provable or same_address)):
         return Identification(Verdict.SAME, record)
+    if not same_certificate and (successor := await _handed_over(record, known, probe)) is not None:
+        return successor
     if not same_certificate:
         return Identification(Verdict.SAME if may_be_former else Verdict.CHANGED, record, record.base_url())
     if _is_upstream(record):  # any host may advertise another upstream, so it is not even probed
@@ -134,6 +142,17 @@ async def identify_any(
     considered = [_without(record, known.base_url) if beyond_confirmed else record for record in islice(records, MAX_RECORDS)]
     found = [await identify(record, known, probe) for record in considered]
     return max(found, key=_strength)
+
+
+async def _handed_over(record: ServiceRecord, known: Confirmed, probe: Probe) -> Identification | None:
+    """The identification of a provider that presents another certificate, signed by the pinned one's key; None for any other."""
+    if known.fingerprint is None or not record.tls or record.fingerprint is None or _is_upstream(record):
+        return None
+    for base_url in record.urls():
+        target = Target(base_url, record.fingerprint, known.verify, handed_over_by=known.fingerprint)
+        if await probe(target) is Reply.HANDED_OVER:
+            return Identification(Verdict.MOVED_PROVEN, record, base_url, follow=True, fingerprint=record.fingerprint)
+    return None
 
 
 async def _probe_all(record: ServiceRecord, known: Confirmed, probe: Probe) -> Identification:

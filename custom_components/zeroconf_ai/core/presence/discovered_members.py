@@ -11,7 +11,7 @@ import aiohttp
 
 from ..backends.base import BackendInfo, Endpoint
 from ..backends.identity_probe import IdentityProbe
-from ..backends.zeroconfai import endpoint_of_record
+from ..backends.zeroconfai import endpoint_of_record, fingerprint_ssl
 from ..engine import Engine
 from ..lan.discovery import DiscoveryManager
 from ..lan.identity import Confirmed, Identification, identify_any
@@ -105,7 +105,7 @@ class DiscoveredMembers:
             backend = self._backend(provider.id, record.name, endpoint)
             backend.identity = None if record.id_derived else record.id
             self._offer(provider.id, backend, record.fingerprint)
-        elif backend.base_url not in record.base_urls():
+        elif backend.base_url not in record.base_urls() or self._confirmed[provider.id].fingerprint != record.fingerprint:
             self._spawn(self._follow(backend, provider), "follow")
             return
         self._update(backend, record, heard=heard)
@@ -130,8 +130,10 @@ class DiscoveredMembers:
         if self._backends.get(provider.id) is not backend:
             return None
         if found.follow and found.base_url is not None:
-            self._confirmed[provider.id] = replace(known, base_url=found.base_url)
-            backend.move(replace(backend.endpoint, base_url=found.base_url, public_only=False))
+            pin = found.fingerprint or known.fingerprint
+            ssl = backend.endpoint.ssl if found.fingerprint is None else fingerprint_ssl(found.fingerprint)
+            self._confirmed[provider.id] = replace(known, base_url=found.base_url, fingerprint=pin)
+            backend.move(replace(backend.endpoint, base_url=found.base_url, ssl=ssl, public_only=False))
         return found
 
     def _update(self, backend: ProviderBackend, record: ServiceRecord, *, heard: bool = False) -> None:

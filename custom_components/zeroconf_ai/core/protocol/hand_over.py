@@ -89,7 +89,8 @@ def is_handed_over(provider_id: str, pinned: str, presented: str, steps: Sequenc
     The dates of the former certificates are not checked: a client may have been away for longer than they were valid.
     """
     current = pinned
-    for step, successor in zip(steps, [*(step.fingerprint for step in steps[1:]), presented], strict=True):
+    successors = (*(step.fingerprint for step in steps[1:]), presented)
+    for step, successor in zip(steps, successors, strict=False):  # without steps, there is nothing to compare
         if step.fingerprint != current or not _verifies(provider_id, step, successor):
             return False
         current = successor
