@@ -12,9 +12,10 @@ from openai import AsyncOpenAI
 import pytest
 
 from custom_components.zeroconf_ai.core.engine import Engine
+from custom_components.zeroconf_ai.core.protocol.audio_requests import Recording
 from custom_components.zeroconf_ai.core.protocol.errors import InvalidRequestError, NotFoundError, UpstreamError
 from custom_components.zeroconf_ai.core.server.app import create_app, create_runner
-from custom_components.zeroconf_ai.core.server.audio import AudioFormat, AudioTask, Recording
+from custom_components.zeroconf_ai.core.server.audio import AudioFormat, AudioTask
 from custom_components.zeroconf_ai.core.server.gateway import Gateway
 from custom_components.zeroconf_ai.gateway.audio import HomeAudio
 from custom_components.zeroconf_ai.gateway.audio_convert import MAX_SECONDS, Pcm, Sound

@@ -404,7 +404,9 @@ class Engine:
             inside=caller.inside,
             home_rule=request.home_rule or caller.home_rule,
             # Programs spread their requests, which may be many at a time.
-            leads=lead_keys(request, device_id=caller.device_id, user_id=caller.user_id) if caller.is_person else (),
+            leads=lead_keys(request, device_id=caller.device_id, user_id=caller.user_id)
+            if caller.is_person and not request.kind.is_audio
+            else (),
             exchange=self.exchange,
         )
 

@@ -16,8 +16,10 @@ from homeassistant.helpers.entity import Entity
 from homeassistant.loader import IntegrationNotLoaded, async_get_loaded_integration
 from homeassistant.util import language as language_util
 
+from ..const import DOMAIN
+from ..core.protocol.audio_requests import Recording
 from ..core.protocol.errors import InvalidRequestError, NotFoundError, UpstreamError, redact
-from ..core.server.audio import Audio, AudioFormat, AudioModel, AudioTask, Recording, Speech, Transcript, Voice
+from ..core.server.audio import Audio, AudioFormat, AudioModel, AudioTask, Speech, Transcript, Voice
 from ..home_agents.home_only import needs_cloud
 from .audio_convert import Pcm, decode
 
@@ -164,14 +166,15 @@ class HomeAudio(Audio):
         return _first(engines, tts.async_default_engine(self._hass))
 
     def _allowed[Engine](self, engines: dict[str, Engine]) -> dict[str, Engine]:
+        """The engines without those of this integration, which requests reach without Home Assistant, and with their `Via`."""
+        engines = {engine_id: engine for engine_id, engine in engines.items() if _integration(engine_id, engine) != DOMAIN}
         if not self._home_only():
             return engines
         return {engine_id: engine for engine_id, engine in engines.items() if not self._leaves_home(engine_id, engine)}
 
     def _leaves_home(self, engine_id: str, engine: object) -> bool:
-        integration = engine.platform.platform_name if isinstance(engine, Entity) else engine_id
         try:
-            return needs_cloud(async_get_loaded_integration(self._hass, integration))
+            return needs_cloud(async_get_loaded_integration(self._hass, _integration(engine_id, engine)))
         except IntegrationNotLoaded:
             return True
 
@@ -185,6 +188,11 @@ class HomeAudio(Audio):
         if wanted is None and (default or supported):
             return default or supported[0]
         raise InvalidRequestError(f"{engine_id} does not support '{wanted}'. It supports {_some(supported)}.", param="language")
+
+
+def _integration(engine_id: str, engine: object) -> str:
+    """The domain of an engine's integration."""
+    return engine.platform.platform_name if isinstance(engine, Entity) else engine_id
 
 
 def _first[Engine](engines: dict[str, Engine], default: str | None) -> dict[str, Engine]:

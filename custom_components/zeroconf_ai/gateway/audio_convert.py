@@ -17,8 +17,8 @@ import wave
 
 from homeassistant.core import HomeAssistant
 
+from ..core.protocol.audio_requests import Recording
 from ..core.protocol.errors import InvalidRequestError
-from ..core.server.audio import Recording
 
 MAX_SECONDS: Final = 1800
 """A file of 25 MB may contain many hours; speech engines at home do not accept more than half an hour at once."""

@@ -24,7 +24,7 @@ from homeassistant.helpers import entity_registry as er
 
 from ..assist.local_fallback import MAX_SENTENCE
 from ..const import SUBENTRY_HOME_AGENT
-from ..core.backends.answer_errors import no_images
+from ..core.backends.answer_errors import no_audio, no_images
 from ..core.backends.answers import TextAnswer
 from ..core.backends.base import Answer, Backend, BackendInfo, Timeouts
 from ..core.dialects.openai.text_completions import as_chat
@@ -124,6 +124,8 @@ class AgentBackend(Backend):
         """Start the agent call. Invalid requests raise here; later failures are raised by the answer."""
         if request.kind is Kind.EMBEDDINGS:
             raise NotFoundError(f"{self._info.name} has no models for embeddings.", code="model_not_found", param="model")
+        if request.kind.is_audio:
+            raise no_audio(self._info.name, request.kind)
         if request.kind.makes_images:
             raise no_images(self._info.name)
         if request.model != self._model.id:

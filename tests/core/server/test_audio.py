@@ -11,10 +11,10 @@ import pytest
 
 from tests.support.waiting import AT_ONCE
 from zeroconf_ai.engine import Caller, Source
+from zeroconf_ai.protocol.audio_requests import MAX_FILE_BYTES, MAX_INPUT, Recording
 from zeroconf_ai.protocol.errors import ApiError, UpstreamError
 from zeroconf_ai.server.access.auth import Access
-from zeroconf_ai.server.audio import Audio, AudioFormat, AudioModel, AudioTask, Recording, Speech, Transcript, Voice
-from zeroconf_ai.server.endpoints.audio import MAX_FILE_BYTES, MAX_INPUT_CHARACTERS
+from zeroconf_ai.server.audio import Audio, AudioFormat, AudioModel, AudioTask, Speech, Transcript, Voice
 
 from ...support.server import KEY, Served, served
 
@@ -185,7 +185,7 @@ async def test_audio_invalid_transcription_parameter_is_refused(audio: FakeAudio
     "changes",
     [
         {"input": ""},
-        {"input": "x" * (MAX_INPUT_CHARACTERS + 1)},
+        {"input": "x" * (MAX_INPUT + 1)},
         {"input": 5},
         {"voice": 5},
         {"model": []},

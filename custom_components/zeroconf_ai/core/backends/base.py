@@ -117,6 +117,29 @@ class Answer(ABC):
         """Close the upstream connection, which cancels an unfinished answer there. Safe to call twice."""
 
 
+class SpeechAnswer(Answer):
+    """An answer that is audio, which is read once through `parts`."""
+
+    content_type: str
+    """The media type of the audio that the upstream states."""
+
+    @abstractmethod
+    def parts(self) -> AsyncIterator[bytes]:
+        """The audio as it arrives. Raises StreamBrokenError if it is incomplete, UpstreamTimeoutError if it stalls."""
+
+    @override
+    async def batches(self) -> AsyncIterator[list[Chunk]]:
+        """No chunks."""
+        none: tuple[list[Chunk], ...] = ()
+        for batch in none:
+            yield batch
+
+    @override
+    async def completion(self) -> Chunk:
+        """An empty object: audio has no other content."""
+        return Chunk.of({})
+
+
 class StaticAnswer(Answer):
     """A complete answer: computed here, or from a server that did not stream."""
 
@@ -227,6 +250,10 @@ class Backend(ABC):
     @abstractmethod
     async def models(self) -> tuple[ModelInfo, ...]:
         """List its models. Raises an ApiError if it cannot."""
+
+    async def voices(self, model: str) -> Mapping[str, str]:
+        """The names of a model's voices for speech by id; empty if it lists none. Raises an ApiError if it cannot be asked."""
+        return {}
 
     @property
     def lists_models(self) -> bool:

@@ -19,8 +19,10 @@ from ..protocol.errors import (
     redact,
 )
 from ..protocol.reasons import connection_reason
+from ..protocol.request import Kind, Request
 from ..protocol.values import NOTHING
-from .base import Answer, Endpoint, StaticAnswer, Timeouts
+from .audio import HttpSpeechAnswer, TranscriptAnswer, form_of
+from .base import Answer, Endpoint, SpeechAnswer, StaticAnswer, Timeouts
 from .bodies import MAX_BODY_BYTES, loads, read_limited
 from .connect_limit import connect_limit
 from .egress import Egress
@@ -124,6 +126,25 @@ class HttpUpstream:
             raise UpstreamTimeoutError(f"{self.name} accepted the request but did not respond within {limit:g} s") from None
         expected = (expected or Expected()) if stream else expected
         return await self.read_ahead(OpenAIAnswer(self, response, deadline, max_bytes, expected), started, stream=stream)
+
+    async def post_for_audio(self, path: str, body: bytes, *, headers: Mapping[str, str] | None = None) -> SpeechAnswer:
+        """Send `body`; returns when the upstream has answered with a 2xx. Raises an ApiError otherwise."""
+        limit = self.timeouts.first_token
+        deadline = asyncio.get_running_loop().time() + limit
+        accepted = {**_JSON, "Accept": "audio/*, application/json;q=0.5, */*;q=0.1", **(headers or {})}
+        try:
+            async with asyncio.timeout_at(deadline):
+                response = await self._open("POST", path, body, self.headers(accepted))
+        except TimeoutError:
+            raise UpstreamTimeoutError(f"{self.name} accepted the request but did not respond within {limit:g} s") from None
+        return HttpSpeechAnswer(self, response, deadline)
+
+    async def post_audio(self, request: Request, headers: Mapping[str, str]) -> Answer:
+        """Send a request for a transcript or speech. Raises as `post` does."""
+        path = f"/{request.kind.value}"
+        if request.kind is Kind.SPEECH:
+            return await self.post_for_audio(path, request.dump(), headers=headers)
+        return TranscriptAnswer(await self.post(path, form_of(request), stream=False, headers=headers))
 
     async def read_ahead(self, answer: HttpAnswer, started: float, *, stream: bool) -> Answer:
         """The answer. If a stream was requested and a complete answer came, it is read here, so that its error is raised here.

@@ -25,7 +25,7 @@ from ..protocol.errors import (
 )
 from ..protocol.hosted_tools import HostedDialect
 from ..protocol.models import ModelInfo, parse_models
-from ..protocol.record import ServiceRecord
+from ..protocol.record import Capability, ServiceRecord
 from ..protocol.request import Kind, Request
 from ..protocol.status import Health, ProviderStatus
 from ..protocol.values import mapping
@@ -35,6 +35,7 @@ from .http import HttpUpstream
 from .media import ImageGate
 from .message_forms import MessageForms
 from .openai.image_edits import edit_form
+from .voices import Voices
 
 MAX_CONNECTIONS = 5
 """Maximum parallel requests to a peer (PROTOCOL 3), unless its status names another number."""
@@ -83,6 +84,7 @@ class ZeroconfAIBackend(Backend):
         self._takes_stream_options = True
         self._edits_images = True
         self._forms = MessageForms()
+        self._voices = Voices()
 
     @override
     def __repr__(self) -> str:
@@ -194,7 +196,13 @@ class ZeroconfAIBackend(Backend):
             return advertised
         self._lists_models = True
         self._edits_images = True  # it may have been updated
-        return listed or advertised
+        listed = listed or advertised
+        if Capability.AUDIO not in (self._info.capabilities or ()) or any(model.is_audio for model in listed):
+            return listed
+        try:  # a gateway's own engines are in this list only
+            return (*listed, *parse_models(await self._upstream.get_json("/audio/models")))
+        except ApiError:
+            return listed
 
     @property
     @override
@@ -217,7 +225,13 @@ class ZeroconfAIBackend(Backend):
 
     @override
     async def send(self, request: Request) -> Answer:
+        if request.kind.is_audio:
+            return await self._voices.send(self._upstream, request, _headers(request))
         return await self._forms.send(await self._gate.embed(request), self._post)
+
+    @override
+    async def voices(self, model: str) -> Mapping[str, str]:
+        return await self._voices.of(self._upstream, model)
 
     async def _post(self, request: Request) -> Answer:
         headers = _headers(request)

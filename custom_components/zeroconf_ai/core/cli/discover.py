@@ -50,6 +50,8 @@ CAPABILITY_NAMES = {
     Capability.JSON: "structured data",
     Capability.AUDIO: "audio",
     Capability.IMAGE_GENERATION: "generated images",
+    Capability.TRANSCRIPTION: "speech to text",
+    Capability.SPEECH: "text to speech",
 }
 """As Home Assistant's forms name them (`selector.capability` of the translations)."""
 

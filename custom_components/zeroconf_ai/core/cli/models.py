@@ -30,6 +30,8 @@ _CAPABILITIES: Final = {
     "tools": "tools",
     "json": "structured data",
     "audio": "audio",
+    "transcription": "speech to text",
+    "speech": "text to speech",
 }
 """Capabilities that are shown. Streaming is left out: nearly all models stream."""
 

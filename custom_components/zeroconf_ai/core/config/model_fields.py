@@ -6,6 +6,7 @@ import re
 from typing import Any, override
 
 from ..backends.catalogue import ALL_MODELS, ModelOverride
+from ..protocol.models import AUDIO
 from ..protocol.prices import DEFAULT_CURRENCY, RATES, Prices
 from ..protocol.record import Capability
 from ..protocol.values import NANO
@@ -31,7 +32,7 @@ _CAPABILITIES: Mapping[str, Capability] = {
     "embedding": Capability.EMBEDDINGS,
 }
 """Words of files for capabilities. The camelCase ones are the router's."""
-_NO_CHAT = frozenset({Capability.EMBEDDINGS, Capability.IMAGE_GENERATION})
+_NO_CHAT = frozenset({Capability.EMBEDDINGS, Capability.IMAGE_GENERATION, *AUDIO})
 """Models with nothing but these capabilities are not for chats."""
 ENTRY_KEYS = ("id", "alias", "name", "isDefault", "enabled", "tags", "prices", "costPer1kTokens")
 """The keys of a model in a file, besides those of `AllowedModels.overrides`."""

@@ -7,7 +7,7 @@ import logging
 
 from ..config.backend_types import ADVERTISED_PROVIDERS, CUSTOM
 from ..engine import Engine
-from ..protocol.models import ModelInfo
+from ..protocol.models import AUDIO, ModelInfo
 from ..protocol.record import Capability, Cost, Load, Placement, RecordError, ServiceRecord
 from ..routing.pool.member import Member
 
@@ -108,6 +108,9 @@ def _capabilities(members: Iterable[Member]) -> frozenset[Capability]:
         if not said or len(said) < len(member.models):
             can = member.backend.info.capabilities
             found |= _DEFAULT_CAPABILITIES if can is None else can
+        found.update(*(model.abilities & AUDIO for model in member.models))
+    if found & AUDIO:
+        found.add(Capability.AUDIO)
     if Capability.COMPLETION in found:
         found.add(Capability.STREAMING)  # every backend streams, even if its model list does not say so
     return frozenset(found)

@@ -5,7 +5,7 @@ Their native API reports more than OpenAI's: Ollama's context window, the queue 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 import logging
 from typing import override
@@ -232,6 +232,10 @@ class ProviderBackend(ZeroconfAIBackend):
     async def models(self) -> tuple[ModelInfo, ...]:
         found = await (super().models() if self._native is None else self._native.backend.models())
         return found if self.describe is None else tuple(self.describe(model, model.id) for model in found)
+
+    @override
+    async def voices(self, model: str) -> Mapping[str, str]:
+        return await (super().voices(model) if self._native is None else self._native.backend.voices(model))
 
     @property
     @override

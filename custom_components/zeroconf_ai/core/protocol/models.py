@@ -8,7 +8,7 @@ from .record import Capability
 from .values import clean, mapping, parse_count
 
 _NOT_FOR_CHAT = (
-    "embed", "rerank", "bge-", "minilm", "moderation", "whisper", "transcribe", "tts", "realtime", "sora-",
+    "embed", "rerank", "bge-", "minilm", "moderation", "realtime", "sora-",
 )  # fmt: skip
 _MAKES_IMAGES = (
     "dall-e", "gpt-image", "chatgpt-image", "stable-diffusion", "stablediffusion", "sdxl", "flux", "imagen-", "qwen-image",
@@ -17,14 +17,30 @@ _MAKES_IMAGES = (
 """Parts of the names of models that only generate images: models of clouds, LocalAI's gallery and vLLM-Omni."""
 _ONLY_FROM_TEXTS = ("dall-e-3", "imagen-")
 """Parts of the names of models that make images but edit none (OpenAI, "Create image edit"; Google, "Imagen")."""
-_ONLY = frozenset({Capability.EMBEDDINGS, Capability.IMAGE_GENERATION})
+_TRANSCRIBES = (
+    "whisper", "transcribe", "transcription", "parakeet", "canary-", "moonshine", "sensevoice", "-asr", "speech-to-text", "-stt",
+)  # fmt: skip
+"""Parts of the names of models that only transcribe: of clouds, speaches, LocalAI's gallery and vLLM."""
+_SPEAKS = (
+    "tts", "kokoro", "piper", "chatterbox", "orpheus", "playai", "vibevoice", "voxcpm", "zonos", "text-to-speech",
+)  # fmt: skip
+"""The same of models that only speak: of clouds, Kokoro-FastAPI, speaches, LocalAI's gallery and vLLM-Omni."""
+AUDIO = frozenset({Capability.TRANSCRIPTION, Capability.SPEECH})
+"""The capabilities of models for `/v1/audio/…`."""
+_ONLY = frozenset({Capability.EMBEDDINGS, Capability.IMAGE_GENERATION, *AUDIO})
 """Capabilities of models that mostly do nothing else."""
 _TYPES: Mapping[object, Capability] = {
     "embedding": Capability.EMBEDDINGS,
     "embeddings": Capability.EMBEDDINGS,
     "image": Capability.IMAGE_GENERATION,
+    "transcribe": Capability.TRANSCRIPTION,
+    "audio": Capability.SPEECH,
+    "automatic-speech-recognition": Capability.TRANSCRIPTION,
+    "text-to-speech": Capability.SPEECH,
+    "transcription": Capability.TRANSCRIPTION,
+    "speech": Capability.SPEECH,
 }
-"""Together's `type` of a model → capabilities, for models that are not for chats."""
+"""Together's `type`, speaches' `task` and that of `/v1/audio/models` → capabilities, for models that are not for chats."""
 _SYNONYMS = {
     "chat": "completion",
     "completion_chat": "completion",
@@ -65,7 +81,7 @@ class ModelInfo:
         """Whether it is a chat model: by its capabilities if they are known, else by its name."""
         if self.capabilities is not None:
             return Capability.COMPLETION in self.capabilities
-        return not self.makes_images and not any(word in self.id.lower() for word in _NOT_FOR_CHAT)
+        return not self.makes_images and not self.is_audio and not any(word in self.id.lower() for word in _NOT_FOR_CHAT)
 
     @property
     def makes_images(self) -> bool:
@@ -80,12 +96,37 @@ class ModelInfo:
         return self.makes_images and not any(word in self.id.lower() for word in _ONLY_FROM_TEXTS)
 
     @property
+    def transcribes(self) -> bool:
+        """Whether the model writes down what a recording says: by its capabilities if known, else by its name."""
+        if self.capabilities is not None:
+            return Capability.TRANSCRIPTION in self.capabilities
+        return any(word in self.id.lower() for word in _TRANSCRIBES)
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the model speaks texts: by its capabilities if known, else by its name."""
+        if self.capabilities is not None:
+            return Capability.SPEECH in self.capabilities
+        return any(word in self.id.lower() for word in _SPEAKS)
+
+    @property
+    def is_audio(self) -> bool:
+        """Whether it is for `/v1/audio/…`."""
+        return self.transcribes or self.speaks
+
+    @property
     def abilities(self) -> frozenset[Capability]:
         """The model's capabilities if known, else its main capability, by its name."""
         if self.capabilities:
             return self.capabilities
-        named = Capability.IMAGE_GENERATION if self.makes_images else Capability.EMBEDDINGS
-        return frozenset({Capability.COMPLETION if self.for_chat else named})
+        if self.for_chat:
+            return frozenset({Capability.COMPLETION})
+        named = {
+            Capability.IMAGE_GENERATION: self.makes_images,
+            Capability.TRANSCRIPTION: self.transcribes,
+            Capability.SPEECH: self.speaks,
+        }
+        return frozenset(capability for capability, has in named.items() if has) or frozenset({Capability.EMBEDDINGS})
 
     def supports(self, needed: Iterable[Capability]) -> bool:
         """Whether the model has the capabilities, or may have them because the provider does not report any."""
@@ -151,7 +192,7 @@ def _capabilities(data: Mapping[str, Any]) -> frozenset[Capability] | None:
     words = {_SYNONYMS.get(word, word) for word in named if isinstance(word, str)} if isinstance(named, list | tuple) else set()
     known = frozenset(Capability(word) for word in words if word in Capability)
     if not known:
-        kind = data.get("type")
+        kind = data.get("type") or data.get("task")
         return frozenset({_TYPES[kind]}) if isinstance(kind, str) and kind in _TYPES else None
     # Some providers list only capabilities beyond chat.
     return known | {Capability.COMPLETION} if known.isdisjoint(_ONLY) else known

@@ -55,6 +55,10 @@ class Capability(StrEnum):
     AUDIO = "audio"
     IMAGE_GENERATION = "image_generation"
     """It makes images from texts."""
+    TRANSCRIPTION = "transcription"
+    """It writes down what a recording says. A provider with such a model or one for speech also has `audio`."""
+    SPEECH = "speech"
+    """It speaks texts."""
 
 
 MAX_CONTACT = 120

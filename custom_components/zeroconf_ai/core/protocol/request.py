@@ -1,4 +1,4 @@
-"""A request in the internal format: OpenAI's chat completions, text completions, embeddings and images, validated once."""
+"""A request in the internal format: OpenAI's chat completions, text completions, embeddings, images and audio, validated once."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -8,7 +8,8 @@ from typing import Any, Self
 
 import orjson
 
-from . import image_requests, json
+from . import audio_requests, image_requests, json
+from .audio_requests import Recording, recording_tokens
 from .data_urls import with_plain_data_urls
 from .demand import PromptDemand, chat_demand, text_demand
 from .errors import InvalidRequestError
@@ -48,6 +49,8 @@ class Kind(StrEnum):
     EMBEDDINGS = "embeddings"
     IMAGES = "images/generations"
     IMAGE_EDITS = "images/edits"
+    TRANSCRIPTION = "audio/transcriptions"
+    SPEECH = "audio/speech"
 
     @property
     def writes(self) -> bool:
@@ -58,6 +61,27 @@ class Kind(StrEnum):
     def makes_images(self) -> bool:
         """Whether the answer consists of images."""
         return self in (Kind.IMAGES, Kind.IMAGE_EDITS)
+
+    @property
+    def is_audio(self) -> bool:
+        """Whether the request or the answer is a recording of speech."""
+        return self in (Kind.TRANSCRIPTION, Kind.SPEECH)
+
+    @property
+    def words(self) -> str:
+        """What is requested, in words for errors."""
+        return _TITLES[self]
+
+
+_TITLES: Mapping[Kind, str] = {
+    Kind.CHAT: "chats",
+    Kind.COMPLETION: "text completions",
+    Kind.EMBEDDINGS: "embeddings",
+    Kind.IMAGES: "images",
+    Kind.IMAGE_EDITS: "edits of images",
+    Kind.TRANSCRIPTION: "speech to text",
+    Kind.SPEECH: "text to speech",
+}
 
 
 class Urgency(IntEnum):
@@ -107,6 +131,8 @@ class Request:
     """The hosted tools that its caller may use, for backends of the client's dialect; None: none."""
     images: tuple[InputImage, ...] = field(default=(), repr=False)
     """The images to edit, in their order, and the mask, if there is one. Only of `IMAGE_EDITS`; they are not in the body."""
+    recording: Recording | None = field(default=None, repr=False)
+    """The file of a request for a transcript, which `body` does not contain."""
     answer_bytes: int | None = None
     """Maximum size of an answer that is not streamed, in bytes; None: the backend's general limit."""
 
@@ -150,6 +176,8 @@ class Request:
             return frozenset({Capability.EMBEDDINGS})
         if self.kind.makes_images:
             return frozenset({Capability.IMAGE_GENERATION})
+        if self.kind.is_audio:
+            return frozenset({Capability.SPEECH if self.kind is Kind.SPEECH else Capability.TRANSCRIPTION})
         needs = {Capability.COMPLETION}
         if self.body.get("tools"):
             needs.add(Capability.TOOLS)
@@ -168,6 +196,11 @@ class Request:
         """The upper bound of the prompt's tokens; `estimated_prompt_tokens` is the likely number."""
         if self.kind is Kind.CHAT:
             return chat_demand(self.body)
+        if self.recording is not None:
+            demand = text_demand(self.body.get("prompt") or "")
+            return replace(demand, tokens=demand.tokens + recording_tokens(self.recording))
+        if self.kind is Kind.SPEECH:
+            return text_demand([self.body["input"], self.body.get("instructions") or ""])
         demand = text_demand(
             self.body["input"] if self.kind is Kind.EMBEDDINGS else [self.body["prompt"], self.body.get("suffix") or ""]
         )
@@ -177,7 +210,7 @@ class Request:
     def estimated_prompt_tokens(self) -> int:
         """Estimated tokens of the prompt, from the length of its texts; each image or other medium counts as a fixed number."""
         if self.kind is not Kind.CHAT:
-            text_tokens = _estimated(self.body.get("input" if self.kind is Kind.EMBEDDINGS else "prompt"))
+            text_tokens = _estimated(self.body.get("input" if self.kind in (Kind.EMBEDDINGS, Kind.SPEECH) else "prompt") or "")
             return text_tokens + len(self.images) * TOKENS_PER_IMAGE
         characters = len(orjson.dumps(self.body["tools"])) if self.body.get("tools") else 0
         media = 0
@@ -305,6 +338,13 @@ _RULES: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "stream_options": (lambda value: isinstance(value, dict), "an object"),
 }
 """The valid values by OpenAI's API reference."""
+_OTHER_RULES: Mapping[Kind, Mapping[str, tuple[Callable[[object], bool], str]]] = {
+    Kind.IMAGES: image_requests.RULES,
+    Kind.IMAGE_EDITS: image_requests.RULES,
+    Kind.TRANSCRIPTION: audio_requests.TRANSCRIPTION_RULES,
+    Kind.SPEECH: audio_requests.SPEECH_RULES,
+}
+"""The same of the other kinds of requests."""
 
 
 def _refuse(param: str, wanted: str) -> InvalidRequestError:
@@ -315,7 +355,7 @@ def _check(body: Mapping[str, Any], kind: Kind) -> None:
     model = body.get("model")
     if model is not None and not (isinstance(model, str) and 0 < len(model) <= MAX_NAME):
         raise _refuse("model", "a model's id, or left out")
-    rules = image_requests.RULES if kind.makes_images else _RULES
+    rules = _OTHER_RULES.get(kind, _RULES)
     for param, value in body.items():
         if value is not None and param in rules:
             allowed, wanted = rules[param]
@@ -328,6 +368,13 @@ def _check(body: Mapping[str, Any], kind: Kind) -> None:
         allowed, wanted = image_requests.PROMPT
         if not allowed(body.get("prompt")):
             raise _refuse("prompt", wanted)
+        return
+    if kind is Kind.TRANSCRIPTION:
+        return
+    if kind is Kind.SPEECH:
+        allowed, wanted = audio_requests.INPUT
+        if not allowed(body.get("input")):
+            raise _refuse("input", wanted)
         return
     param = "input" if kind is Kind.EMBEDDINGS else "prompt"
     value = body.get(param)

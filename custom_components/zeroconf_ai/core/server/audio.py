@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
+from ..protocol.audio_requests import Recording
 from ..protocol.model_names import name_key, spellings
 
 
@@ -45,15 +46,6 @@ class Voice:
     name: str
     model: str
     language: str
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """An audio file with speech. The name given by the client may be wrong."""
-
-    data: bytes = field(repr=False)
-    content_type: str = ""
-    filename: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from ...protocol.record import Capability, Cost, Placement
 from ...protocol.request import Kind, Request
 from ...protocol.status import Health
 from ...protocol.values import clean, mapping
-from ..answer_errors import no_images
+from ..answer_errors import no_audio, no_images
 from ..answers import TextAnswer
 from ..base import Answer, BackendInfo, Endpoint, Timeouts
 from ..dialect_backend import DialectBackend, DialectUpstream, NativeAnswer
@@ -119,6 +119,8 @@ class AnthropicBackend(DialectBackend[_AnthropicUpstream]):
     async def send(self, request: Request) -> Answer:
         if request.kind is Kind.EMBEDDINGS:
             raise NotFoundError(f"{self._info.name} has no embedding models.", code="model_not_found", param="model")
+        if request.kind.is_audio:
+            raise no_audio(self._info.name, request.kind)
         if request.kind.makes_images:
             raise no_images(self._info.name)
         if request.kind is Kind.COMPLETION:

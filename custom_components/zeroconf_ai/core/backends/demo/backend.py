@@ -17,7 +17,7 @@ from ...protocol.request import Kind, Request
 from ...protocol.status import Health, ProviderStatus, Queue
 from ...protocol.usage import Usage
 from ...version import __version__
-from ..answer_errors import no_images
+from ..answer_errors import no_audio, no_images
 from ..base import Answer, Backend, BackendInfo, StaticAnswer
 from . import rules
 from .home import text_of
@@ -149,6 +149,8 @@ class _DemoAnswer(Answer):
 
 
 def _check_model(request: Request) -> None:
+    if request.kind.is_audio:
+        raise no_audio("The demo", request.kind)
     if request.kind.makes_images:
         raise no_images("The demo")
     wanted = EMBEDDING_MODEL if request.kind is Kind.EMBEDDINGS else CHAT_MODEL

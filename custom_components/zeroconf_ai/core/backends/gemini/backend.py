@@ -27,7 +27,7 @@ from ...protocol.record import Capability, Cost, Placement
 from ...protocol.request import Kind, Request
 from ...protocol.status import Health
 from ...protocol.values import mapping, parse_count
-from ..answer_errors import no_images
+from ..answer_errors import no_audio, no_images
 from ..answers import TextAnswer
 from ..base import Answer, BackendInfo, Endpoint, ImageEdits, StaticAnswer, Timeouts
 from ..dialect_backend import DialectBackend, DialectUpstream
@@ -136,6 +136,8 @@ class GeminiBackend(DialectBackend[_GeminiUpstream]):
 
     @override
     async def send(self, request: Request) -> Answer:
+        if request.kind.is_audio:
+            raise no_audio(self._info.name, request.kind)
         if request.kind.makes_images:
             return await self._make_images(request)
         if request.kind is Kind.EMBEDDINGS:

@@ -25,6 +25,7 @@ from ...protocol.record import Capability
 from ...protocol.request import Kind, Request
 from ...protocol.status import Health, ProviderStatus, Queue
 from ...protocol.values import clean, mapping, parse_count
+from ..answer_errors import no_audio
 from ..answers import TextAnswer
 from ..base import Answer, BackendInfo, Endpoint, ReleasingAnswer, StaticAnswer, Timeouts
 from ..dialect_backend import DialectBackend, DialectUpstream
@@ -135,6 +136,8 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
 
     @override
     async def send(self, request: Request) -> Answer:
+        if request.kind.is_audio:
+            raise no_audio(self._info.name, request.kind)
         self._active += 1
         try:
             if request.kind is Kind.IMAGES:

@@ -1,5 +1,6 @@
 """`OpenAIBackend`: a server with OpenAI's API, of any flavor."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 import re
 from typing import Any, override
@@ -35,6 +36,7 @@ from ..media import ImageGate
 from ..message_forms import MessageForms
 from ..model_control import ModelControl
 from ..rejected_params import RejectedParams
+from ..voices import Voices
 from .flavors import FOREIGN, Flavor
 from .image_answer import ImagesAnswer
 from .image_edits import ImageEditor, edit_form
@@ -111,6 +113,7 @@ class OpenAIBackend(Backend):
         self._native = ResponsesRequests(api, offered=flavor.responses, fetches_images=flavor.fetches_images)
         self._rejected = RejectedParams()
         self._editor = ImageEditor(root)
+        self._voices = Voices()
 
     @override
     def __repr__(self) -> str:
@@ -181,6 +184,8 @@ class OpenAIBackend(Backend):
 
     @override
     async def send(self, request: Request) -> Answer:
+        if request.kind.is_audio:
+            return await self._voices.send(self._roots.api, request, self._headers(request))
         packs = request.kind is Kind.EMBEDDINGS and wants_base64(request)
         if request.kind is Kind.EMBEDDINGS and not self._flavor.token_arrays:
             texts(request)
@@ -195,6 +200,10 @@ class OpenAIBackend(Backend):
         if request.kind.makes_images and request.body.get("response_format") == "b64_json":
             return ImagesAnswer(answer, self._roots.root, self._gate)
         return PackedAnswer(answer) if packs else answer
+
+    @override
+    async def voices(self, model: str) -> Mapping[str, str]:
+        return await self._voices.of(self._roots.api, model)
 
     async def _post(self, request: Request) -> Answer:
         """Send the request; removes parameters that this model rejects and that are not essential."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from ...dialects.openai.message_forms import Form
 from ...dialects.reasoning import FIELDS as REASONING_FIELDS
+from ...protocol.models import AUDIO
 from ...protocol.record import Capability, Cost, Placement
 from ..base import BackendInfo, Timeouts
 from ..dialect_backend import DialectUpstream
@@ -83,7 +84,7 @@ class Flavor:
 
     def info(self, backend_id: str, name: str, **changes: Any) -> BackendInfo:
         """The default description of such a backend. `changes` override fields."""
-        can = frozenset(Capability) - {Capability.IMAGE_GENERATION} if self.placement is Placement.CLOUD else None
+        can = frozenset(Capability) - {Capability.IMAGE_GENERATION} - AUDIO if self.placement is Placement.CLOUD else None
         return replace(BackendInfo(backend_id, name, can, cost=self.cost, placement=self.placement), **changes)
 
 

@@ -122,6 +122,10 @@ def _litellm_model(model: ModelInfo, info: Mapping[str, Any] | None) -> ModelInf
         can = {Capability.EMBEDDINGS}
     elif info.get("mode") == "image_generation":
         can = {Capability.IMAGE_GENERATION}
+    elif info.get("mode") == "audio_transcription":
+        can = {Capability.TRANSCRIPTION}
+    elif info.get("mode") == "audio_speech":
+        can = {Capability.SPEECH}
     return replace(
         model,
         context_window=model.context_window or parse_count(info.get("max_input_tokens")) or None,

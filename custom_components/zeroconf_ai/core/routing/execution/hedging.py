@@ -13,7 +13,7 @@ from typing import Any
 
 from ...dialects.gemini.options import hosted_names
 from ...protocol.record import Cost, Placement
-from ...protocol.request import Request
+from ...protocol.request import Kind, Request
 from ...protocol.tasks import start_eagerly
 from ..pool.health import HealthChecker
 from ..selection.candidates import Candidate
@@ -24,6 +24,8 @@ _LOGGER = logging.getLogger(__name__)
 
 HEDGE_SECONDS = 1.0
 """Seconds of silence after which another backend is asked too, or twice the backend's usual time to the first token if longer."""
+TRANSCRIPTION_SECONDS = 3.0
+"""The same for a transcript, which arrives in one piece."""
 _USUAL_TIMES = 2.0
 
 type Try = Callable[[Candidate, HeldPermit], Coroutine[Any, Any, Reply | None]]
@@ -100,10 +102,12 @@ def hedge_delay(candidate: Candidate, request: Request) -> float | None:
     """
     member = candidate.member
     acts = request.hosted is not None or _provider_acts(request.body)
-    if not (request.listening and request.stream) or request.pin is not None or acts:
+    if not (request.listening and (request.stream or request.kind.is_audio)) or request.pin is not None or acts:
         return None
     if not _only_a_model(candidate):
         return None
+    if request.kind is Kind.TRANSCRIPTION:
+        return TRANSCRIPTION_SECONDS
     return max(HEDGE_SECONDS, _USUAL_TIMES * (member.first_token_seconds or 0.0))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from ...backends.base import Answer
+from ...backends.base import Answer, SpeechAnswer
 from ...protocol.chunks import Chunk, Delta, begins_answer, has_message
 from ...protocol.errors import ApiError, StreamBrokenError
 from ...protocol.image_requests import has_images, without_content
@@ -96,10 +96,15 @@ class Reply:
         self._early: list[list[Chunk]] = []
         self._rest: AsyncIterator[list[Chunk]] | None = None
         self._completion: Chunk | None = None
+        self._parts: AsyncIterator[bytes] | None = None
+        self._first_part = b""
         self._closed = False
 
     async def start(self) -> None:
         """Wait for the first token, or for a complete body. Raises an ApiError if it does not arrive."""
+        if self._request.kind is Kind.SPEECH:
+            await self._start_speech()
+            return
         if not self._request.stream:
             completion = await self._answer.completion()
             if not _has_answer(self._request.kind, completion.data):
@@ -123,6 +128,36 @@ class Reply:
                 _record_first_token(self._member, self.first_token_at - self.bill.sent_at)
                 return
         raise StreamBrokenError(f"{self.backend_name} ended the stream without an answer")
+
+    async def _start_speech(self) -> None:
+        """Wait for the first audio."""
+        if isinstance(self._answer, SpeechAnswer):
+            self._parts = self._answer.parts()
+            async for part in self._parts:
+                self._first_part = part
+                self.first_token_at = time.perf_counter()
+                return
+        raise StreamBrokenError(f"{self.backend_name} answered without audio")
+
+    @property
+    def content_type(self) -> str:
+        """The media type of speech that the backend states."""
+        return self._answer.content_type if isinstance(self._answer, SpeechAnswer) else ""
+
+    async def audio(self) -> AsyncIterator[bytes]:
+        """The audio of speech as it arrives. Raises StreamBrokenError or UpstreamTimeoutError."""
+        part, self._first_part = self._first_part, b""
+        yield part
+        if self._parts is None:
+            return
+        try:
+            async for part in self._parts:
+                yield part
+            self.bill.finished = True
+        except ApiError as err:
+            self.failure = err
+            self._pool.record_request_failure(self._member, err)
+            raise
 
     async def batches(self) -> AsyncIterator[list[Chunk]]:
         """The chunks in the groups in which they arrived. Raises StreamBrokenError or UpstreamTimeoutError."""
@@ -251,6 +286,8 @@ def _has_answer(kind: Kind, data: Mapping[str, Any]) -> bool:
         return has_message(data)
     if kind.makes_images:
         return has_images(data)
+    if kind is Kind.TRANSCRIPTION:
+        return isinstance(data.get("text"), str)
     items = data.get("data")
     return isinstance(items, list) and bool(items)
 

@@ -117,9 +117,15 @@ class ModelIndex:
 def _able(model: ModelInfo, needs: frozenset[Capability]) -> bool:
     if Capability.EMBEDDINGS in needs:
         unknown = model.capabilities is None
-        return not (model.for_chat or model.makes_images) if unknown else model.supports({Capability.EMBEDDINGS})
+        return (
+            not (model.for_chat or model.makes_images or model.is_audio) if unknown else model.supports({Capability.EMBEDDINGS})
+        )
     if Capability.IMAGE_GENERATION in needs:
         return model.makes_images
+    if Capability.TRANSCRIPTION in needs:
+        return model.transcribes
+    if Capability.SPEECH in needs:
+        return model.speaks
     return model.for_chat and model.supports(needs)
 
 

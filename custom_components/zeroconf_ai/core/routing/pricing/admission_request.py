@@ -5,7 +5,7 @@ from ...protocol.demand import answer_count, answer_limit
 from ...protocol.image_requests import image_tokens
 from ...protocol.request import Request
 from ..caller import Caller
-from .bounds import USUAL_ANSWER
+from .bounds import USUAL_ANSWER, audio_tokens
 from .worst_case import WorstCase
 
 
@@ -36,4 +36,6 @@ def admission_request(request: Request, caller: Caller, known: WorstCase, create
 def _answer_tokens(request: Request, limit: int | None) -> int:
     if request.kind.makes_images:
         return image_tokens(request.body)
+    if request.kind.is_audio:
+        return audio_tokens(request)
     return (limit or USUAL_ANSWER) * answer_count(request.body) if request.kind.writes else 0

@@ -14,7 +14,7 @@ from ...protocol.request import CHARACTERS_PER_TOKEN, Kind, Request, english_len
 from ...protocol.usage import Usage
 from ...protocol.values import mapping
 from ..pool.member import Member
-from .bounds import Ceiling, answer_tokens, tokens_in
+from .bounds import Ceiling, answer_tokens, audio_tokens, tokens_in
 from .costs import Charge, CostSource, quote, record_measured
 from .hosted_calls import with_calls
 
@@ -146,6 +146,8 @@ class Bill:
         """Estimated tokens of the answer so far; of an incomplete answer without streaming, its maximum."""
         if self.request.kind is Kind.EMBEDDINGS:
             return 0
+        if self.request.kind.is_audio:
+            return 0 if self._quote.prices is None else audio_tokens(self.request)
         if self.request.kind.makes_images:
             # A server at home that counts no tokens has none; a server that charges for tokens has at most these.
             return 0 if self._quote.prices is None else image_tokens(self.request.body)

@@ -9,6 +9,7 @@ import math
 from typing import Any, NamedTuple
 
 from ...dialects.gemini.options import google_options
+from ...protocol.audio_requests import recording_tokens, speech_tokens
 from ...protocol.demand import answer_count, answer_limit, predicted_tokens
 from ...protocol.errors import BudgetShortError
 from ...protocol.hosted_tools import HostedDialect
@@ -80,6 +81,8 @@ _FORWARDED: Mapping[Kind, frozenset[str]] = {
     ),
     Kind.IMAGES: _OF_IMAGES,
     Kind.IMAGE_EDITS: _OF_IMAGES | {"input_fidelity"},
+    Kind.TRANSCRIPTION: frozenset({"model", "language", "prompt", "response_format", "temperature", "timestamp_granularities"}),
+    Kind.SPEECH: frozenset({"model", "input", "voice", "response_format", "speed", "instructions"}),
 }  # fmt: skip
 """The fields that cost nothing beyond tokens, or are counted among them. All others are removed."""
 _UNPRICED = ("web_search_options", "audio", "plugins", "models", "route", "provider", "preset", "mcp_servers", "container")
@@ -133,6 +136,9 @@ def cost_bounds(member: Member, model: str, request: Request) -> CostBounds:
     if request.kind.makes_images:  # a requested image always costs its full price
         cost = worst_cost(member, model, prompt, image_tokens(request.body))
         return CostBounds(cost, cost)
+    if request.kind.is_audio:
+        cost = worst_cost(member, model, prompt, audio_tokens(request))
+        return CostBounds(cost, cost)
     count, predicted = answer_count(request.body), predicted_tokens(request.body)
     limit = answer_tokens(request, info)
     ample = math.ceil(limit * _SLACK)
@@ -140,6 +146,11 @@ def cost_bounds(member: Member, model: str, request: Request) -> CostBounds:
         worst_cost(member, model, prompt, _fewest(request, limit) * count + predicted),
         worst_cost(member, model, prompt, ample * count + predicted),
     )
+
+
+def audio_tokens(request: Request) -> int:
+    """The maximum tokens of the answer to a request for a transcript or speech."""
+    return speech_tokens(request.body) if request.recording is None else recording_tokens(request.recording)
 
 
 def answer_tokens(request: Request, info: ModelInfo | None) -> int:
@@ -201,6 +212,10 @@ def bounded(member: Member, model: str, request: Request, allowance: int) -> tup
         return _only_known(request, {}), None
     if request.kind.makes_images:
         if left < rates.dearest(0, image_tokens(request.body)):
+            raise _short(member)
+        return _only_known(request, {}), None
+    if request.kind.is_audio:
+        if left < rates.dearest(0, audio_tokens(request)):
             raise _short(member)
         return _only_known(request, {}), None
     count, predicted = answer_count(request.body), predicted_tokens(request.body)

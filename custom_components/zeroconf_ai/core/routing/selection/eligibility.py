@@ -6,13 +6,13 @@ from typing import NamedTuple, override
 
 from ...backends.base import ImageEdits
 from ...protocol.model_names import has_name
-from ...protocol.models import AUTO
+from ...protocol.models import AUDIO, AUTO
 from ...protocol.record import Capability, Placement
 from ...protocol.request import Kind, Request
 from ...protocol.status import ProviderState
 from ..pool.member import Member
 
-_MODEL_NEEDS = frozenset({Capability.VISION, Capability.EMBEDDINGS, Capability.AUDIO, Capability.IMAGE_GENERATION})
+_MODEL_NEEDS = frozenset({Capability.VISION, Capability.EMBEDDINGS, Capability.AUDIO, Capability.IMAGE_GENERATION, *AUDIO})
 """Capabilities that a provider may omit in its record although one of its models has them."""
 _JSON = frozenset({Capability.JSON})
 """Never a reason for a rejection: a model without this capability gets an instruction instead."""
@@ -146,6 +146,8 @@ def _not_by_agents(name: str, request: Request) -> Rejection | None:
         return Rejection(Reason.CANNOT, name, "conversation agents do not support embeddings")
     if request.kind.makes_images:
         return Rejection(Reason.CANNOT, name, "conversation agents do not make images")
+    if request.kind.is_audio:
+        return Rejection(Reason.CANNOT, name, f"conversation agents do not support {request.kind.words}")
     if request.inside:
         return Rejection(Reason.AGENT, name, "conversation agents do not answer requests of other agents")
     return None

@@ -113,6 +113,10 @@ def _can(model: ModelInfo, needs: frozenset[Capability]) -> bool:
     """Whether a model is of the needed kind, and has the capabilities or may have them."""
     if Capability.IMAGE_GENERATION in needs:
         return model.makes_images
+    if Capability.TRANSCRIPTION in needs:
+        return model.transcribes
+    if Capability.SPEECH in needs:
+        return model.speaks
     return model.for_chat is (Capability.EMBEDDINGS not in needs) and model.supports(needs - {Capability.JSON})
 
 

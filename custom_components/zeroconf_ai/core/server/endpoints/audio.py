@@ -2,27 +2,22 @@
 
 from contextlib import aclosing
 from dataclasses import dataclass
-import logging
 from typing import Any
 
 from aiohttp import web
 
+from ...protocol.audio_requests import MAX_FILE_BYTES, MAX_INPUT, Recording
 from ...protocol.errors import ApiError, InvalidRequestError, NotFoundError, PermissionDeniedError, UpstreamError
 from ...protocol.model_names import find_name
 from ...protocol.request import parse_object
 from ...routing.pool.model_index import may_use
 from ...routing.records import LocalRun
-from ..audio import Audio, AudioFormat, AudioTask, Recording, own_model, own_voice
+from ..audio import Audio, AudioFormat, AudioModel, AudioTask, own_model, own_voice
 from ..dispatch import RequestContext
 from ..forms import FormLimits, read_form
 from ..gateway import Gateway
+from .audio_of_backends import abort, audio_models, listed_models, listed_voices, speak, transcribe
 
-_LOGGER = logging.getLogger(__name__)
-
-MAX_FILE_BYTES = 25 * 1024 * 1024
-"""OpenAI's limit for a recording."""
-MAX_INPUT_CHARACTERS = 4096
-"""OpenAI's limit for the text of a speech request."""
 _FORM = FormLimits(
     MAX_FILE_BYTES,
     f"The recording is larger than {MAX_FILE_BYTES >> 20} MB, or another field is too large. Split the recording.",
@@ -33,7 +28,7 @@ _TRANSCRIPT_FORMATS = ("json", "text", "verbose_json")
 
 async def transcriptions(gateway: Gateway, context: RequestContext) -> web.StreamResponse:
     """Transcribe a recording."""
-    audio = _offered(gateway)
+    _check_offered(gateway)
     async with gateway.interruptible():
         form = await read_form(context, _FORM)
         wanted = form.fields.get("response_format") or "json"
@@ -48,7 +43,9 @@ async def transcriptions(gateway: Gateway, context: RequestContext) -> web.Strea
         recording = Recording(form.file.data, form.file.content_type, form.file.name)
         language = form.fields.get("language") or None
         asked = form.fields.get("model") or ""
-        model = own_model(asked or None)
+        audio, model = _engine_here(gateway, AudioTask.TRANSCRIPTION, asked)
+        if audio is None:
+            return await transcribe(gateway, context, recording, form.fields)
         async with gateway.engine.run_local(AudioTask.TRANSCRIPTION, context.caller, context.id, asked) as run:
             run.model = _engine(audio, context, AudioTask.TRANSCRIPTION, model)
             transcript = await audio.transcribe(recording, model=model and run.model, language=language)
@@ -67,11 +64,15 @@ async def transcriptions(gateway: Gateway, context: RequestContext) -> web.Strea
 
 async def speech(gateway: Gateway, context: RequestContext) -> web.StreamResponse:
     """Synthesize speech. The audio is streamed as the engine generates it."""
-    audio = _offered(gateway)
+    _check_offered(gateway)
     response: web.StreamResponse | None = None
     try:
         async with gateway.interruptible():
-            order = _SpeechRequest.parse(await context.read(_MAX_SPEECH_BODY_BYTES))
+            raw = await context.read(_MAX_SPEECH_BODY_BYTES)
+            order = _SpeechRequest.parse(raw)
+            audio, _ = _engine_here(gateway, AudioTask.SPEECH, order.asked)
+            if audio is None:
+                return await speak(gateway, context, raw)
             async with gateway.engine.run_local(AudioTask.SPEECH, context.caller, context.id, order.asked) as run:
                 run.model = _engine(audio, context, AudioTask.SPEECH, order.model)
                 model = order.model and run.model
@@ -91,45 +92,64 @@ async def speech(gateway: Gateway, context: RequestContext) -> web.StreamRespons
     except ApiError as err:
         if response is None:
             raise
-        # A started audio stream cannot end with an error: the connection is closed, so that the client sees it is incomplete.
-        _LOGGER.warning("The speech of request %s broke off: %s", context.id, err.log_text)
-        if context.http.transport is not None:
-            context.http.transport.abort()
-        return response
+        abort(context, err)
     return response
 
 
 async def list_models(gateway: Gateway, context: RequestContext) -> web.StreamResponse:
     """List the speech-to-text and text-to-speech engines."""
-    models = [
-        {"id": model.id, "name": model.name, "task": model.task, "languages": list(model.languages)}
-        for model in _offered(gateway).models()
-    ]
-    return context.json({"models": models})
+    _check_offered(gateway)
+    own = [] if gateway.audio is None else gateway.audio.models()
+    models = [{"id": model.id, "name": model.name, "task": model.task, "languages": list(model.languages)} for model in own]
+    return context.json({"models": [*models, *listed_models(gateway)]})
 
 
 async def list_voices(gateway: Gateway, context: RequestContext) -> web.StreamResponse:
     """List the voices; with `?model=` those of one engine. Raises NotFoundError for an unknown engine."""
-    model = own_model(context.http.query.get("model"))
-    audio = _offered(gateway)
+    _check_offered(gateway)
+    asked = context.http.query.get("model") or ""
+    audio, model = _engine_here(gateway, AudioTask.SPEECH, asked)
     if model is not None:
-        named = find_name([known.id for known in audio.models() if known.task is AudioTask.SPEECH], model)
+        known = [engine.id for engine in _engines(gateway, AudioTask.SPEECH)]
+        others = [served.id for _, served in audio_models(gateway, AudioTask.SPEECH)]
+        named = find_name(known if audio is not None else others, model)
         if named is None:
             raise NotFoundError(f"There is no text-to-speech engine {model}.", code="model_not_found", param="model")
         model = named
     voices = [
         {"id": voice.id, "name": voice.name, "model": voice.model, "language": voice.language}
-        for voice in audio.voices()
+        for voice in (gateway.audio.voices() if gateway.audio is not None else ())
         if model in (None, voice.model)
     ]
-    return context.json({"voices": voices})
+    return context.json({"voices": [*voices, *[voice async for voice in listed_voices(gateway, model)]]})
 
 
-def _offered(gateway: Gateway) -> Audio:
-    """The engines. Raises NotFoundError if the gateway has none."""
-    if gateway.audio is None:
+def _check_offered(gateway: Gateway) -> None:
+    """Raise NotFoundError if neither the gateway has engines nor a backend has models for speech."""
+    if gateway.audio is None and not any(audio_models(gateway, task) for task in AudioTask):
         raise NotFoundError("No speech-to-text or text-to-speech engine is configured.", code="not_offered")
-    return gateway.audio
+
+
+def _engines(gateway: Gateway, task: AudioTask) -> list[AudioModel]:
+    """The gateway's own engines for a task."""
+    return [] if gateway.audio is None else [engine for engine in gateway.audio.models() if engine.task is task]
+
+
+def _engine_here(gateway: Gateway, task: AudioTask, asked: str) -> tuple[Audio | None, str | None]:
+    """The gateway's own engines if one of them answers a request, else None; and the model that the request names.
+
+    The model is None for OpenAI's models, which clients send by default, unless a backend serves it. A backend answers if it
+    serves the named model and no engine has that name, and without a name if the gateway has no engine for the task.
+    """
+    model, known = own_model(asked or None), [engine.id for engine in _engines(gateway, task)]
+    if model is not None and find_name(known, model) is not None:
+        return gateway.audio, model
+    serving = audio_models(gateway, task)
+    if asked and any(member.served.find(asked) is not None for member, _ in serving):
+        return None, asked
+    if not known and serving:
+        return None, model
+    return gateway.audio, model
 
 
 def _headers(context: RequestContext, run: LocalRun) -> dict[str, str]:
@@ -175,8 +195,8 @@ class _SpeechRequest:
         """Parse a body. Raises InvalidRequestError, which names the invalid parameter."""
         body = parse_object(raw)
         text = body.get("input")
-        if not isinstance(text, str) or not text.strip() or len(text) > MAX_INPUT_CHARACTERS:
-            raise _invalid("input", f"a text of at most {MAX_INPUT_CHARACTERS} characters that is not empty")
+        if not isinstance(text, str) or not text.strip() or len(text) > MAX_INPUT:
+            raise _invalid("input", f"a text of at most {MAX_INPUT} characters that is not empty")
         model = body.get("model")
         if model is not None and not isinstance(model, str):
             raise _invalid("model", "a model's id, or left out")
