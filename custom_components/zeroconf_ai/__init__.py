@@ -46,7 +46,9 @@ PLATFORMS = [
     Platform.EVENT,
     Platform.NUMBER,
     Platform.SENSOR,
+    Platform.STT,
     Platform.SWITCH,
+    Platform.TTS,
 ]
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)

@@ -19,6 +19,8 @@ from .const import (
     SUBENTRY_BACKEND,
     SUBENTRY_CONVERSATION,
     SUBENTRY_HOME_AGENT,
+    SUBENTRY_STT,
+    SUBENTRY_TTS,
 )
 from .core.protocol.record import Auth, RecordError, ServiceRecord, VersionError
 from .data import gateway_entry, is_gateway
@@ -37,6 +39,7 @@ from .flows.provider_options import ProviderOptionsFlow
 from .flows.provider_reauth import ProviderReauthFlow
 from .flows.provider_schemas import CONF_PROVIDER, ENTER_ADDRESS, found_schema
 from .flows.scan import ScanFlow
+from .flows.speech import SpeechSubentryFlow
 
 
 class ZeroconfAIConfigFlow(ScanFlow, DiscoveredFlow, CloudFlow, ProviderReauthFlow, GatewayFlow, domain=DOMAIN):
@@ -58,6 +61,8 @@ class ZeroconfAIConfigFlow(ScanFlow, DiscoveredFlow, CloudFlow, ProviderReauthFl
         agents: dict[str, type[ConfigSubentryFlow]] = {
             SUBENTRY_CONVERSATION: AgentSubentryFlow,
             SUBENTRY_AI_TASK: AgentSubentryFlow,
+            SUBENTRY_STT: SpeechSubentryFlow,
+            SUBENTRY_TTS: SpeechSubentryFlow,
         }
         if not is_gateway(config_entry):
             return agents

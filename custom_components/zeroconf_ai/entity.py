@@ -197,7 +197,7 @@ class AgentEntity(Entity):
     """A conversation agent or AI task: a subentry of a provider or of the gateway. Model `auto` may use any backend."""
 
     _attr_has_entity_name = True
-    _attr_name = None
+    _attr_name: str | None = None
     _attr_should_poll = False
 
     def __init__(self, entry: ZeroconfAIConfigEntry, subentry: ConfigSubentry) -> None:

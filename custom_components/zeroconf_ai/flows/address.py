@@ -114,7 +114,7 @@ class AddressFlow(NewEntryFlow):
             except ValueError:
                 errors = {CONF_KEEP_ALIVE: KEEP_ALIVE_INVALID}
         tokens = await prompt_tokens(self.hass)
-        size = suggested_size(tokens, self._added.best.context_window)
+        size = suggested_size(tokens, None if self._added.best is None else self._added.best.context_window)
         kind = self._added.kind
         return self.async_show_form(
             step_id="model_options",

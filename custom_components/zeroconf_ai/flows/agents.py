@@ -1,6 +1,6 @@
 """The flows of conversation agents and AI tasks, which are subentries of a provider or the gateway."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 import json
 from typing import Any
 
@@ -16,7 +16,7 @@ from homeassistant.const import CONF_LLM_HASS_API, CONF_MODEL, CONF_NAME, CONF_P
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import llm
 
-from ..const import CONF_EXTRA_BODY, CONF_LOCAL_FALLBACK, SUBENTRY_AI_TASK, SUBENTRY_CONVERSATION
+from ..const import CONF_EXTRA_BODY, CONF_LOCAL_FALLBACK, SUBENTRY_AI_TASK, SUBENTRY_CONVERSATION, SUBENTRY_STT, SUBENTRY_TTS
 from ..core.protocol.models import AUTO, ModelInfo, best_model
 from ..core.protocol.record import Capability
 from ..core.routing.pool.member import Member
@@ -26,7 +26,12 @@ from ..markdown import MarkdownFlow
 from .provider_schemas import agent_schema, flatten, model_ids, parse_extra_body, suggest
 from .titles import free_title
 
-_TITLES = {SUBENTRY_CONVERSATION: "{provider} Agent", SUBENTRY_AI_TASK: "{provider} AI Task"}
+_TITLES = {
+    SUBENTRY_CONVERSATION: "{provider} Agent",
+    SUBENTRY_AI_TASK: "{provider} AI Task",
+    SUBENTRY_STT: "{provider} Speech to Text",
+    SUBENTRY_TTS: "{provider} Text to Speech",
+}
 
 
 def default_title(subentry_type: str, provider: str) -> str:
@@ -42,14 +47,32 @@ def default_data(subentry_type: str, model: ModelInfo | None) -> dict[str, Any]:
     return data
 
 
-def first_subentries(provider: str, model: ModelInfo) -> list[ConfigSubentryData]:
-    """The agent and the AI task of a new provider."""
+def first_subentries(provider: str, model: ModelInfo | None, models: Iterable[ModelInfo] = ()) -> list[ConfigSubentryData]:
+    """The agent and the AI task of a new provider with the chat model `model`; speech to text and text to speech of `models`."""
+    models = list(models)
+    of_kind = {
+        SUBENTRY_CONVERSATION: model,
+        SUBENTRY_AI_TASK: model,
+        SUBENTRY_STT: speech_model(models, SUBENTRY_STT),
+        SUBENTRY_TTS: speech_model(models, SUBENTRY_TTS),
+    }
     return [
         ConfigSubentryData(
             data=default_data(kind, model), subentry_type=kind, title=default_title(kind, provider), unique_id=None
         )
-        for kind in _TITLES
+        for kind, model in of_kind.items()
+        if model is not None
     ]
+
+
+def is_for_speech(model: ModelInfo, subentry_type: str) -> bool:
+    """Whether a model is for speech to text (`SUBENTRY_STT`) or text to speech."""
+    return not model.virtual and (model.transcribes if subentry_type == SUBENTRY_STT else model.speaks)
+
+
+def speech_model(models: Iterable[ModelInfo], subentry_type: str) -> ModelInfo | None:
+    """The first model for speech to text or text to speech; None without one."""
+    return next((model for model in models if is_for_speech(model, subentry_type)), None)
 
 
 class AgentSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):

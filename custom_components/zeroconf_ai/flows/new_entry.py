@@ -36,7 +36,7 @@ class NewEntryFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
         names_host: bool = False,
         options: Mapping[str, Any] | None = None,
     ) -> ConfigFlowResult:
-        """Create the entry with its first conversation agent and AI task. An API key in an advertisement is never stored.
+        """Create the entry with its first agent, AI task and engines for speech. An advertised API key is never stored.
 
         `record`: the provider's advertisement, if it has one; `names_host`: only the advertisement names the host.
         """
@@ -56,5 +56,5 @@ class NewEntryFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
             title=title,
             data={name: value for name, value in data.items() if value is not None},
             options=options,
-            subentries=first_subentries(title, found.best),
+            subentries=first_subentries(title, found.best, found.models),
         )

@@ -80,8 +80,8 @@ class ProbedProvider:
     endpoint: Endpoint
     health: Health
     models: tuple[ModelInfo, ...]
-    best: ModelInfo
-    """The default model of a new agent."""
+    best: ModelInfo | None
+    """The default model of a new agent; None if it has models for speech only."""
     id: str | None
     """The reported id; None if the server reports none."""
     status: ProviderStatus | None
@@ -181,7 +181,7 @@ async def probe_endpoint(
     if known is not None:
         _compare(identity, known.id)
     best = best_model(models)
-    if best is None:
+    if best is None and not any(model.is_audio for model in models):
         raise Problem(NO_MODELS)
     return ProbedProvider(endpoint, health, models, best, identity, status, latency, backend.kind)
 

@@ -13,7 +13,7 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 
 from .. import issues
-from ..const import DOMAIN, SIGNAL_PROVIDERS_CHANGED, SUBENTRY_AI_TASK, SUBENTRY_CONVERSATION
+from ..const import DOMAIN, SIGNAL_PROVIDERS_CHANGED, SUBENTRY_AI_TASK, SUBENTRY_CONVERSATION, SUBENTRY_STT, SUBENTRY_TTS
 from ..core.accounting.admission_control import MeteredClosed
 from ..core.accounting.storage.database import DatabaseError
 from ..core.routing.accounting import Accounting
@@ -181,6 +181,6 @@ def _at_load(entry: GatewayConfigEntry) -> tuple[dict[str, tuple[str, dict[str, 
     entities = {
         key: (subentry.title, dict(subentry.data))
         for key, subentry in entry.subentries.items()
-        if subentry.subentry_type in (SUBENTRY_CONVERSATION, SUBENTRY_AI_TASK)
+        if subentry.subentry_type in (SUBENTRY_CONVERSATION, SUBENTRY_AI_TASK, SUBENTRY_STT, SUBENTRY_TTS)
     }
     return entities, StoreOptions.read(entry.options)

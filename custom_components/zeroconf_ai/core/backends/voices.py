@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 from urllib.parse import urlencode
 
@@ -32,10 +33,8 @@ class Voices:
         if kept is not None and now - kept[0] < _KEPT_SECONDS:
             return kept[1]
         found: Mapping[str, str] = {}
-        try:
+        with suppress(NotFoundError, MethodNotAllowedError, InvalidRequestError):  # OpenAI and others have no such path
             found = parse_voices(await upstream.get_json(f"/audio/voices?{urlencode({'model': model})}"))
-        except (NotFoundError, MethodNotAllowedError, InvalidRequestError):
-            pass  # OpenAI and many others have no such path
         if len(self._listed) >= _MOST_MODELS:
             self._listed.clear()
         self._listed[model] = now, found
