@@ -7,7 +7,9 @@ import type { Capability } from "./record.ts";
 import type { Request } from "./request.ts";
 
 /** Capabilities that a provider may omit in its record although one of its models has them. */
-const MODEL_NEEDS: readonly Capability[] = ["vision", "embeddings", "audio", "image_generation"];
+const MODEL_NEEDS: readonly Capability[] = [
+  ...(["vision", "embeddings", "audio", "image_generation", "transcription", "speech"] as const),
+];
 
 /** All states, the best first. */
 const STATES: readonly State[] = ["healthy", "degraded", "offline", "unauthorized"];

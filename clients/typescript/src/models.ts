@@ -8,21 +8,32 @@ export const AUTO = "auto";
 /** The `provider` part in names of the aliases that this project's gateways list. */
 const GATEWAY = "zeroconf-ai";
 const MAX_MODELS = 10_000;
-const NOT_FOR_CHAT = [
-  ...["embed", "rerank", "bge-", "minilm", "moderation", "whisper", "transcribe", "tts", "realtime", "sora-"],
-];
+const NOT_FOR_CHAT = [...["embed", "rerank", "bge-", "minilm", "moderation", "realtime", "sora-"]];
 const MAKES_IMAGES = [
   ...["dall-e", "gpt-image", "chatgpt-image", "stable-diffusion", "stablediffusion", "sdxl", "flux", "imagen-"],
   ...["qwen-image", "z-image", "hidream", "kandinsky", "seedream", "ideogram", "recraft", "grok-2-image"],
   ...["grok-imagine-image"],
 ];
+const TRANSCRIBES = [
+  ...["whisper", "transcribe", "transcription", "parakeet", "canary-", "moonshine", "sensevoice", "-asr"],
+  ...["speech-to-text", "-stt"],
+];
+const SPEAKS = [
+  ...["tts", "kokoro", "piper", "chatterbox", "orpheus", "playai", "vibevoice", "voxcpm", "zonos", "text-to-speech"],
+];
 /** Most models with one of these capabilities have no other capability. */
-const ONLY: readonly Capability[] = ["embeddings", "image_generation"];
-/** The values of Together's field `type` for models that do not chat. */
+const ONLY: readonly Capability[] = ["embeddings", "image_generation", "transcription", "speech"];
+/** The values of Together's field `type` and of the field `task` of speaches and this project's gateways, for models that do not chat. */
 const TYPES = new Map<unknown, Capability>([
   ["embedding", "embeddings"],
   ["embeddings", "embeddings"],
   ["image", "image_generation"],
+  ["transcribe", "transcription"],
+  ["audio", "speech"],
+  ["automatic-speech-recognition", "transcription"],
+  ["text-to-speech", "speech"],
+  ["transcription", "transcription"],
+  ["speech", "speech"],
 ]);
 const SYNONYMS = new Map<string, Capability>([
   ["chat", "completion"],
@@ -106,7 +117,7 @@ function capabilitiesOf(fields: Readonly<Record<string, unknown>>): ReadonlySet<
   );
   const found = new Set(known.filter((capability) => capability !== undefined));
   if (found.size === 0) {
-    const only = TYPES.get(fields.type);
+    const only = TYPES.get(fields.type || fields.task);
     return only === undefined ? undefined : new Set([only]);
   }
   // Some providers list only capabilities beyond chat.
@@ -117,13 +128,21 @@ function capabilitiesOf(fields: Readonly<Record<string, unknown>>): ReadonlySet<
 export function isForChat(model: ModelInfo): boolean {
   if (model.capabilities !== undefined) return model.capabilities.has("completion");
   const id = model.id.toLowerCase();
-  return ![...NOT_FOR_CHAT, ...MAKES_IMAGES].some((word) => id.includes(word));
+  return ![...NOT_FOR_CHAT, ...MAKES_IMAGES, ...TRANSCRIBES, ...SPEAKS].some((word) => id.includes(word));
 }
 
 /** Whether a model makes images from texts, according to its capabilities or, if they are unknown, to its name. */
 function makesImages(model: ModelInfo): boolean {
   const id = model.id.toLowerCase();
   return model.capabilities?.has("image_generation") ?? MAKES_IMAGES.some((word) => id.includes(word));
+}
+
+/** Whether a model transcribes or speaks, according to its capabilities or, if they are unknown, to its name. */
+function isAudio(model: ModelInfo): boolean {
+  const { id, capabilities: known } = model;
+  const name = id.toLowerCase();
+  if (known !== undefined) return known.has("transcription") || known.has("speech");
+  return [...TRANSCRIBES, ...SPEAKS].some((word) => name.includes(word));
 }
 
 /** Whether a model has all capabilities in `needs`, or its capabilities are unknown. */
@@ -136,7 +155,9 @@ export function ranked(models: readonly ModelInfo[], needs: ReadonlySet<Capabili
   const real = models.filter((model) => !model.virtual);
   if (needs.has("embeddings")) {
     // Embeddings of different models cannot be compared, so only the provider's order decides: it does not change with the state of models.
-    return real.filter((model) => model.capabilities?.has("embeddings") ?? !(isForChat(model) || makesImages(model)));
+    return real.filter(
+      (model) => model.capabilities?.has("embeddings") ?? !(isForChat(model) || makesImages(model) || isAudio(model)),
+    );
   }
   const rank = (model: ModelInfo) => (supports(model, ["tools"]) ? 0 : 2) + (model.warm === true ? 0 : 1);
   return real

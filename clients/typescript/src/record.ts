@@ -28,6 +28,8 @@ export const CAPABILITIES = [
   "json",
   "audio",
   "image_generation",
+  "transcription",
+  "speech",
 ] as const;
 export type Capability = (typeof CAPABILITIES)[number];
 export type Auth = "none" | "token" | "mtls";
