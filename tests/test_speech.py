@@ -141,9 +141,7 @@ async def test_speech_in_another_format_than_requested_is_passed_on(
     assert (found, await whole(stream)) == (extension, sound)
 
 
-@pytest.mark.parametrize(
-    "sound", [b"RIFF\0\0\0\0WAVEdata\0\0\0\0xx", b"RIFF\0\0\0\0AVI ", b"RIFF\0\0\0\0WAVE" + b"x" * 70_000]
-)
+@pytest.mark.parametrize("sound", [b"RIFF\0\0\0\0WAVEdata\0\0\0\0xx", b"RIFF\0\0\0\0AVI ", b"RIFF\0\0\0\0WAVE" + b"x" * 70_000])
 async def test_speech_that_cannot_be_read_is_an_error(
     hass: HomeAssistant, servers: tuple[FakeSpeechServer, FakeSpeechServer], sound: bytes
 ) -> None:

@@ -14,7 +14,7 @@ from .core.protocol.errors import ApiError
 from .core.protocol.request import Kind
 from .errors import log_failure
 from .runtime import ZeroconfAIConfigEntry
-from .speech.entity import SpeechEntity
+from .speech_entity import SpeechEntity
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .assist.wave_stream import WaveError, WaveStream
 from .const import CONF_VOICES, DOMAIN, SIGNAL_PROVIDERS_CHANGED, SUBENTRY_TTS
 from .core.protocol.audio_requests import MAX_INPUT
 from .core.protocol.errors import ApiError, StreamBrokenError
@@ -22,8 +23,7 @@ from .core.protocol.models import AUTO
 from .core.protocol.request import Kind, Request
 from .errors import EMPTY_RESPONSE, to_home_assistant_error
 from .runtime import ZeroconfAIConfigEntry
-from .speech.entity import SpeechEntity, serves
-from .speech.wave_stream import WaveError, WaveStream
+from .speech_entity import SpeechEntity, serves
 
 PARALLEL_UPDATES = 0
 

@@ -11,11 +11,11 @@ from homeassistant.const import CONF_MODEL, CONF_NAME
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.selector import SelectSelector, SelectSelectorConfig, SelectSelectorMode, TextSelector
 
+from ..assist.speech_languages import LANGUAGES
 from ..const import CONF_LANGUAGES, CONF_VOICES, SUBENTRY_TTS
 from ..core.protocol.models import AUTO, ModelInfo
 from ..data import DATA, is_gateway
 from ..markdown import MarkdownFlow
-from ..speech.languages import LANGUAGES
 from .agents import default_title, is_for_speech, speech_model
 from .provider_schemas import model_selector
 from .titles import free_title

@@ -29,7 +29,8 @@ async def over(*fakes: FakeSpeechServer, kind: str = "openai_compatible", **opti
         for number, fake in enumerate(fakes):
             await stack.enter_async_context(fake)
             info = BackendInfo(f"b{number}", f"Server {number}", priority=number)
-            backends.append(BACKEND_TYPES[kind].make(session, info, Endpoint(fake.base_url)))
+            made = BACKEND_TYPES[kind]
+            backends.append(made.make(session, info, Endpoint(fake.base_url), timeouts=made.timeouts))
         yield await stack.enter_async_context(served(*backends, **options))
 
 

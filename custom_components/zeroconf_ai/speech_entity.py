@@ -5,16 +5,16 @@ from typing import Any, override
 
 from homeassistant.config_entries import ConfigSubentry
 
-from ..const import CONF_LANGUAGES
-from ..core.engine import Caller, Engine, Source
-from ..core.protocol.audio_requests import Recording
-from ..core.protocol.models import ModelInfo
-from ..core.protocol.request import Kind, Request
-from ..core.routing.pool.member import Member
-from ..data import DATA
-from ..entity import AgentEntity
-from ..runtime import ZeroconfAIConfigEntry
-from .languages import LANGUAGES
+from .assist.speech_languages import LANGUAGES
+from .const import CONF_LANGUAGES
+from .core.engine import Caller, Engine, Source
+from .core.protocol.audio_requests import Recording
+from .core.protocol.models import ModelInfo
+from .core.protocol.request import Kind, Request
+from .core.routing.pool.member import Member
+from .data import DATA
+from .entity import AgentEntity
+from .runtime import ZeroconfAIConfigEntry
 
 
 def serves(model: ModelInfo, kind: Kind) -> bool:
