@@ -37,6 +37,8 @@ def no_edits(name: str) -> MethodNotAllowedError:
 def lacks_path(err: ApiError) -> bool:
     """Whether an error means that the server does not have the requested path, and not that it does not have the model."""
     return isinstance(err, MethodNotAllowedError) or (isinstance(err, NotFoundError) and err.code != "model_not_found")
+
+
 def no_audio(name: str, kind: Kind) -> NotFoundError:
     """The error for a request for a transcript or speech at a backend without such models."""
     return NotFoundError(f"{name} has no models for {kind.words}.", code="model_not_found", param="model")
