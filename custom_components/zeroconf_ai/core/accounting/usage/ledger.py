@@ -29,7 +29,7 @@ COLUMNS = [str(column.name) for column in _COLUMNS]
 """The columns of `Ledger.pages`: money in nano-units, `created` in seconds since the epoch."""
 _ORDER = (generations.c.created, generations.c.row_id)
 _PAGE_ROWS = 1_000
-_TOKENS = [field.name for field in fields(Usage) if field.name != "cost"]
+_TOKENS = [field.name for field in fields(Usage) if field.name not in ("cost", "calls")]
 _PLAIN = [field.name for field in fields(Generation) if field.name not in ("usage", "failed_attempts")]
 ATTEMPTS_LIMIT = 20
 """Failed attempts stored with a record."""
