@@ -28,3 +28,9 @@ def test_program_without_a_database_loads_nothing_that_only_serve_needs(program:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment(tmp_path))
     assert not set(unwanted) & set(done.stdout.split())
     assert "zeroconf_ai" in done.stdout.split()
+
+
+def test_public_names_are_listed_before_they_are_imported(tmp_path: Path) -> None:
+    code = "import zeroconf_ai; assert {*zeroconf_ai.__all__} <= {*dir(zeroconf_ai)}; import sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment(tmp_path))
+    assert "zeroconf_ai.client" not in done.stdout.split()

@@ -16,6 +16,7 @@ import pytest
 from rich.cells import cell_len
 
 from zeroconf_ai.cli import ask, endpoint, main, piped
+from zeroconf_ai.cli.outcome import exit_code_of
 from zeroconf_ai.cli.remembered import KEYS, remember, remembered
 from zeroconf_ai.client.answers import Answer
 from zeroconf_ai.protocol.thinking import Piece
@@ -160,7 +161,9 @@ def test_ask_reasoning_goes_to_stderr_of_a_terminal_only(
 
 
 def test_ask_failover_and_a_cut_answer_are_told(capsys: pytest.CaptureFixture[str]) -> None:
-    ask._report(Answer("x", "", "Attic\x1b[31m", "m", Usage(), "length", {"GPU\u202e": "it is\noffline"}, {}))
+    answer = Answer("x", "", "Attic\x1b[31m", "m", Usage(), "length", {"GPU\u202e": "it is\noffline"}, {})
+    ask._tell_failed(answer)
+    assert exit_code_of(answer) == 3
     read = capsys.readouterr()
     assert read.out == ""
     assert read.err == (

@@ -1,5 +1,6 @@
 """`zeroconf-ai chat`."""
 
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from ...support.command import LO, Server, free_port, run, serving
+from ...support.fakes.chunks import delta
+from ...support.fakes.provider import FakeProvider, running
 from ...support.terminal import Terminal
 from .conftest import NAME
 
@@ -64,6 +67,14 @@ def test_chat_json_is_the_answer_of_a_session_and_needs_a_prompt(provider: Serve
 def test_chat_prompt_from_stdin_is_answered(provider: Server, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     done = run(tmp_path, "chat", "--provider", provider.url, *arguments, said="say one\ntwo\n")
     assert (done.returncode, done.stdout) == (0, "one\ntwo\n")
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+async def test_chat_answer_that_was_cut_short_is_told_with_exit_code_3(tmp_path: Path, more: tuple[str, ...]) -> None:
+    async with running(FakeProvider(answers=[[delta(role="assistant"), delta("Once"), delta(finish="length")]])) as fake:
+        done = await asyncio.to_thread(run, tmp_path, "chat", "--provider", fake.base_url, "Tell me a story", *more)
+    assert (done.returncode, "Once" in done.stdout) == (3, True)
+    assert done.stderr == "The answer is incomplete: it reached the maximum length.\n"
 
 
 def test_chat_without_a_prompt_is_a_usage_error(provider: Server, tmp_path: Path) -> None:

@@ -145,6 +145,15 @@ def test_sync_client_waits_and_streams(provider: Server) -> None:
         assert "".join(ai.stream("Hello")) == text
         with closing(ai.stream("Hello")) as pieces:
             assert next(pieces)
+        with ai.stream("Hello") as stream:
+            assert next(stream)
+            with pytest.raises(RuntimeError, match="not read to its end"):
+                _ = stream.answer
+            assert "".join(stream)
+        assert (stream.answer.text, stream.answer.model) == (text, "demo-rules")
+        with ai.stream("Hello") as stream:
+            assert next(stream)
+        assert list(stream) == []
         assert ai.providers[0].online
         assert [model.id for model in ai.models] == ["demo-rules", "demo-embed"]
         assert ai.embed("one", model="demo-embed")

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 import stat
 import sys
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -15,16 +15,13 @@ from ..client.connections import Wanted
 from ..protocol.thinking import Piece
 from ..protocol.values import clean, encodable, printable, terminal_text
 from .connecting import client_of, connection_options, model_option, wanted_of
+from .outcome import exit_code_of
 from .output import json_option, print_json
 from .piped import piped_text
 from .progress import progress
 from .remembered import remember
 from .talk import Printer, answer_json
 from .transcript import Attachment, Turn, read_image
-
-INCOMPLETE: Final = 3
-"""Exit code for an answer that the maximum length or a content filter cut short."""
-_CUT: Final = {"length": "it reached the maximum length", "content_filter": "the provider's filter ended it"}
 
 
 @click.command("ask")
@@ -67,8 +64,8 @@ def command(
         if _print_reasoning(answer.reasoning, wanted=not no_reasoning):
             click.echo(err=True)
         click.echo(terminal_text(answer.text))
-    _report(answer)
-    sys.exit(INCOMPLETE if answer.finish_reason in _CUT else 0)
+    _tell_failed(answer)
+    sys.exit(exit_code_of(answer))
 
 
 def _text(question: str) -> str:
@@ -155,9 +152,7 @@ def _print_reasoning(text: str, *, wanted: bool) -> bool:
     return True
 
 
-def _report(answer: Answer) -> None:
-    """Print to stderr which providers failed before this answer, and whether the answer is incomplete."""
+def _tell_failed(answer: Answer) -> None:
+    """Print to stderr which providers failed before this answer."""
     for name, reason in answer.failed.items():
         click.secho(f"{clean(name)} failed: {printable(reason, 200)}; {clean(answer.provider)} answered.", dim=True, err=True)
-    if (cut := _CUT.get(answer.finish_reason or "")) is not None:
-        click.secho(f"The answer is incomplete: {cut}.", fg="yellow", err=True)

@@ -10,6 +10,7 @@ import click
 from ..client.connections import KeyRequiredError, Wanted
 from ..protocol.values import encodable
 from .connecting import connection_options, model_option, wanted_of
+from .outcome import exit_code_of
 from .output import json_option, print_json
 from .piped import piped_text
 from .progress import progress
@@ -43,7 +44,7 @@ def command(
     """Send PROMPT and print the answer as it streams, or with --json when it is complete.
 
     Without PROMPT, the prompt is read from stdin; on a terminal, an interactive chat starts. Without --provider, the best
-    provider on the network answers, with failover to the next one.
+    provider on the network answers, with failover to the next one. The exit code is 3 for an answer that was cut short.
     """
     wanted = wanted_of(provider, key, trust, interfaces)
     question = _question(prompt)
@@ -56,6 +57,7 @@ def command(
                 answer = runner.run(talk.ask(question, show=not as_json))
                 if as_json:
                     print_json(answer_json(answer))
+                sys.exit(exit_code_of(answer))
             else:
                 converse(runner, talk)
         finally:

@@ -5,10 +5,10 @@ print(ai.chat("What is mDNS?"))
 """
 
 import asyncio
-from collections.abc import Coroutine, Generator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping, Sequence
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, Self
+from typing import Any, Self, override
 
 from ..protocol.models import ModelInfo
 from .answers import Answer
@@ -55,25 +55,31 @@ class SyncClient:
         """Return the complete answer, as `Client.chat` does."""
         return self._wait(self._client.chat(question, **options))
 
-    def stream(self, question: Question, **options: Any) -> Generator[str]:
-        """Iterate over the pieces of the answer's text. Closing the iterator ends the answer."""
-        arrived: SimpleQueue[str | Exception | None] = SimpleQueue()
+    def stream(self, question: Question, **options: Any) -> "SyncStream":
+        """The answer as it arrives, as `Client.stream` gives it: for a `with` block, whose end ends the answer, or for a loop."""
+        return SyncStream(lambda answered: self._pieces(answered, question, **options))
+
+    def _pieces(self, answered: Callable[[Answer], None], question: Question, **options: Any) -> Generator[str]:
+        """The pieces of an answer's text; `answered` is called at its end."""
+        arrived: SimpleQueue[str | Exception | Answer] = SimpleQueue()
 
         async def read() -> None:
             try:
                 async with self._client.stream(question, **options) as stream:
                     async for piece in stream:
                         arrived.put(piece)
-                arrived.put(None)
+                    answer = stream.answer
+                arrived.put(answer)
             except Exception as err:  # noqa: BLE001 - raised where the pieces are read
                 arrived.put(err)
 
         reading = asyncio.run_coroutine_threadsafe(read(), self._loop)
         try:
-            while (piece := arrived.get()) is not None:
+            while not isinstance(piece := arrived.get(), Answer):
                 if isinstance(piece, Exception):
                     raise piece
                 yield piece
+            answered(piece)
         finally:
             reading.cancel()
 
@@ -104,3 +110,37 @@ class SyncClient:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+class SyncStream(Iterator[str]):
+    """The pieces of an answer's text. `answer` is complete afterwards."""
+
+    def __init__(self, begin: Callable[[Callable[[Answer], None]], Generator[str]]) -> None:
+        """`begin` gets the function that takes the complete answer."""
+        self._pieces = begin(self._take)
+        self._answer: Answer | None = None
+
+    def _take(self, answer: Answer) -> None:
+        self._answer = answer
+
+    @property
+    def answer(self) -> Answer:
+        """The complete answer. Raises RuntimeError before the stream was read to its end."""
+        if self._answer is None:
+            raise RuntimeError("The stream was not read to its end")
+        return self._answer
+
+    @override
+    def __next__(self) -> str:
+        """The next piece. Raises ApiError if the provider stops answering."""
+        return next(self._pieces)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the answer."""
+        self._pieces.close()
