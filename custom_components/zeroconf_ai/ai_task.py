@@ -1,15 +1,18 @@
 """AI task entities of providers and of the gateway: text, structured data and images."""
 
+from dataclasses import replace
 from typing import override
 
 from homeassistant.components import ai_task, conversation
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .assist.home_labels import HomeLabels
 from .assist.image_task import image_model, make_image, makes_images, read_images
 from .const import SUBENTRY_AI_TASK
 from .core.engine import Source
 from .core.protocol.errors import ApiError
+from .core.protocol.home_rule import HomeRule
 from .entity import AgentEntity
 from .errors import to_home_assistant_error
 from .runtime import ZeroconfAIConfigEntry
@@ -61,7 +64,11 @@ class ProviderAITask(AgentEntity, ai_task.AITaskEntity):
         try:
             images = await self.hass.async_add_executor_job(read_images, task.attachments or ())
             model = image_model(self.only_member, self.model, edits=bool(images))
-            made = await make_image(agent.engine, agent.caller, task.instructions, model=model, pin=agent.pin, images=images)
+            caller = agent.caller
+            labels = HomeLabels(self.hass)
+            if any(labels.keeps_picture(attachment.media_content_id) for attachment in task.attachments or ()):
+                caller = replace(caller, home_rule=HomeRule.PICTURE)
+            made = await make_image(agent.engine, caller, task.instructions, model=model, pin=agent.pin, images=images)
         except ApiError as err:
             raise to_home_assistant_error(err, self.entity_id) from err
         return ai_task.GenImageTaskResult(

@@ -11,6 +11,7 @@ from custom_components.zeroconf_ai.const import (
     CONF_CLOUD_FALLBACK,
     CONF_CONCURRENCY,
     CONF_CORS_ORIGINS,
+    CONF_HOME_LABELS,
     CONF_NEGOTIATE_PRIORITY,
     CONF_PRIORITY,
     CONF_PROVIDER_IN_CHUNKS,
@@ -60,16 +61,17 @@ async def test_settings_form_applies_and_keeps_other_options(hass: HomeAssistant
 async def test_settings_form_contact_and_provider_in_chunks_are_used_and_can_be_removed(
     hass: HomeAssistant, gateway: MockConfigEntry
 ) -> None:
-    said = SETTINGS | {CONF_PROVIDER_IN_CHUNKS: True, CONF_ADMIN_CONTACT: " admin@example.net "}
+    said = SETTINGS | {CONF_PROVIDER_IN_CHUNKS: True, CONF_ADMIN_CONTACT: " admin@example.net ", CONF_HOME_LABELS: ["private"]}
     form = await submit(hass, await begin(hass, gateway, "settings"), said | {CONF_ADMIN_CONTACT: "x" * 121})
     assert form["errors"] == {CONF_ADMIN_CONTACT: "contact_invalid"}
     await submit(hass, form, said)
     await hass.async_block_till_done()
     assert gateway.options[CONF_ADMIN_CONTACT] == "admin@example.net"
+    assert gateway.options[CONF_HOME_LABELS] == ["private"]
     assert gateway.runtime_data.server.provider_in_chunks
     await submit(hass, await begin(hass, gateway, "settings"), SETTINGS)
     await hass.async_block_till_done()
-    assert CONF_ADMIN_CONTACT not in gateway.options
+    assert not {CONF_ADMIN_CONTACT, CONF_HOME_LABELS} & gateway.options.keys()
     assert not gateway.runtime_data.server.provider_in_chunks
 
 

@@ -58,6 +58,7 @@ from .chat_log import (
     tools_to_json,
     trim_history,
 )
+from .home_labels import HomeLabels
 from .situation import Conversations, without_time
 from .spoken import async_provider_changed
 
@@ -226,7 +227,10 @@ class ChatLoop:
                 sent |= self._structured(schema, task, messages)
             session = session_key(chat_log.conversation_id, sent, None)  # the conversation stays with one backend
             request_id = None if self.new_request_id is None else self.new_request_id()
-            request = Request.parse(Kind.CHAT, sent, pin=self.pin, session=session, request_id=request_id)
+            home_rule = HomeLabels(self.hass).rule(chat_log.content)
+            request = Request.parse(Kind.CHAT, sent, pin=self.pin, session=session, request_id=request_id, home_rule=home_rule)
+            if (rule := home_rule or self.caller.home_rule) is not None:
+                chat_log.async_trace({"stays_home": rule.words})
             if first:
                 self.on_prompt(request)
             message = Message()

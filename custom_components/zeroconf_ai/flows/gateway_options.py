@@ -14,6 +14,7 @@ from ..const import (
     CONF_AUTH,
     CONF_CLOUD_FALLBACK,
     CONF_CORS_ORIGINS,
+    CONF_HOME_LABELS,
     CONF_RETRY_METERED_TIMEOUTS,
     CONF_STRATEGY,
     CONF_VIRTUAL_MODELS,
@@ -65,10 +66,11 @@ class GatewayOptionsFlow(KeysFlow, OwnKeysFlow, BudgetsFlow, ExchangeRatesFlow, 
             elif (contact := user_input.get(CONF_ADMIN_CONTACT, "").strip()) and not is_contact(contact):
                 errors = {CONF_ADMIN_CONTACT: CONTACT_INVALID}
             else:
-                saved = {key: value for key, value in {**options, **user_input}.items() if key != CONF_ADMIN_CONTACT}
-                return await self._to_menu(
-                    {**saved, CONF_CORS_ORIGINS: origins, **({CONF_ADMIN_CONTACT: contact} if contact else {})}
-                )
+                # Forms omit a field that was emptied.
+                emptied = {CONF_ADMIN_CONTACT: contact, CONF_HOME_LABELS: user_input.get(CONF_HOME_LABELS)}
+                saved = {key: value for key, value in {**options, **user_input}.items() if key not in emptied}
+                filled = {key: value for key, value in emptied.items() if value}
+                return await self._to_menu({**saved, CONF_CORS_ORIGINS: origins, **filled})
         return self.async_show_form(
             step_id="settings",
             data_schema=self.add_suggested_values_to_schema(settings_schema(), user_input or options),
