@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 import gc
+from pathlib import Path
 import socket
 from types import MappingProxyType
 from typing import Any, override
@@ -17,12 +18,14 @@ from custom_components.zeroconf_ai.const import (
     CONF_ENABLED,
     CONF_FIRST_KEY,
     CONF_OWN_PORT,
+    CONF_OWN_PORT_TLS,
     CONF_STRATEGY,
     CONF_VIRTUAL_MODELS,
     DOMAIN,
     SUBENTRY_BACKEND,
 )
 from custom_components.zeroconf_ai.core.admin.chat.details import RequestWatch
+from custom_components.zeroconf_ai.core.backends.zeroconfai import fingerprint_ssl
 from custom_components.zeroconf_ai.core.engine import Engine
 from custom_components.zeroconf_ai.core.routing.policy import Policy, Strategy
 from custom_components.zeroconf_ai.core.server.garbage_collection import THRESHOLD
@@ -286,6 +289,34 @@ async def test_separate_port_serves_the_gateways_and_ollamas_paths(hass: HomeAss
     assert await hass.config_entries.async_unload(entry.entry_id)
     with pytest.raises(OSError, match="Connect"):
         await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_separate_port_with_tls_presents_its_own_certificate_and_keeps_it(
+    hass: HomeAssistant, provider: FakeProvider, tmp_path: Path
+) -> None:
+    hass.config.config_dir = str(tmp_path)
+    port = free_port()
+    hass.http.server_host = ["127.0.0.1"]
+    entry = await set_up(hass, gateway_with(box(provider), options={CONF_OWN_PORT: port, CONF_OWN_PORT_TLS: True}))
+    tls = entry.runtime_data.separate_port.tls
+    assert tls is not None
+    session, pinned = async_get_clientsession(hass), fingerprint_ssl(tls.fingerprint)
+    async with session.post(f"https://127.0.0.1:{port}{CHAT_PATH}", json=CHAT, headers=bearer(), ssl=pinned) as answer:
+        assert answer.status == 200
+    async with session.get(f"https://127.0.0.1:{port}/ca.pem", ssl=pinned) as answer:
+        assert await answer.read() == tls.authority_pem
+    async with session.post(f"http://127.0.0.1:{port}{CHAT_PATH}", json=CHAT) as answer:
+        assert (answer.status, (await answer.json())["error"]["code"]) == (400, "https_required")
+    record = entry.runtime_data.presence._record()
+    assert (record.port, record.tls, record.fingerprint) == (port, True, tls.fingerprint)
+    hass.config_entries.async_update_entry(entry, options={CONF_OWN_PORT: port})
+    await hass.async_block_till_done()
+    assert entry.runtime_data.separate_port.tls is None
+    assert not entry.runtime_data.presence._record().tls
+    hass.config_entries.async_update_entry(entry, options={CONF_OWN_PORT: port, CONF_OWN_PORT_TLS: True})
+    await hass.async_block_till_done()
+    record = entry.runtime_data.presence._record()
+    assert (record.tls, record.fingerprint) == (True, tls.fingerprint)
 
 
 async def test_separate_port_changed_completes_requests_on_the_former(hass: HomeAssistant, provider: FakeProvider) -> None:

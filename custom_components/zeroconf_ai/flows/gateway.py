@@ -17,6 +17,7 @@ from ..const import (
     CONF_KIND,
     CONF_NETWORKS,
     CONF_OWN_PORT,
+    CONF_OWN_PORT_TLS,
     KIND_GATEWAY,
     SUBENTRY_HOME_AGENT,
 )
@@ -129,7 +130,8 @@ class GatewayFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
 
     def _update_gateway(self) -> ConfigFlowResult:
         entry = self._get_reconfigure_entry()
-        kept = {key: value for key, value in entry.options.items() if key not in (CONF_AUTH, CONF_NETWORKS, CONF_OWN_PORT)}
+        replaced = (CONF_AUTH, CONF_NETWORKS, CONF_OWN_PORT, CONF_OWN_PORT_TLS)
+        kept = {key: value for key, value in entry.options.items() if key not in replaced}
         changed = dict(self._gateway)
         return self.async_update_and_abort(entry, title=changed.pop(CONF_NAME), options=kept | changed)
 

@@ -35,6 +35,7 @@ from ..const import (
     CONF_NEGOTIATE_PRIORITY,
     CONF_NETWORKS,
     CONF_OWN_PORT,
+    CONF_OWN_PORT_TLS,
     CONF_PRIORITY,
     CONF_PROVIDER_IN_CHUNKS,
     CONF_QUEUE_LENGTH,
@@ -102,6 +103,7 @@ def access_schema() -> vol.Schema:
             vol.Required(CONF_AUTH, default=Auth.TOKEN.value): _AUTH,
             vol.Optional(CONF_NETWORKS): _LINES,
             vol.Optional(CONF_OWN_PORT): whole(1024, 65535),
+            vol.Optional(CONF_OWN_PORT_TLS): BooleanSelector(),
         }
     )
 

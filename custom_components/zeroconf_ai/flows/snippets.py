@@ -8,7 +8,7 @@ from yarl import URL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.network import NoURLAvailableError, get_url
 
-from ..const import CONF_OWN_PORT
+from ..const import CONF_OWN_PORT, CONF_OWN_PORT_TLS
 from ..core.admin.examples import examples
 from ..core.protocol.models import AUTO
 from ..markdown import Markdown
@@ -28,7 +28,8 @@ def gateway_url(hass: HomeAssistant, options: Mapping[str, Any]) -> str:
     except NoURLAvailableError:
         url = URL(_USUAL_URL)
     if port := options.get(CONF_OWN_PORT):
-        url = URL.build(scheme="http", host=url.host or "homeassistant.local", port=port)
+        scheme = "https" if options.get(CONF_OWN_PORT_TLS) else "http"
+        url = URL.build(scheme=scheme, host=url.host or "homeassistant.local", port=port)
     return f"{url.origin()}/v1"
 
 

@@ -162,7 +162,9 @@ class GatewayAdvertisement:
     def _record(self) -> ServiceRecord:
         """The part of the record that does not depend on the backends."""
         gateway, separate_port = self._gateway, self._separate_port.port
-        by_tls = separate_port is None and self._hass.http.ssl_certificate is not None
+        secure = self._separate_port.tls
+        by_tls = self._hass.http.ssl_certificate is not None if separate_port is None else secure is not None
+        fingerprint = self._fingerprint if secure is None else secure.fingerprint
         return ServiceRecord(
             name=self._name,
             host=f"zeroconf-ai-{gateway.id.replace('-', '')[:12]}.local.",  # Home Assistant advertises its own host name itself
@@ -175,7 +177,7 @@ class GatewayAdvertisement:
             priority=self._entry.options.get(CONF_PRIORITY, DEFAULT_PRIORITY) if self._priority is None else self._priority,
             admin=self._entry.options.get(CONF_ADMIN_CONTACT),
             tls=by_tls,
-            fingerprint=self._fingerprint if by_tls else None,
+            fingerprint=fingerprint if by_tls else None,
         )
 
     def _choose_priority(self) -> int:

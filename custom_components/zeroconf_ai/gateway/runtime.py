@@ -33,6 +33,7 @@ from ..const import (
     CONF_MONTHLY_LIMIT,
     CONF_NETWORKS,
     CONF_OWN_PORT,
+    CONF_OWN_PORT_TLS,
     CONF_PROVIDER_IN_CHUNKS,
     CONF_QUEUE_LENGTH,
     DEFAULT_QUEUE_LENGTH,
@@ -115,6 +116,7 @@ class GatewayRuntime:
         self.separate_port = SeparatePort(hass, self.server)
         self.exchange = ExchangeFeed(hass, self._engine, store.totals)
         self.presence = GatewayAdvertisement(hass, entry, self.server, store.keys, self.separate_port)
+        self.separate_port.renewed = self.presence.refresh
 
     @property
     def gateway(self) -> Self:
@@ -190,7 +192,7 @@ class GatewayRuntime:
         self.exchange.apply(options)
         engine.limiter.limit = options.get(CONF_CONCURRENCY) or None
         engine.limiter.queue_length = options.get(CONF_QUEUE_LENGTH, DEFAULT_QUEUE_LENGTH)
-        await self.separate_port.apply(options.get(CONF_OWN_PORT))
+        await self.separate_port.apply(options.get(CONF_OWN_PORT), tls=bool(options.get(CONF_OWN_PORT_TLS)))
         self.presence.refresh()
 
     @callback

@@ -1,18 +1,29 @@
 """The gateway's separate port: the paths of Home Assistant's port, and Ollama's, which conflict with Home Assistant's own."""
 
 import asyncio
+from datetime import datetime, timedelta
 import errno
+from ipaddress import ip_address
 import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from homeassistant.components import network
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.event import async_track_time_interval
 
 from ..const import DOMAIN
 from ..core.server.app import create_app, create_runner
 from ..core.server.gateway import Gateway
 from ..issues import MORE_URL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..core.server.tls.server_tls import ServerTls
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -21,6 +32,9 @@ OWN_PORT_CLOSED = "own_port_closed"
 _RETIRE_SECONDS = 600.0
 """How long running requests may continue on a port that is replaced."""
 _CLOSE_SECONDS = 5.0
+TLS_FOLDER = ("zeroconf_ai", "tls")
+"""The folder of certificates and private keys in the configuration folder, which backups of Home Assistant contain."""
+_CHECK_CERTIFICATE = timedelta(hours=1)
 _EVERYWHERE: tuple[str | None, ...] = (None,)
 """All addresses of this machine."""
 
@@ -35,23 +49,36 @@ class SeparatePort:
         self._runner: web.AppRunner | None = None
         self._wanted: int | None = None
         self._retiring: set[asyncio.Task[None]] = set()
+        self._wants_tls = False
+        self._stop_watching: Callable[[], None] | None = None
         self.port: int | None = None
         """The open port, or None."""
+        self.tls: ServerTls | None = None
+        """The certificate of the open port; None: it speaks plain HTTP."""
+        self.renewed: Callable[[], None] = lambda: None
+        """Called when the certificate is another one."""
 
-    async def apply(self, wanted: int | None) -> None:
-        """Serve on the port `wanted`, or on none. Requests that run on the former port continue.
+    async def apply(self, wanted: int | None, *, tls: bool = False) -> None:
+        """Serve on the port `wanted`, or on none. `tls`: it speaks HTTPS. Requests that run on the former port continue.
 
         If the port cannot be opened, a repair issue is created, and the gateway is served on Home Assistant's port only.
         """
-        if wanted == self.port == self._wanted:
+        if wanted == self.port == self._wanted and tls == self._wants_tls:
             return
-        self._wanted = wanted
+        self._wanted, self._wants_tls = wanted, tls
         self._retire()
         ir.async_delete_issue(self._hass, DOMAIN, OWN_PORT_CLOSED)
         if wanted is None:
             return
+        secure = None
+        if tls:
+            try:
+                secure = await self._certificate()
+            except OSError as err:
+                self._report(wanted, err, "its certificate cannot be stored")
+                return
         app = create_app(self._gateway, drain_seconds=None)
-        runner = create_runner(app, cancel_seconds=_RETIRE_SECONDS)
+        runner = create_runner(app, cancel_seconds=_RETIRE_SECONDS, tls=None if secure is None else secure.context)
         await runner.setup()
         try:
             for host in self._hass.http.server_host or _EVERYWHERE:
@@ -61,6 +88,40 @@ class SeparatePort:
             self._report(wanted, err)
             return
         self._runner, self.port = runner, wanted
+        self.tls = self._gateway.tls = secure
+        if secure is not None:
+            self._stop_watching = async_track_time_interval(self._hass, self._renew, _CHECK_CERTIFICATE)
+
+    async def _certificate(self) -> ServerTls:
+        """The gateway's certificate, made the first time. Raises OSError."""
+        addresses = [ip_address(text) for text in await network.async_get_announce_addresses(self._hass)]
+        names = ("homeassistant.local", f"zeroconf-ai-{self._gateway.id.replace('-', '')[:12]}.local")
+        folder = Path(self._hass.config.path(*TLS_FOLDER))
+
+        def make() -> ServerTls:
+            from ..core.server.tls.certificates import Hosts, own_names  # noqa: PLC0415
+            from ..core.server.tls.identity_files import TlsError  # noqa: PLC0415
+            from ..core.server.tls.server_tls import ServerTls  # noqa: PLC0415
+
+            made = self.tls or ServerTls(folder, self._gateway.id, self._gateway.name)
+            try:
+                made.refresh(Hosts.of((*own_names(), *names), addresses))
+            except TlsError as err:
+                raise OSError(str(err)) from None
+            return made
+
+        return await self._hass.async_add_executor_job(make)
+
+    async def _renew(self, _: datetime) -> None:
+        """Renew the certificate if it is due."""
+        former = None if self.tls is None else self.tls.fingerprint
+        try:
+            secure = await self._certificate()
+        except OSError as err:
+            _LOGGER.warning("The gateway's certificate stays as it is: %s", err)
+            return
+        if secure.fingerprint != former:
+            self.renewed()
 
     async def close(self) -> None:
         """Close the port. Remaining requests are cancelled after a few seconds; the gateway is drained before."""
@@ -75,13 +136,17 @@ class SeparatePort:
     def _retire(self) -> None:
         """Accept no new connections, and close the runner when the last request has ended."""
         runner, self._runner, self.port = self._runner, None, None
+        self.tls = self._gateway.tls = None
+        if self._stop_watching is not None:
+            self._stop_watching()
+            self._stop_watching = None
         if runner is not None:
             task = self._hass.async_create_background_task(runner.cleanup(), name=f"{DOMAIN} close port")
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
 
-    def _report(self, port: int, err: OSError) -> None:
-        reason = "another program uses it" if err.errno == errno.EADDRINUSE else "the system does not allow it"
+    def _report(self, port: int, err: OSError, reason: str | None = None) -> None:
+        reason = reason or ("another program uses it" if err.errno == errno.EADDRINUSE else "the system does not allow it")
         _LOGGER.warning("The gateway's separate port %d cannot be opened: %s", port, err)
         ir.async_create_issue(
             self._hass,
