@@ -18,6 +18,7 @@ const apiKey = (fields: Partial<ApiKey> = {}): ApiKey => ({
   models: [],
   endpoints: [],
   llm_apis: [],
+  hosted_tools: [],
   background: false,
   home_only: false,
   enabled: true,
@@ -108,10 +109,13 @@ it("a new key has the labels and limits of the form, and its secret is shown onc
   input(form, "labels").value = " Kitchen, Tablet ,, ";
   input(form, "parallel").value = "2";
   input(form, "user_id").value = "u1";
+  for (const box of form.querySelectorAll<HTMLInputElement>('[name="hosted_tools"]'))
+    box.checked = ["web_search", "mcp"].includes(box.value);
   send(form);
   await vi.waitFor(() =>
     expect(createKey).toHaveBeenCalledWith({
       name: "Tablet",
+      hosted_tools: ["web_search", "mcp"],
       labels: ["Kitchen", "Tablet"],
       llm_apis: ["assist"],
       parallel: 2,

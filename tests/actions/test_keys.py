@@ -57,6 +57,7 @@ async def test_key_action_created_key_is_returned_once_and_works(
         expires=expires,
         labels=["Kitchen"],
         llm_apis=["assist"],
+        hosted_tools=["web_search"],
     )
     secret = made.pop("key")
     assert secret.startswith("zai_")
@@ -79,7 +80,7 @@ async def test_key_action_created_key_is_returned_once_and_works(
         "parallel": None,
         "labels": ["Kitchen"],
         "llm_apis": ["assist"],
-        "hosted_tools": [],
+        "hosted_tools": ["web_search"],
     }
     client = await hass_client_no_auth()
     assert (await client.post(CHAT_PATH, json=CHAT, headers=bearer(secret))).status == 200

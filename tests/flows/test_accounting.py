@@ -158,6 +158,18 @@ async def test_key_form_sets_offers_and_removes_labels(hass: HomeAssistant, entr
     assert only_key(entry).labels == ()
 
 
+async def test_key_form_grants_and_removes_hosted_tools(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    key = only_key(entry)
+    fields = {"name": "First key", "background": False, "enabled": True}
+    form = await with_key(hass, entry, key.id, "key_edit")
+    await submit(hass, form, fields | {"hosted_tools": ["mcp", "web_search"]})
+    assert only_key(entry).hosted_tools == ("web_search", "mcp")
+    result = await with_key(hass, entry, key.id, "key_edit")
+    assert suggested(result)["hosted_tools"] == ["web_search", "mcp"]
+    await submit(hass, result, fields)
+    assert only_key(entry).hosted_tools == ()
+
+
 async def test_own_keys_form_stores_what_users_may_do(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     administrator = await hass.auth.async_create_user("Anna", group_ids=[GROUP_ID_ADMIN])
     user = await hass.auth.async_create_user("Bo", group_ids=[GROUP_ID_USER])

@@ -21,6 +21,7 @@ from ..core.accounting.storage.database import DatabaseError
 from ..core.admin.aliases import AliasError, with_alias, without_alias
 from ..core.admin.keys import describe_key
 from ..core.protocol.errors import InvalidRequestError
+from ..core.protocol.hosted_tools import GRANTS
 from ..core.routing.policy import Strategy
 from ..core.server.endpoints import OLLAMA_ROUTES, ROUTES
 from ..data import gateway_entry
@@ -36,6 +37,7 @@ ACTION_SET_MODEL_ALIAS: Final = "set_model_alias"
 ATTR_BACKGROUND: Final = "background"
 ATTR_ENDPOINTS: Final = "endpoints"
 ATTR_EXPIRES: Final = "expires"
+ATTR_HOSTED_TOOLS: Final = "hosted_tools"
 ATTR_KEY: Final = "key"
 ATTR_KEY_ID: Final = "key_id"
 ATTR_LLM_APIS: Final = "llm_apis"
@@ -66,6 +68,7 @@ _CREATE = vol.Schema(
         vol.Optional(CONF_HOME_ONLY, default=False): cv.boolean,
         vol.Optional(ATTR_EXPIRES): cv.datetime,
         vol.Optional(ATTR_LLM_APIS, default=[]): vol.All(cv.ensure_list, [cv.string]),
+        vol.Optional(ATTR_HOSTED_TOOLS, default=[]): vol.All(cv.ensure_list, [vol.In(GRANTS)]),
         vol.Optional(ATTR_LABELS, default=[]): vol.All(cv.ensure_list, [cv.string], _labels),
     }
 )
@@ -133,6 +136,7 @@ async def _create_key(call: ServiceCall) -> ServiceResponse:
             expires=None if expires is None else dt_util.as_utc(expires).timestamp(),
             labels=data[ATTR_LABELS],
             llm_apis=tuple(data[ATTR_LLM_APIS]),
+            hosted_tools=tuple(data[ATTR_HOSTED_TOOLS]),
         )
     except DatabaseError as err:
         raise _failed(err) from err

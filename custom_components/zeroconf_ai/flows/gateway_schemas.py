@@ -46,6 +46,7 @@ from ..const import (
     LARGEST_BUDGET,
 )
 from ..core.accounting.keys.key_store import LARGEST_RATE
+from ..core.protocol.hosted_tools import GRANTS
 from ..core.protocol.record import DEFAULT_PRIORITY, Auth
 from ..core.routing.policy import Strategy
 from .provider_schemas import whole
@@ -65,6 +66,7 @@ CONF_PARALLEL = "parallel"
 CONF_MONTHLY_BUDGET = "monthly_budget"
 CONF_LLM_APIS = "llm_apis"
 CONF_LABELS = "labels"
+CONF_HOSTED_TOOLS = "hosted_tools"
 """An amount of money; without it there is no budget."""
 NEW = "new"
 """The option for a new item in a list."""
@@ -160,6 +162,9 @@ def key_schema(
     owners = [SelectOptionDict(value=key, label=name) for key, name in users.items()]
     patterns = SelectSelectorConfig(options=list(models), multiple=True, custom_value=True, mode=SelectSelectorMode.DROPDOWN)
     endpoints = SelectSelectorConfig(options=list(scopes), multiple=True, mode=SelectSelectorMode.DROPDOWN)
+    hosted_tools = SelectSelectorConfig(
+        options=list(GRANTS), multiple=True, mode=SelectSelectorMode.DROPDOWN, translation_key="hosted_tools"
+    )
     labelled = SelectSelectorConfig(options=list(labels), multiple=True, custom_value=True, mode=SelectSelectorMode.DROPDOWN)
     named = [SelectOptionDict(value=api_id, label=name) for api_id, name in apis.items()]
     offered = SelectSelectorConfig(options=named, multiple=True, mode=SelectSelectorMode.DROPDOWN)
@@ -170,6 +175,7 @@ def key_schema(
         vol.Optional(CONF_MODEL_PATTERNS): SelectSelector(patterns),
         vol.Optional(CONF_ENDPOINTS): SelectSelector(endpoints),
         vol.Optional(CONF_LLM_APIS): SelectSelector(offered),
+        vol.Optional(CONF_HOSTED_TOOLS): SelectSelector(hosted_tools),
         vol.Required(CONF_BACKGROUND, default=False): BooleanSelector(),
         vol.Required(CONF_HOME_ONLY, default=False): BooleanSelector(),
         vol.Optional(CONF_EXPIRES): DateTimeSelector(),

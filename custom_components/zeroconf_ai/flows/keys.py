@@ -25,6 +25,7 @@ from .gateway_schemas import (
     CONF_BACKGROUND,
     CONF_ENDPOINTS,
     CONF_EXPIRES,
+    CONF_HOSTED_TOOLS,
     CONF_ID,
     CONF_LABELS,
     CONF_LLM_APIS,
@@ -158,6 +159,7 @@ class KeysFlow(OptionsMenuFlow):
             CONF_ENABLED: key.enabled,
             CONF_LABELS: list(key.labels),
             CONF_LLM_APIS: list(key.llm_apis),
+            CONF_HOSTED_TOOLS: list(key.hosted_tools),
         }
         shown = {name: value for name, value in stored.items() if value is not None} if user_input is None else user_input
         return await self._ask("key_edit", errors, shown, {"name": key.name})
@@ -249,6 +251,7 @@ def _read(user_input: Mapping[str, Any], before: float | None = None) -> tuple[s
         "user_id": user_input.get(CONF_OWNER),
         "models": tuple(user_input.get(CONF_MODEL_PATTERNS, ())),
         "endpoints": tuple(user_input.get(CONF_ENDPOINTS, ())),
+        "hosted_tools": tuple(user_input.get(CONF_HOSTED_TOOLS, ())),
         "background": user_input[CONF_BACKGROUND],
         "home_only": user_input[CONF_HOME_ONLY],
         "expires": expires,

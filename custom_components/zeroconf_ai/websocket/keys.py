@@ -19,6 +19,7 @@ from ..core.accounting.periods import Period
 from ..core.admin.currency import describe_currency
 from ..core.admin.keys import check_expiry, describe_budget, describe_key, describe_new_key, list_keys, set_monthly_budget
 from ..core.admin.own_keys import create_own_key, enable_own_key, own_keys
+from ..core.protocol.hosted_tools import GRANTS
 from ..core.protocol.values import NANO
 from ..data import DATA, gateway_entry
 from ..flows.snippets import gateway_url
@@ -39,6 +40,7 @@ _FIELDS: Final[dict[str | vol.Marker, Any]] = {
     vol.Optional("models"): _PATTERNS,
     vol.Optional("endpoints"): vol.All([vol.In(SCOPES)], vol.Length(max=len(SCOPES))),
     vol.Optional("llm_apis"): vol.All([vol.All(cv.string, vol.Length(1, 255))], vol.Length(max=APIS_LIMIT)),
+    vol.Optional("hosted_tools"): vol.All([vol.In(GRANTS)], vol.Length(max=len(GRANTS))),
     vol.Optional("background"): bool,
     vol.Optional("home_only"): bool,
     vol.Optional("expires"): vol.Maybe(vol.Coerce(float)),

@@ -8,6 +8,7 @@ export interface KeyFields {
   models?: string[];
   /** Ids of the LLM APIs of Home Assistant whose tools its programs may use. */
   llm_apis?: string[];
+  hosted_tools?: string[];
   background?: boolean;
   home_only?: boolean;
   /** Seconds since the epoch. */

@@ -183,6 +183,8 @@ export interface ApiKey {
   models: string[];
   endpoints: string[];
   llm_apis: string[];
+  /** The tools that providers run which it may use, and what their options may name. */
+  hosted_tools: string[];
   background: boolean;
   /** Requests with it stay at home. */
   home_only: boolean;

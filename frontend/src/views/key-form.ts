@@ -8,6 +8,22 @@ import { View, field } from "./view.js";
 
 const LIMITS = ["requests_per_minute", "tokens_per_minute", "parallel"] as const;
 
+/** The values of a key's `hosted_tools`, as in `protocol/hosted_tools.py`. */
+const HOSTED_TOOLS = [
+  "web_search",
+  "web_fetch",
+  "code_execution",
+  "file_search",
+  "image_generation",
+  "computer_use",
+  "mcp",
+  "files",
+  "vector_stores",
+  "containers",
+  "server_url",
+  "authorization",
+];
+
 /** The form of an API key: a new one, or `key`. Others than administrators set name and labels only. */
 @customElement("zai-key-form")
 export class KeyForm extends View {
@@ -110,6 +126,21 @@ export class KeyForm extends View {
           ${texts("keys.home_only")}</label
         >
       </div>
+      <p class="above" title=${texts("keys.hosted_tools_hint")}>${texts("keys.hosted_tools")}</p>
+      <div class="row">
+        ${HOSTED_TOOLS.map(
+          (tool) =>
+            html`<label class="switch"
+              ><input
+                name="hosted_tools"
+                type="checkbox"
+                value=${tool}
+                .checked=${key?.hosted_tools.includes(tool) ?? false}
+              />
+              ${tool}</label
+            >`,
+        )}
+      </div>
     </details>`;
   }
 
@@ -137,6 +168,8 @@ export class KeyForm extends View {
     if (!this.api.isAdmin) return found;
     const models = listed(form, "models");
     if (!same(models, key?.models)) found.models = models;
+    const hosted = form.getAll("hosted_tools").map(String);
+    if (!same(hosted, key?.hosted_tools)) found.hosted_tools = hosted;
     if (this.users.length) {
       const owner = field(form, "user_id") || null;
       if (owner !== (key?.user_id ?? null)) found.user_id = owner;

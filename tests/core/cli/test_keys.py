@@ -107,6 +107,17 @@ def test_keys_labels_are_stored_listed_added_and_removed(tmp_path: Path) -> None
     assert "at most 10 labels" in refused(keys(tmp_path, "update", "Tablet", *many))
 
 
+def test_keys_hosted_tools_are_granted_added_and_removed(tmp_path: Path) -> None:
+    def granted(*command: str) -> Any:
+        return json.loads(keys(tmp_path, *command, "--json").stdout)["hosted_tools"]
+
+    assert granted("create", "Laptop", "--hosted-tool", "mcp", "--hosted-tool", "web_search") == ["web_search", "mcp"]
+    assert granted("update", "Laptop", "--hosted-tool", "server_url") == ["web_search", "mcp", "server_url"]
+    assert granted("update", "Laptop", "--parallel", "2") == ["web_search", "mcp", "server_url"]
+    assert granted("update", "Laptop", "--no-hosted-tools") == []
+    assert "'shell' is not one of" in keys(tmp_path, "update", "Laptop", "--hosted-tool", "shell").stderr
+
+
 def test_keys_are_changed_by_name_id_or_prefix(tmp_path: Path) -> None:
     made = json.loads(keys(tmp_path, "create", "Phone", "--json").stdout)
     assert keys(tmp_path, "disable", "Phone").stdout == f'"Phone" ({made["prefix"]}…) is disabled\n'

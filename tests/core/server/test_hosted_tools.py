@@ -14,6 +14,7 @@ from zeroconf_ai.accounting.periods import Period
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.backends.anthropic.backend import AnthropicBackend
 from zeroconf_ai.backends.base import Backend, BackendInfo, Endpoint
+from zeroconf_ai.backends.gemini.backend import GeminiBackend
 from zeroconf_ai.backends.openai.backend import OpenAIBackend
 from zeroconf_ai.backends.openai.flavors import OPENAI
 from zeroconf_ai.protocol.record import Cost, Placement
@@ -370,3 +371,47 @@ async def test_mcp_server_of_anthropic_needs_grants_for_its_address_and_its_toke
     assert (passed["mcp_servers"], passed["tools"]) == ([MCP_SERVER], [MCP_TOOLSET])
     received = [request for request in fake.received if request.path.endswith("/messages")]
     assert received[-1].headers["anthropic-beta"] == "mcp-client-2025-11-20"
+
+
+async def test_search_options_of_a_chat_need_a_grant_and_are_charged(tmp_path: Path) -> None:
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "Weather?"}], "web_search_options": {}}
+    async with upstream() as fake, gateway_of(tmp_path, openai(fake), grants=()) as (gateway, store, key, key_id):
+        await store.budgets.set(Scope.KEY, key_id, NANO, Period.MONTH)
+        _, without, headers = await gateway.ask("POST", "chat/completions", json=body, **key)
+        await store.keys.update(key_id, hosted_tools=("web_search",))
+        status, found, _ = await gateway.ask("POST", "chat/completions", json=body, **key)
+        [state] = [store.budgets.state(budget.id) for budget in store.budgets.of(Scope.KEY, key_id)]
+    assert (headers["X-ZeroconfAI-Dropped-Tools"], without["dropped_tools"]) == ("web_search_options", ["web_search_options"])
+    assert (status, "dropped_tools" in found) == (200, False)
+    assert [body.get("web_search_options") for body in fake.bodies()] == [None, {}]
+    assert state.spent == NANO // 40
+
+
+async def test_google_search_needs_a_grant_and_its_queries_are_charged(tmp_path: Path) -> None:
+    grounding = {"webSearchQueries": ["weather", "weather tomorrow", "weather"]}
+    candidate = {
+        "content": {"role": "model", "parts": [{"text": "Sunny"}]},
+        "finishReason": "STOP",
+        "groundingMetadata": grounding,
+    }
+    counts = {"promptTokenCount": 10, "candidatesTokenCount": 2}
+    model = {"name": "models/gemini-3-pro", "supportedGenerationMethods": ["generateContent"]}
+    fake = Upstream().on("/models", answers({"models": [model]}))
+    fake.on("/models/gemini-3-pro:generateContent", answers({"candidates": [candidate], "usageMetadata": counts}))
+    info = BackendInfo("gemini", "Gemini", cost=Cost.METERED, placement=Placement.CLOUD)
+    body = {
+        "contents": [{"role": "user", "parts": [{"text": "Weather?"}]}],
+        "tools": [{"googleSearch": {}}, {"codeExecution": {}}],
+    }
+
+    def gemini(session: aiohttp.ClientSession) -> Backend:
+        return GeminiBackend(session, info, Endpoint(fake.base_url, "key"))
+
+    async with fake, gateway_of(tmp_path, gemini) as (gateway, store, key, key_id):
+        await store.budgets.set(Scope.KEY, key_id, NANO, Period.MONTH)
+        status, _, headers = await gateway.ask("POST", "/v1beta/models/gemini-3-pro:generateContent", json=body, **key)
+        [state] = [store.budgets.state(budget.id) for budget in store.budgets.of(Scope.KEY, key_id)]
+    assert (status, headers["X-ZeroconfAI-Dropped-Tools"]) == (200, "codeExecution")
+    [sent] = fake.bodies("/models/gemini-3-pro:generateContent")
+    assert sent["tools"] == [{"googleSearch": {}}]
+    assert state.spent == 2 * NANO * 14 // 1000

@@ -16,6 +16,7 @@ from ..accounting.keys.labels import checked_labels
 from ..accounting.periods import Period
 from ..accounting.store import AccountingStore
 from ..protocol.errors import InvalidRequestError
+from ..protocol.hosted_tools import GRANTS
 from . import state
 from .databases import database_option, existing_database
 from .errors import CommandError
@@ -108,6 +109,13 @@ _label_option = click.option(
 _url_option = click.option(
     "--url", default="http://localhost:8000/v1", show_default=True, help="The gateway's URL in the printed example."
 )
+_hosted_option = click.option(
+    "--hosted-tool",
+    "hosted_tools",
+    multiple=True,
+    type=click.Choice(GRANTS),
+    help="Pass on this tool that providers run, or what its options name. Repeatable.",
+)
 _key_argument = click.argument("key", shell_complete=complete_keys)
 
 
@@ -132,6 +140,7 @@ def command() -> None:
     type=click.Choice((*SCOPES, ADMIN)),
     help="Allow only this endpoint group. Repeatable. `admin` logs in to the page of `zeroconf-ai serve --keys`.",
 )
+@_hosted_option
 @click.option("--background", is_flag=True, help="Requests of this API key wait until no other requests are waiting.")
 @click.option("--home-only", is_flag=True, help="Requests with this API key stay at home: providers outside never get them.")
 @click.option(
@@ -164,8 +173,10 @@ def create(
     default=None,
     help="Whether requests with this API key stay at home: providers outside never get them.",
 )
+@_hosted_option
 @click.option("--no-limits", is_flag=True, help="Remove all limits and budgets that are not set by this command.")
 @click.option("--no-labels", is_flag=True, help="Remove all labels that are not set by this command.")
+@click.option("--no-hosted-tools", is_flag=True, help="Remove all hosted tools that are not set by this command.")
 @database_option
 @json_option
 def update(
@@ -177,9 +188,14 @@ def update(
     labels: tuple[str, ...],
     no_labels: bool,
     home_only: bool | None,
+    hosted_tools: tuple[str, ...],
+    no_hosted_tools: bool,
     **rates: int | None,
 ) -> None:
-    """Change labels, limits, budgets and --home-only of KEY. Options that are not given keep their values; labels are added."""
+    """Change labels, hosted tools, limits, budgets and --home-only of KEY.
+
+    Options that are not given keep their values; labels and hosted tools are added.
+    """
 
     async def do(store: AccountingStore) -> None:
         found = _find(store.keys, key)
@@ -193,6 +209,8 @@ def update(
             changes["home_only"] = home_only
         if labels or no_labels:
             changes["labels"] = labels if no_labels else (*found.labels, *labels)
+        if hosted_tools or no_hosted_tools:
+            changes["hosted_tools"] = hosted_tools if no_hosted_tools else (*found.hosted_tools, *hosted_tools)
         found = await store.keys.update(found.id, actor="command", **changes)
         await _set_budgets(store, found, budgets)
         _show(found, f'"{found.name}" ({found.prefix}…) is changed', as_json=as_json)
@@ -389,6 +407,7 @@ def key_json(key: ClientKey) -> dict[str, Any]:
         "tokens_per_minute": key.tokens_per_minute,
         "parallel": key.parallel,
         "labels": list(key.labels),
+        "hosted_tools": list(key.hosted_tools),
     }
 
 

@@ -13,6 +13,7 @@ from tests.support.fakes.upstream import STOP, USAGE, StubBackend, chat
 from tests.support.waiting import cancel, observe, until
 from zeroconf_ai.accounting.usage.generation import OVERTAKEN, FailedAttempt
 from zeroconf_ai.protocol.errors import UpstreamError
+from zeroconf_ai.protocol.hosted_tools import HostedDialect, HostedTools
 from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.record import Cost, Placement
 from zeroconf_ai.protocol.request import Request, Urgency
@@ -173,6 +174,7 @@ HOSTED = {"tools": [{"type": "web_search"}]}
         ({"urgency": Urgency.NORMAL}, _nothing, _nothing),
         ({"body": {**chat(stream=True).body, "stream": False}}, _nothing, _nothing),
         ({"pin": "a"}, _nothing, _nothing),
+        ({"hosted": HostedTools(HostedDialect.RESPONSES)}, _nothing, _nothing),
         ({"body": {**chat(stream=True).body, **HOSTED}}, _nothing, _nothing),
         ({"body": {**chat(stream=True).body, "web_search_options": {"search_context_size": "low"}}}, _nothing, _nothing),
         ({"body": {**chat(stream=True).body, "extra_body": {"google": {"tools": [{"googleSearch": {}}]}}}}, _nothing, _nothing),

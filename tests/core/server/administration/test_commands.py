@@ -48,7 +48,8 @@ async def test_administration_keys_are_created_disabled_rotated_and_revoked(owne
 
 async def test_administration_keys_have_labels_and_limits_that_are_changed(owner: Browser, site: Site) -> None:
     limits = {"requests_per_minute": 10, "tokens_per_minute": 1000, "parallel": 1}
-    fields = {"labels": [" Kitchen "], "models": ["a*"], "endpoints": ["chat"], "background": True, "home_only": True, **limits}
+    hosted = {"home_only": True, "hosted_tools": ["web_search", "mcp"]}
+    fields = {"labels": [" Kitchen "], "models": ["a*"], "endpoints": ["chat"], "background": True, **limits, **hosted}
     _, made = await owner.ask("keys/create", {"name": "Tablet", **fields, "expires": 4_102_444_800, "monthly_budget": 2.5})
     wanted = {**fields, "labels": ["Kitchen"], "expires": "2100-01-01T00:00:00+00:00"}
     assert {name: made[name] for name in wanted} == wanted

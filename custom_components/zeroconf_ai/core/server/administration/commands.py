@@ -23,6 +23,7 @@ from ...admin.requests import find_requests, find_words
 from ...admin.usage import ReportQuery, report_by
 from ...admin.why import why_pasted
 from ...protocol.errors import InvalidRequestError, NotFoundError
+from ...protocol.hosted_tools import GRANTS
 from ...protocol.values import NANO
 from . import finding, server_models
 from .chat import CHAT_COMMANDS, ChatCommand, run_chat_command
@@ -212,7 +213,7 @@ def _key(context: Context) -> ClientKey:
 def _key_fields(body: Body) -> dict[str, Any]:
     """The fields of a key that the body names; null removes an expiry or a limit."""
     found: dict[str, Any] = {}
-    for name, most in (("labels", 100), ("models", 100), ("endpoints", len(SCOPES))):
+    for name, most in (("labels", 100), ("models", 100), ("endpoints", len(SCOPES)), ("hosted_tools", len(GRANTS))):
         if name in body:
             found[name] = tuple(texts(body, name, most))
     if unknown := set(found.get("endpoints", ())) - set(SCOPES):
