@@ -14,7 +14,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import slugify
 
-from ..const import CONF_ANY_ASSISTANT, CONF_ASSISTANT, DOMAIN, SUBENTRY_CONVERSATION
+from ..const import CONF_ANY_ASSISTANT, CONF_ASSISTANT, DOMAIN, SUBENTRY_CONVERSATION, SUBENTRY_STT, SUBENTRY_TTS
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -23,12 +23,12 @@ ASSIST = "assist_pipeline"
 
 
 async def async_add_assistant(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Create the assistant of an entry that never had one, with the default speech engines."""
+    """Create the assistant of an entry that never had one, with engines for speech of providers, else the default ones."""
     agent = next(iter(entry.get_subentries_of_type(SUBENTRY_CONVERSATION)), None)
     if agent is None or CONF_ASSISTANT in entry.data or ASSIST not in hass.config.components:
         return
     entity_id = er.async_get(hass).async_get_entity_id(conversation.DOMAIN, DOMAIN, agent.subentry_id)
-    if entity_id is None or (assistant := await _make_assistant(hass, entry.title, entity_id)) is None:
+    if entity_id is None or (assistant := await _make_assistant(hass, entry, entry.title, entity_id)) is None:
         return
     hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_ASSISTANT: assistant})
 
@@ -41,16 +41,23 @@ async def async_add_any_assistant(hass: HomeAssistant, entry: ConfigEntry, agent
         conversation.DOMAIN, DOMAIN, agent.subentry_id, config_entry=entry, config_subentry_id=agent.subentry_id,
         suggested_object_id=slugify(agent.title),
     )  # fmt: skip
-    if ASSIST in hass.config.components and (assistant := await _make_assistant(hass, agent.title, entity.entity_id)) is not None:
+    if (
+        ASSIST in hass.config.components
+        and (assistant := await _make_assistant(hass, entry, agent.title, entity.entity_id)) is not None
+    ):
         hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_ANY_ASSISTANT: assistant})
 
 
-async def _make_assistant(hass: HomeAssistant, name: str, entity_id: str) -> str | None:
-    """Create an assistant for an agent with the default speech engines; its id, or None if they do not support the language."""
+async def _make_assistant(hass: HomeAssistant, entry: ConfigEntry, name: str, entity_id: str) -> str | None:
+    """Create an assistant for an agent of an entry; its id, or None if the engines for speech do not support the language.
+
+    The engines are those of the entry, else of another provider, else Home Assistant's default ones.
+    """
     from homeassistant.components import stt, tts  # noqa: PLC0415
     from homeassistant.components.assist_pipeline import async_create_default_pipeline, async_update_pipeline  # noqa: PLC0415
 
-    stt_engine, tts_engine = stt.async_default_engine(hass), tts.async_default_engine(hass)
+    stt_engine = _speech_engine(hass, entry, SUBENTRY_STT) or stt.async_default_engine(hass)
+    tts_engine = _speech_engine(hass, entry, SUBENTRY_TTS) or tts.async_default_engine(hass)
     # The signature requires both, but assistants without a speech engine store None.
     pipeline = await async_create_default_pipeline(hass, stt_engine, tts_engine, name)  # type: ignore[arg-type]
     if pipeline is None:
@@ -58,6 +65,17 @@ async def _make_assistant(hass: HomeAssistant, name: str, entity_id: str) -> str
         return None
     await async_update_pipeline(hass, pipeline, conversation_engine=entity_id, prefer_local_intents=True)
     return pipeline.id
+
+
+def _speech_engine(hass: HomeAssistant, entry: ConfigEntry, kind: str) -> str | None:
+    """The entity of speech to text or text to speech of an entry, else of another one; None without one that is loaded."""
+    registry = er.async_get(hass)
+    for other in sorted(hass.config_entries.async_entries(DOMAIN), key=lambda other: other is not entry):
+        for subentry in other.get_subentries_of_type(kind):
+            entity_id = registry.async_get_entity_id(kind, DOMAIN, subentry.subentry_id)
+            if entity_id is not None and hass.states.get(entity_id) is not None:
+                return entity_id
+    return None
 
 
 async def async_remove_assistant(hass: HomeAssistant, entry: ConfigEntry) -> None:
