@@ -6,19 +6,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from openai import AsyncOpenAI, BadRequestError, PermissionDeniedError
+from openai import APIStatusError, AsyncOpenAI, BadRequestError, PermissionDeniedError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.zeroconf_ai.const import CONF_OWN_PORT
+from custom_components.zeroconf_ai.const import CONF_HOME_LABELS, CONF_OWN_PORT
 from custom_components.zeroconf_ai.core.accounting.store import AccountingStore
 from custom_components.zeroconf_ai.core.server.tool_runner import ToolResult
+from custom_components.zeroconf_ai.data import DATA
 from custom_components.zeroconf_ai.gateway.house_tools import OpenApis
 from homeassistant.auth.const import GROUP_ID_READ_ONLY, GROUP_ID_USER
 from homeassistant.auth.models import User
 from homeassistant.components import conversation
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er, label_registry as lr
 from homeassistant.helpers.entity_component import EntityComponent
 from homeassistant.setup import async_setup_component
 
@@ -249,3 +251,26 @@ async def test_house_tools_work_in_every_dialect_and_are_not_shown(house: House)
             assert "lit." in found, dialect
             assert "HassTurnOn" not in found, dialect
     assert len(await house.tool_events()) == len(DIALECTS)
+
+
+async def test_house_tools_result_of_a_labelled_entity_stays_at_home(house: House) -> None:
+    label = lr.async_get(house.hass).async_create("Private")
+    found = er.async_get(house.hass).async_get_or_create("lock", "demo", "1", suggested_object_id="door")
+    er.async_get(house.hass).async_update_entity(found.entity_id, labels={label.label_id})
+    house.hass.states.async_set(found.entity_id, "unlocked", {"friendly_name": "Front door"})
+    async_expose_entity(house.hass, conversation.DOMAIN, found.entity_id, True)
+    options = {**house.entry.options, CONF_HOME_LABELS: [label.label_id]}
+    house.hass.config_entries.async_update_entry(house.entry, options=options)
+    await house.hass.async_block_till_done()
+    (member,) = (one for one in house.hass.data[DATA].engine.pool if one.name == "Box")
+    member.leaves_home = True
+    read = tool_call("homeassistant__GetLiveContext", "{}")
+    async with house.client("assist") as client:
+        house.provider.answers = [TURN_ON, text("Done.")]
+        answer = await client.chat.completions.create(**ASK, extra_headers=TOOLS)
+        assert answer.choices[0].message.content == "Done."
+        house.provider.answers = [read, text("Never.")]
+        with pytest.raises(APIStatusError) as refused:
+            await client.chat.completions.create(**ASK, extra_headers=TOOLS)
+        assert refused.value.code == "home_only"
+    assert "unlocked" not in str(house.provider.requests)

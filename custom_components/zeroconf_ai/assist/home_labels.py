@@ -21,6 +21,8 @@ _PARTS = re.compile(r"[^\w.\-]+")
 _WORDS = re.compile(r"\w+")
 _SCRIPT_TOOL = re.compile(r"(?:^|__)script__(\w+)$")
 """The name of the tool of a script, also below the name of an LLM API."""
+_OVERVIEW_TOOL = "GetLiveContext"
+"""The end of the name of Home Assistant's tool that reads all exposed entities, and names them in its result."""
 _DEPTH = 64
 
 
@@ -44,7 +46,7 @@ class HomeLabels:
         attachments = (one for item in content if isinstance(item, conversation.UserContent) for one in item.attachments or ())
         if any(self.keeps_picture(attachment.media_content_id) for attachment in attachments):
             return HomeRule.PICTURE
-        return HomeRule.ENTITY if any(map(self._was_read, _tool_runs(content))) else None
+        return HomeRule.ENTITY if any(self.was_read(*run) for run in _tool_runs(content)) else None
 
     def keeps_picture(self, media_content_id: str) -> bool:
         """Whether a picture is that of a labelled entity, by the id of its media source.
@@ -65,9 +67,10 @@ class HomeLabels:
             return False
         return any(entity.platform == domain for entity in self._entities.values())
 
-    def _was_read(self, run: tuple[str, object, object]) -> bool:
-        """Whether a tool (name, arguments, result) has to do with a labelled entity: its id, one of its names, or its script."""
-        name, arguments, result = run
+    def was_read(self, name: str, arguments: object, result: object) -> bool:
+        """Whether a run of a tool has to do with a labelled entity: its id, one of its names, or its script."""
+        if not self._labels:
+            return False
         if (script := _SCRIPT_TOOL.search(name)) and self._script_reads(f"script.{script[1]}"):
             return True
         original = getattr(result, "original", None)
@@ -75,8 +78,20 @@ class HomeLabels:
             states = (*original.matched_states, *original.unmatched_states)
             if any(state.entity_id in self._entities for state in states):
                 return True
+        if name.endswith(_OVERVIEW_TOOL) and self._has_nameless:
+            return True
         said = _words(" ".join(_texts([arguments, result], _DEPTH)))
         return any(f" {named} " in f" {said} " for named in self._names())
+
+    @property
+    def _has_nameless(self) -> bool:
+        """Whether a labelled entity has no name in Home Assistant's overview, so that its state cannot be told from others."""
+        registered = ((self._hass.states.get(entity_id), entity) for entity_id, entity in self._entities.items())
+        return any(
+            not any(map(_words, intent.async_get_entity_aliases(self._hass, entity, state=state)))
+            for state, entity in registered
+            if state is not None
+        )
 
     def _script_reads(self, entity_id: str) -> bool:
         hass = self._hass

@@ -22,11 +22,13 @@ from homeassistant.exceptions import HomeAssistantError, Unauthorized
 from homeassistant.helpers import llm
 from homeassistant.helpers.json import json_dumps
 
+from ..assist.home_labels import HomeLabels
 from ..const import DOMAIN
 from ..core.accounting.store import AccountingStore
 from ..core.engine import Caller
 from ..core.protocol import json
 from ..core.protocol.errors import PermissionDeniedError, redact
+from ..core.protocol.home_rule import HomeRule
 from ..core.server.tool_requests import NOT_ALLOWED
 from ..core.server.tool_runner import HouseTool, OpenTools, ToolResult, ToolRunner
 from .own_keys import check_not_blocked
@@ -48,25 +50,25 @@ class HomeTools(ToolRunner):
 
     def __init__(self, hass: HomeAssistant, store: AccountingStore) -> None:
         """Used on Home Assistant's event loop. Each call is logged in the store's audit log."""
-        self._hass = hass
+        self.hass = hass
         self._store = store
 
     @override
     async def open(self, caller: Caller) -> OpenTools:
         await self.check(caller)
-        wanted = [api_id for api_id in caller.llm_apis if api_id in llm_apis(self._hass)]
+        wanted = [api_id for api_id in caller.llm_apis if api_id in llm_apis(self.hass)]
         if not wanted:
             message = "None of the LLM APIs that this API key may use is available in Home Assistant now."
             raise PermissionDeniedError(message, code="house_tools_not_available")
         asked = llm.LLMContext(
             platform=DOMAIN,
             context=Context(user_id=caller.user_id),
-            language=self._hass.config.language,
+            language=self.hass.config.language,
             assistant=conversation.DOMAIN,
             device_id=None,
         )
         try:
-            return OpenApis(self, caller, await llm.async_get_api(self._hass, wanted, asked))
+            return OpenApis(self, caller, await llm.async_get_api(self.hass, wanted, asked))
         except HomeAssistantError as err:
             _LOGGER.warning("The LLM APIs %s cannot be used: %s", ", ".join(wanted), redact(str(err)))
             message = "The LLM APIs that this API key may use do not work now. Home Assistant's log says why."
@@ -80,11 +82,11 @@ class HomeTools(ToolRunner):
         key.check(time.time())
         if key.user_id is None or key.user_id != caller.user_id or not set(caller.llm_apis) <= set(key.llm_apis):
             raise PermissionDeniedError(NOT_ALLOWED, code="house_tools_not_allowed")
-        user = await self._hass.auth.async_get_user(key.user_id)
+        user = await self.hass.auth.async_get_user(key.user_id)
         if user is None or not user.is_active:
             message = "The user of this key is deactivated or deleted in Home Assistant. Use another key."
             raise PermissionDeniedError(message, code="key_disabled")
-        await check_not_blocked(self._hass, key.user_id)
+        await check_not_blocked(self.hass, key.user_id)
 
     def log(self, caller: Caller, name: str) -> None:
         """Log a call in the audit log: who called what. Arguments are not stored, since they may be personal."""
@@ -129,7 +131,8 @@ class OpenApis(OpenTools):
                 return ToolResult("The tool failed. Home Assistant's log says why.", failed=True)
         try:
             json.check_depth(result.data)
-            return ToolResult(json_dumps(result.data), result.error)
+            rule = HomeRule.ENTITY if HomeLabels(self._home.hass).was_read(name, arguments, result.data) else None
+            return ToolResult(json_dumps(result.data), result.error, rule)
         except (json.DepthError, TypeError) as err:  # orjson raises TypeError
             return ToolResult(f"The data of the tool cannot be converted to JSON: {redact(str(err))}", failed=True)
 

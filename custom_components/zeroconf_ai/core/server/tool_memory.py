@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from ..protocol.home_rule import HomeRule
 from ..protocol.tool_calls import ToolCall
 from .tool_runner import ToolResult
 
@@ -41,6 +42,8 @@ class Transcript:
     calls: int = 0
     size: int = 0
     """Bytes of the messages, about."""
+    home_rule: HomeRule | None = None
+    """Why the request stays at home because of a result; None: it may leave."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by the request that runs; a repeated one waits."""
     running: asyncio.Task[RanCall] | None = None

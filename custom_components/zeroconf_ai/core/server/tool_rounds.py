@@ -188,6 +188,8 @@ class RoundsReply:
             request = request.with_body(messages=[*request.body["messages"], *transcript.messages])
             if request.body.get("tool_choice") != "none":  # a required call would be required in each round
                 request = request.with_body(tool_choice="none" if self._last else None)
+        if transcript.home_rule is not None:
+            request = request.with_meta(home_rule=transcript.home_rule)
         if self._first is not None and request.request_id is not None:
             request = request.with_meta(request_id=f"{request.request_id}-{transcript.rounds + 1}")
         self._reply = await self._stack.enter_async_context(self._engine.run(request, self._caller))
@@ -254,6 +256,7 @@ class RoundsReply:
         result = await self._result(call)
         transcript.pending.pop(0)
         transcript.calls += 1
+        transcript.home_rule = transcript.home_rule or result.home_rule
         transcript.add({"role": "tool", "tool_call_id": call.id, "content": result.text})
         return RanCall(call, result)
 
@@ -273,7 +276,7 @@ class RoundsReply:
             return ToolResult(f"The tool did not answer within {CALL_SECONDS:.0f} s.", failed=True)
         if len(result.text) <= RESULT_LIMIT:
             return result
-        return ToolResult(f"{result.text[:RESULT_LIMIT]}… (the rest was cut off)", result.failed)
+        return ToolResult(f"{result.text[:RESULT_LIMIT]}… (the rest was cut off)", result.failed, result.home_rule)
 
     def _remember_head(self, data: Mapping[str, Any]) -> None:
         self._head = {name: data[name] for name in ("id", "object", "created", "model") if data.get(name) is not None}

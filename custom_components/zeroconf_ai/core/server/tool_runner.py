@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..engine import Caller
+from ..protocol.home_rule import HomeRule
 from ..protocol.values import NOTHING
 
 
@@ -29,6 +30,8 @@ class ToolResult:
 
     text: str = field(repr=False)
     failed: bool = False
+    home_rule: HomeRule | None = None
+    """Why a request with this result stays at home; None: it may leave."""
 
 
 class OpenTools(ABC):
