@@ -3,8 +3,10 @@
 import base64
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 import hashlib
 from ipaddress import ip_address
+from pathlib import Path
 import ssl
 from typing import Any, override
 
@@ -17,6 +19,8 @@ import pytest_socket
 from custom_components.zeroconf_ai import issues
 from custom_components.zeroconf_ai.const import CONF_BASE_URL, CONF_FINGERPRINT, CONF_REFUSED, DOMAIN
 from custom_components.zeroconf_ai.core.protocol.record import SATURN_TYPE, Cost, Placement, ServiceRecord
+from custom_components.zeroconf_ai.core.server.tls.certificates import Hosts
+from custom_components.zeroconf_ai.core.server.tls.server_tls import ServerTls
 from custom_components.zeroconf_ai.diagnostics import async_get_config_entry_diagnostics
 from custom_components.zeroconf_ai.markdown import code
 from homeassistant.components.repairs import RepairsFlowManager, repairs_flow_manager
@@ -295,6 +299,45 @@ async def test_encryption_turned_off_is_not_followed_even_with_a_proof(
         assert (await repairs.async_configure(flow_id, {}))["type"] is FlowResultType.CREATE_ENTRY
         await hass.async_block_till_done()
         assert (entry.data[CONF_BASE_URL], entry.data.get(CONF_FINGERPRINT)) == (provider.base_url, None)
+
+
+class Renewed(FakeProvider):
+    """A provider with a certificate of `ServerTls`, which answers with its hand-over."""
+
+    def __init__(self, tls: ServerTls, provider_id: str | None) -> None:
+        super().__init__(id=provider_id, key=GENERATED_KEY, ssl=tls.context)
+        self.tls = tls
+
+    @override
+    async def _health(self, request: web.Request) -> web.Response:
+        steps = self.tls.hand_over(request.query.get("handover", ""))
+        return web.json_response({"status": "ok", "id": self.id, "handover": [step.to_json() for step in steps]})
+
+
+async def test_renewed_certificate_is_followed_with_a_signature_of_the_pinned_one_only(
+    hass: HomeAssistant, provider: FakeProvider, tmp_path: Path
+) -> None:
+    def made(folder: str, days: int) -> ServerTls:
+        tls = ServerTls(tmp_path / folder, provider.id or "", "x", now=lambda: datetime.now(UTC) + timedelta(days=days))
+        tls.refresh(Hosts.of((), ()))
+        return tls
+
+    former = await hass.async_add_executor_job(made, "own", 0)
+    async with running(Renewed(former, provider.id)) as first:
+        entry = await set_up(hass, make_entry(first, fingerprint=former.fingerprint))
+        assert (await ask(hass))["text"] == "Hello there."
+    other = await hass.async_add_executor_job(made, "other", 0)
+    async with running(Renewed(other, provider.id)) as stranger:
+        await hear(hass, record_of(stranger, tls=True, fingerprint=other.fingerprint))
+        assert question_of(hass, entry) == issues.CERTIFICATE_CHANGED
+        await assert_untouched(hass, entry, first.base_url, stranger)
+        assert entry.data[CONF_FINGERPRINT] == former.fingerprint
+    renewed = await hass.async_add_executor_job(made, "own", 300)
+    async with running(Renewed(renewed, provider.id)) as again:
+        await hear(hass, record_of(again, tls=True, fingerprint=renewed.fingerprint))
+        assert (entry.data[CONF_BASE_URL], entry.data[CONF_FINGERPRINT]) == (again.base_url, renewed.fingerprint)
+        assert question_of(hass, entry) is None
+        assert (await ask(hass))["text"] == "Hello there."
 
 
 async def test_record_with_several_addresses_is_used_at_the_proven_one(hass: HomeAssistant, provider: FakeProvider) -> None:
