@@ -274,3 +274,49 @@ async def test_house_tools_result_of_a_labelled_entity_stays_at_home(house: Hous
             await client.chat.completions.create(**ASK, extra_headers=TOOLS)
         assert refused.value.code == "home_only"
     assert "unlocked" not in str(house.provider.requests)
+
+
+MCP: dict[str, Any] = {"type": "mcp", "server_label": "home", "require_approval": "never"}
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_house_tools_as_an_mcp_server_of_responses_are_listed_and_called(house: House, *, stream: bool) -> None:
+    house.provider.answers = [TURN_ON, text("It is on.")]
+    answer: Any
+    async with house.client("assist") as client:
+        asked: dict[str, Any] = {"model": "test-model", "input": "Turn on the light.", "tools": [MCP]}
+        if stream:
+            events = [event async for event in await client.responses.create(**asked, stream=True)]
+            assert [event.sequence_number for event in events] == list(range(len(events)))
+            kinds = [event.type for event in events]
+            last: Any = events[-1]
+            assert "response.mcp_list_tools.completed" in kinds
+            assert "response.mcp_call.completed" in kinds
+            answer = last.response
+        else:
+            answer = await client.responses.create(**asked)
+    assert [item.type for item in answer.output] == ["mcp_list_tools", "mcp_call", "message"]
+    listed, call, _ = answer.output
+    hints = {tool.name: tool.annotations for tool in listed.tools}
+    assert hints["homeassistant__GetLiveContext"]["readOnlyHint"] is True
+    assert hints["intent__HassTurnOn"]["readOnlyHint"] is False
+    assert (call.name, call.server_label, call.status, call.error) == ("intent__HassTurnOn", "home", "completed", None)
+    assert (answer.output_text, house.light) == ("It is on.", "on")
+
+
+@pytest.mark.parametrize("approve", [True, False])
+async def test_house_tools_call_that_needs_approval_runs_only_when_approved(house: House, *, approve: bool) -> None:
+    house.provider.answers = [TURN_ON, text("Done.")]
+    server = {"type": "mcp", "server_label": "home"}
+    async with house.client("assist") as client:
+        tools: Any = [server]
+        answer = await client.responses.create(model="test-model", input="Turn on the light.", tools=tools)
+        asked: Any = answer.output[-1]
+        assert (asked.type, asked.name) == ("mcp_approval_request", "intent__HassTurnOn")
+        assert house.light == "off"
+        decided: Any = [{"type": "mcp_approval_response", "approval_request_id": asked.id, "approve": approve}]
+        answer = await client.responses.create(model="test-model", previous_response_id=answer.id, input=decided, tools=tools)
+    assert (answer.output_text, house.light) == ("Done.", "on" if approve else "off")
+    result = house.provider.requests[1]["messages"][-1]
+    assert (result["role"], "denied" in result["content"]) == ("tool", not approve)
+    assert len(await house.tool_events()) == approve

@@ -1,7 +1,7 @@
 """Base classes and helpers of all dialects: `ResponseWriter` towards clients, `Translator` towards backends."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from ..protocol import json, sse
@@ -12,6 +12,7 @@ from ..protocol.sse import SSEEvent
 from ..protocol.tool_calls import ToolCall, is_complete
 from ..protocol.usage import Usage
 from ..protocol.values import mapping
+from .house_server import HouseServer
 from .reasoning import details_of
 
 
@@ -34,6 +35,10 @@ class ResponseWriter(ABC):
     def answer_id(self, upstream: str | None) -> str | None:
         """The id of the answer in this dialect; None if it has none. `upstream` is the id in the chunks."""
         return None
+
+    def add_items(self, _items: Sequence[Mapping[str, Any]]) -> bytes:
+        """Add items about calls of the house's tools; returns their events. Only Responses has such items."""
+        return b""
 
     @abstractmethod
     def body(self, completion: Chunk) -> bytes:
@@ -61,6 +66,8 @@ class ParsedRequest(NamedTuple):
     """The client's tools that cannot run here and were left out, by type. The answer names them."""
     native_writer: Callable[[str], ResponseWriter] | None = None
     """A factory of the response writer for an answer in the client's own dialect."""
+    house: HouseServer | None = None
+    """What the client's request says of the tools of the house, in its own words."""
 
 
 def first_choice(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

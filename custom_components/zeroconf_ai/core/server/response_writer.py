@@ -43,11 +43,11 @@ async def answer(
             request = request.with_meta(session=session_key(named, request.body, context.caller.key_id))
         async with AsyncExitStack() as stack:
             answer: Reply | RoundsReply
-            if wants_house_tools(context):
+            if wants_house_tools(context) or parsed.house is not None:
                 if request.hosted is not None:  # a backend answers them in its own dialect, in one round
                     dropped = dropped_names((*dropped, *request.hosted.names))
                     request = request.with_meta(hosted=None)
-                request, house = await open_house(gateway, context, request)
+                request, house = await open_house(gateway, context, request, parsed.house)
                 answer = await stack.enter_async_context(run_rounds(gateway.engine, request, context.caller, house))
                 reply = answer.first
             else:
@@ -88,6 +88,8 @@ async def _respond(
     writer.provider_in_each = gateway.provider_in_chunks
     writer.used = lambda: answer.used
     if not request.stream:
+        if isinstance(answer, RoundsReply):
+            writer.add_items(answer.take_items())
         return context.json(writer.body(answer.completion), headers=headers)
     return await _stream(gateway, context, answer, writer, headers)
 
@@ -104,6 +106,9 @@ async def _stream(
     try:
         async with gateway.interruptible():
             async for batch in answer.batches():
+                if isinstance(answer, RoundsReply) and (items := answer.take_items()):
+                    await response.write(writer.add_items(items))
+                    pulse.wrote()
                 if batch and (events := writer.events(batch)):
                     await response.write(events)
                     pulse.wrote()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from ..dialects.house_server import HouseServer
 from ..dialects.turns import function_tool
 from ..protocol.errors import InvalidRequestError, PermissionDeniedError
 from ..protocol.request import Kind, Request
@@ -34,11 +35,34 @@ class HouseRequest:
     transcript: Transcript
     memory: ToolMemory = field(repr=False)
     key_id: str = ""
+    server: HouseServer | None = None
+    """What a request of Responses says of the tools; None: the header asked for them, and their calls are not shown."""
 
     @cached_property
     def names(self) -> frozenset[str]:
         """The names of the offered tools."""
         return frozenset(tool.name for tool in self.offered)
+
+    @cached_property
+    def needing_approval(self) -> frozenset[str]:
+        """The names of the tools whose calls a person must approve."""
+        if (server := self.server) is None:
+            return frozenset()
+        return frozenset(tool.name for tool in self.offered if server.needs_approval(tool.name, tool.annotations))
+
+    def begin(self) -> None:
+        """Begin a new transcript with the calls that a person has approved or denied."""
+        server, transcript = self.server, self.transcript
+        if server is None or transcript.messages or not (decided := [*server.approved, *server.denied]):
+            return
+        transcript.add({"role": "assistant", "content": "", "tool_calls": [call.to_json() for call in decided]})
+        denied = "Not run: the user has denied this call."
+        transcript.add(*({"role": "tool", "tool_call_id": call.id, "content": denied} for call in server.denied))
+        transcript.pending = [call for call in server.approved if call.name in self.names]
+        gone = "Not run: this tool is no longer there."
+        others = [call for call in server.approved if call.name not in self.names]
+        transcript.add(*({"role": "tool", "tool_call_id": call.id, "content": gone} for call in others))
+        transcript.rounds = 1
 
 
 def wants_house_tools(context: RequestContext) -> bool:
@@ -51,8 +75,10 @@ def wants_house_tools(context: RequestContext) -> bool:
     return True
 
 
-async def open_house(gateway: Gateway, context: RequestContext, request: Request) -> tuple[Request, HouseRequest]:
-    """The request with the tools of the house.
+async def open_house(
+    gateway: Gateway, context: RequestContext, request: Request, server: HouseServer | None
+) -> tuple[Request, HouseRequest]:
+    """The request with the tools of the house; `server` is what a request of Responses says of them.
 
     Raises InvalidRequestError for a request that cannot have them, PermissionDeniedError for a caller who may not use them.
     """
@@ -66,9 +92,11 @@ async def open_house(gateway: Gateway, context: RequestContext, request: Request
     if request.body.get("n") not in (None, 1):
         raise InvalidRequestError("A request with the tools of the house must ask for one answer.", param="n")
     opened = await gateway.tool_runner.open(caller)
-    offered, memory = opened.tools, gateway.tool_memory
-    transcript = memory.transcript(caller.key_id, _request_name(context), request.body)
-    house = HouseRequest(opened, offered, transcript, memory, caller.key_id)
+    memory = gateway.tool_memory
+    offered = [tool for tool in opened.tools if server is None or server.offers(tool.name, tool.annotations)]
+    transcript = memory.transcript(caller.key_id, _request_name(context) or _approvals(server), request.body)
+    house = HouseRequest(opened, offered, transcript, memory, caller.key_id, server)
+    house.begin()
     messages = memory.rejoined(caller.key_id, request.body["messages"])
     tools = _with_house_tools(request.body.get("tools") or [], offered)
     return request.with_body(messages=_instructed(messages, opened.instructions), tools=tools or None), house
@@ -80,6 +108,11 @@ def _request_name(context: RequestContext) -> str | None:
         if is_sane_id(named := context.http.headers.get(header, "")):
             return named
     return None
+
+
+def _approvals(server: HouseServer | None) -> str | None:
+    """The name of a request with approved calls, none of which runs twice; None without any."""
+    return None if server is None or not server.approved else " ".join(call.id for call in server.approved)
 
 
 def _with_house_tools(given: Sequence[Mapping[str, Any]], offered: Sequence[HouseTool]) -> list[Mapping[str, Any]]:

@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 from ..dialects.base import first_choice
+from ..dialects.house_server import approval_item, call_item, tools_item
 from ..engine import Caller, Engine
 from ..protocol import json
 from ..protocol.chunks import Chunk, Delta, Message
@@ -48,6 +49,8 @@ class _Turn:
     client: list[ToolCall]
     message: Mapping[str, Any] = NOTHING
     """The whole message of a turn with calls of the house."""
+    waits: bool = False
+    """Whether a person must approve a call first."""
     results_from: int = 0
     """Where the results of the turn begin in the transcript."""
 
@@ -90,7 +93,10 @@ class RoundsReply:
         self._last = False
         """Whether the model must answer in this round."""
         self._completion: Chunk | None = None
-        self._ran: list[RanCall] = []
+        self._items: list[dict[str, Any]] = []
+        if house.server is not None:
+            listed = ((tool.name, tool.description, tool.parameters, tool.annotations) for tool in house.offered)
+            self._items.append(tools_item(listed))
         self._locked = False
         self.answer_id: str | None = None
 
@@ -111,9 +117,9 @@ class RoundsReply:
         assert self._completion is not None
         return self._completion
 
-    def take_calls(self) -> list[RanCall]:
-        """The calls that were run since the last time."""
-        taken, self._ran = self._ran, []
+    def take_items(self) -> list[dict[str, Any]]:
+        """The items of Responses about the tools since the last time; none if the client did not ask for them in its dialect."""
+        taken, self._items = self._items, []
         return taken
 
     async def start(self) -> None:
@@ -138,7 +144,7 @@ class RoundsReply:
                 self._transcript.lock.release()
 
     async def batches(self) -> AsyncIterator[list[Chunk]]:
-        """The chunks of all rounds; an empty batch after each call, which `take_calls` returns. Raises an ApiError."""
+        """The chunks of all rounds; an empty batch after each call, which `take_items` returns. Raises an ApiError."""
         while True:
             assert self._reply is not None
             chunks: list[Chunk] = []
@@ -212,8 +218,11 @@ class RoundsReply:
         for call in calls:
             call.arguments = whole_arguments(call.arguments)
         house = [] if self._last else [call for call in calls if call.name in self._house.names]
+        asked = [call for call in house if call.name in self._house.needing_approval]
+        self._items += map(approval_item, asked)
+        house = [call for call in house if call not in asked]
         client = [call for call in calls if call.name not in self._house.names]
-        turn = _Turn(_reason(choice, client), house, client)
+        turn = _Turn(_reason(choice, client), house, client, waits=bool(asked))
         if house:
             transcript = self._transcript
             said = {name: given[name] for name in _SAID if given.get(name)}
@@ -231,7 +240,7 @@ class RoundsReply:
         if turn.house and turn.client:
             results = self._transcript.messages[turn.results_from :]
             self._house.memory.divide(self._house.key_id, turn.message, results, turn.client)
-        return bool(turn.client) or not turn.house
+        return turn.waits or bool(turn.client) or not turn.house
 
     async def _run_pending(self) -> AsyncIterator[None]:
         """Run the pending calls, one after the other. Raises PermissionDeniedError."""
@@ -246,7 +255,8 @@ class RoundsReply:
             finally:
                 if running.done():
                     transcript.running = None
-            self._ran.append(ran)
+            if self._house.server is not None:
+                self._items.append(call_item(ran.call, ran.result.text, failed=ran.result.failed))
             yield
 
     async def _run_next(self) -> RanCall:

@@ -43,6 +43,12 @@ _ECHOED: Mapping[str, Any] = {
 _MAX_METADATA = 512
 """Characters of a value of `metadata` at OpenAI."""
 
+_ENDED: Mapping[tuple[str, str | None], str] = {
+    ("mcp_list_tools", None): "response.mcp_list_tools.completed",
+    ("mcp_call", "completed"): "response.mcp_call.completed",
+    ("mcp_call", "failed"): "response.mcp_call.failed",
+}
+"""The event before the end of an item about the house's tools, by type and status."""
 _NO_TOOLS = ClientTools()
 
 type Keep = Callable[[Mapping[str, Any], list[dict[str, Any]]], None]
@@ -94,6 +100,19 @@ class ResponsesWriter(ResponseWriter):
         return self._id
 
     @override
+    def add_items(self, _items: Sequence[Mapping[str, Any]]) -> bytes:
+        begun = self.events([])
+        self._close()
+        for item in _items:
+            place = len(self._items)
+            self._items.append(dict(item))
+            self._emit("response.output_item.added", output_index=place, item=item)
+            if kind := _ENDED.get((item["type"], item.get("status"))):
+                self._emit(kind, item_id=item["id"], output_index=place)
+            self._emit("response.output_item.done", output_index=place, item=item)
+        return begun + self._flush()
+
+    @override
     def body(self, completion: Chunk) -> bytes:
         self._chunk(completion.data)
         return orjson.dumps(self._finished())
@@ -116,7 +135,7 @@ class ResponsesWriter(ResponseWriter):
     @override
     def failure(self, error: ApiError) -> bytes:
         for item in self._items:
-            if item["status"] == "in_progress":
+            if item.get("status") == "in_progress":
                 item["status"] = "incomplete"
         code = "rate_limit_exceeded" if isinstance(error, RateLimitError) else "server_error"
         error_fields = {"code": code, "message": error.message}
@@ -214,7 +233,7 @@ class ResponsesWriter(ResponseWriter):
         """Close all items, those that a limit truncated as incomplete, and keep the response, which is returned."""
         cut = self._status() == "incomplete"
         for place, item in enumerate(self._items):
-            if item["status"] == "in_progress":
+            if item.get("status") == "in_progress":
                 whole = not cut or (place in self._calls and is_complete(self._calls[place].arguments))
                 self._done(place, "completed" if whole else "incomplete")
         self._open = None

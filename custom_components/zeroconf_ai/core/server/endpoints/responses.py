@@ -9,6 +9,7 @@ from aiohttp import web
 from ...accounting.conversations.response_store import StoredResponse
 from ...accounting.storage.database import DatabaseError
 from ...dialects.base import ParsedRequest
+from ...dialects.house_server import house_server
 from ...dialects.responses.client_request import to_chat
 from ...dialects.responses.client_response import ResponsesWriter
 from ...dialects.responses.hosted_tools import hosted_tools
@@ -42,7 +43,8 @@ def _parse(gateway: Gateway, context: RequestContext, raw: bytes) -> ParsedReque
     body = parse_object(raw)
     recent, owner = gateway.recent_responses, owner_of(context.caller)
     conversation = recent.resolve(owner, body)
-    hosted, rest = hosted_tools({**body, "input": conversation}, context.caller.hosted_tools)
+    house, rest = house_server({**body, "input": conversation})
+    hosted, rest = hosted_tools(rest, context.caller.hosted_tools)
     chat, tools = to_chat(rest)
     request = Request.parse(Kind.CHAT, chat, request_id=context.id, via=context.via, hosted=hosted)
     stored = stored_owner(gateway, context.caller) if body.get("store") is not False else None
@@ -76,6 +78,7 @@ def _parse(gateway: Gateway, context: RequestContext, raw: bytes) -> ParsedReque
         lambda model: ResponsesWriter(body, model, tools, kept, stored=is_stored),
         tools.dropped,
         lambda model: NativeResponsesWriter(body, model, kept, stored=is_stored),
+        house,
     )
 
 
