@@ -46,12 +46,7 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
     "messages": ("messages", {"messages": HI, "max_tokens": 5000}),
     "Ollama's chat": ("/api/chat", {"messages": HI, "stream": False, "options": {"num_predict": 5000}}),
     "Ollama's generate": ("/api/generate", {"prompt": "Hi", "options": {"num_predict": 5000}}),
-    "web search": ("chat/completions", {"messages": HI, "max_tokens": 1, "web_search_options": {"search_context_size": "high"}}),
     "spoken answers": ("chat/completions", {"messages": HI, "max_tokens": 1, "modalities": ["text", "audio"]}),
-    "Google's search": (
-        "chat/completions",
-        {"messages": HI, "max_tokens": 1, "extra_body": {"google": {"tools": [{"googleSearch": {}}]}}},
-    ),
     "a stored prompt": (
         "chat/completions",
         {"messages": HI, "max_tokens": 1, "extra_body": {"google": {"cached_content": "cachedContents/1"}}},
