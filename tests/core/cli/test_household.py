@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 import time
 from typing import Any
+import urllib.request
 
 import aiohttp
 import pytest
@@ -14,7 +15,8 @@ from zeroconf_ai.lan.discovery import DiscoveryManager
 from zeroconf_ai.protocol.household import HouseholdCode, HouseholdKey
 from zeroconf_ai.protocol.record import MAX_TXT, Auth
 
-from ...support.command import run, serving
+from ...support.command import COMMAND, LO, line_of, run, serving, started
+from ...support.waiting import until_in_thread
 
 pytestmark = pytest.mark.usefixtures("own_loopback")
 
@@ -71,6 +73,36 @@ async def test_serve_with_a_household_advertises_a_token_that_its_members_can_us
         said = server.process.stderr.read().decode()
     assert opened.token not in said
     assert code.passphrase[:4] not in said
+
+
+def test_commands_use_a_provider_of_the_household_without_a_key(tmp_path: Path) -> None:
+    code, name = HouseholdCode.generate().text, f"Ours {os.getpid()}"
+    ours, theirs = {"ZEROCONF_AI_HOUSEHOLD": code}, {"ZEROCONF_AI_HOUSEHOLD": HouseholdCode.generate().text}
+    with serving(tmp_path, "--name", name, "--key", "zai_example", env=ours) as server:
+        done = run(tmp_path / "a", "ask", "hello", *LO, env=ours)
+        assert (done.returncode, done.stderr) == (0, "")
+        done = run(tmp_path / "b", "ask", "hello", "--provider", name, *LO, env=ours)
+        assert (done.returncode, done.stderr) == (0, "")
+        done = run(tmp_path / "a", "ask", "hello", "--provider", name, *LO, env=theirs)
+        assert done.returncode != 0
+        assert "belongs to another household" in done.stderr
+        done = run(tmp_path / "b", "ask", "hello", *LO, env={"ZEROCONF_AI_HOUSEHOLD": "hunter2"})
+        assert "no household code" in done.stderr
+        assert "hunter2" not in done.stderr
+        more = ("--name", f"{name} again", "--key", "zai_other", "--host", "127.0.0.1", "--discovered", "--json")
+        with started(tmp_path / "c", [*COMMAND, "serve", *more], ours) as process:
+            try:
+                second = json.loads(line_of(process))["url"]
+                until_in_thread(lambda: {"demo-rules", "demo-embed"} <= _models(second, "zai_other"), seconds=30)
+            finally:
+                process.terminate()
+        assert server.stop() == 0
+
+
+def _models(url: str, key: str) -> set[str]:
+    asked = urllib.request.Request(f"{url}/models", headers={"Authorization": f"Bearer {key}"})
+    with urllib.request.urlopen(asked, timeout=10) as response:
+        return {model["id"] for model in json.load(response)["data"]}
 
 
 def test_serve_without_a_key_needs_no_token(tmp_path: Path) -> None:

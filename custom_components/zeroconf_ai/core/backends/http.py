@@ -1,7 +1,7 @@
 """`HttpUpstream`: requests, responses and errors of every backend that uses HTTP."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache, partial
 from typing import Any, override
 
@@ -31,6 +31,7 @@ from .http_answer import HttpAnswer
 from .openai_answer import OpenAIAnswer
 
 _MAX_ERROR_BYTES = 64 * 1024
+_UNAUTHORIZED = 401
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -55,6 +56,8 @@ class HttpUpstream:
         self.endpoint = endpoint
         """May be replaced; applies from the next request on."""
         self.name = name
+        self.renew_key: Callable[[], Awaitable[bool]] | None = None
+        """Called after a 401; returns whether it has set another key, with which the request is then repeated once."""
         self.timeouts = timeouts or Timeouts()
         self._headers = dict(headers or {})
         self._egress = egress or Egress()
@@ -187,10 +190,35 @@ class HttpUpstream:
         self, method: str, path: str, data: bytes | aiohttp.FormData | None, headers: dict[str, str]
     ) -> aiohttp.ClientResponse:
         """An open response with a 2xx status. Raises an ApiError otherwise; TimeoutError only from a timeout of the caller."""
+        response = await self._send(method, path, data, headers)
+        renew = None if isinstance(data, aiohttp.FormData) else self.renew_key  # a form can be sent only once
+        if response.status == _UNAUTHORIZED and renew is not None and "Authorization" in headers:
+            try:
+                renewed = await renew()
+            except BaseException:
+                response.close()
+                raise
+            if renewed and self.key:
+                response.close()
+                response = await self._send(method, path, data, headers | self.credentials(self.key))
+        if 200 <= response.status < 300:
+            return response
+        try:
+            body = await read_limited(response, _MAX_ERROR_BYTES, cut=True)
+        except (aiohttp.ClientError, OSError) as err:
+            raise self.unreachable(err) from None
+        finally:
+            response.close()
+        raise self.error(error_from_response(response.status, body, response.headers, secrets=self.secrets))
+
+    async def _send(
+        self, method: str, path: str, data: bytes | aiohttp.FormData | None, headers: dict[str, str]
+    ) -> aiohttp.ClientResponse:
+        """The response, whatever its status. Raises an ApiError if there is none."""
         url = f"{self.base_url}{path}"
         request = partial(self._egress.request, self.session) if self.endpoint.public_only else self.session.request
         try:
-            response = await request(
+            return await request(
                 method,
                 url,
                 data=data,
@@ -201,15 +229,6 @@ class HttpUpstream:
             )
         except (aiohttp.ClientError, OSError, ValueError) as err:  # ValueError: an invalid header or address
             raise self.unreachable(err) from None  # aiohttp's error contains the headers, and so the key
-        if 200 <= response.status < 300:
-            return response
-        try:
-            body = await read_limited(response, _MAX_ERROR_BYTES, cut=True)
-        except (aiohttp.ClientError, OSError) as err:
-            raise self.unreachable(err) from None
-        finally:
-            response.close()
-        raise self.error(error_from_response(response.status, body, response.headers, secrets=self.secrets))
 
     def unreachable(self, err: Exception) -> ApiError:
         """The error for a connection that failed, or was lost before a response."""

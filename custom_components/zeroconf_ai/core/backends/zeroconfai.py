@@ -148,6 +148,14 @@ class ZeroconfAIBackend(Backend):
         )
         self._offers_status = True
 
+    def authorize(self, key: str) -> None:
+        """Use another key at the same address from the next request on."""
+        self._upstream.endpoint = replace(self._upstream.endpoint, key=key)
+
+    def renew_key_by(self, renew: Callable[[], Awaitable[bool]]) -> None:
+        """Call `renew` after a 401. If it returns True it has set another key, with which the request is repeated once."""
+        self._upstream.renew_key = renew
+
     def move(self, endpoint: Endpoint) -> None:
         """Use another endpoint from the next request on."""
         self._upstream.endpoint = endpoint

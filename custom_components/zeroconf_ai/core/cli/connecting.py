@@ -1,17 +1,22 @@
 """The options that say which provider a command talks to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+import os
 from typing import Any
 
 import click
 
 from ..client.client import Client
 from ..client.connections import Hints, Wanted
+from ..protocol.household import HouseholdCode, HouseholdError
 from ..protocol.models import AUTO
+from .errors import CommandError
 from .network import interface_option
 from .remembered import complete_models, complete_providers
 from .state import trust_file
+from .variables import Environment
 
+HOUSEHOLD = "ZEROCONF_AI_HOUSEHOLD"
 HINTS = Hints(provider="--provider NAME", url="--provider http://HOST:PORT", key="--key or ZEROCONF_AI_KEY", trust="--trust")
 
 
@@ -42,11 +47,22 @@ def model_option[F: Callable[..., Any]](function: F) -> F:
 
 def wanted_of(provider: str | None, key: str | None, trust: bool, interfaces: tuple[str, ...]) -> Wanted:
     """The provider to connect to. Raises click.UsageError for a key without a provider: it would be sent to any."""
+    household = household_of(os.environ)
     if not provider:
         if click.get_current_context().get_parameter_source("key") is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError("--key applies to one provider. Set it with --provider.")
-        return Wanted(None, None, trust, interfaces)
-    return Wanted(provider, key or None, trust, interfaces)
+        return Wanted(None, None, trust, interfaces, household)
+    return Wanted(provider, key or None, trust, interfaces, household)
+
+
+def household_of(process: Mapping[str, str]) -> str | None:
+    """The household code of `ZEROCONF_AI_HOUSEHOLD`, or of the file in `ZEROCONF_AI_HOUSEHOLD_FILE`. Raises CommandError."""
+    if not (text := Environment(process).get(HOUSEHOLD)):
+        return None
+    try:
+        return HouseholdCode.parse(text).text
+    except HouseholdError as err:
+        raise CommandError(f"{HOUSEHOLD} is no household code: {err}.", "Make one: zeroconf-ai household", kind="usage") from None
 
 
 def client_of(wanted: Wanted) -> Client:
@@ -58,4 +74,5 @@ def client_of(wanted: Wanted) -> Client:
         interfaces=wanted.interfaces,
         trust_file=trust_file(),
         hints=HINTS,
+        household=wanted.household,
     )

@@ -21,6 +21,7 @@ from ..config.server_fields import UsageSettings
 from ..engine import Engine
 from ..lan.interfaces import interface_addresses
 from ..presence.advertised_record import AdvertisedRecord, describe_engine
+from ..presence.household_access import HouseholdAccess
 from ..protocol.record import DEFAULT_PRIORITY, MAX_CONTACT, Auth, ServiceRecord, is_contact
 from ..protocol.values import clean
 from ..routing.accounting import Accounting
@@ -111,7 +112,11 @@ def _contact(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
     help="Serve this backend, such as `ollama` or `vllm=http://localhost:8001/v1`. Repeatable. `auto` stands for the inference "
     "servers of this machine, and the clouds whose API keys are in the environment.  [default: auto]",
 )
-@click.option("--discovered", is_flag=True, help="Also serve discovered providers without an API key, after all others.")
+@click.option(
+    "--discovered",
+    is_flag=True,
+    help="Also serve discovered providers without an API key, and those of the household (--household), after all others.",
+)
 @click.option("--host", metavar="ADDRESS", help="Listen on this address only.  [default: all]")
 @click.option(
     "--port", type=click.IntRange(1, 65535), help=f"Listen on this port.  [default: the first free one from {FIRST_PORT} on]"
@@ -280,7 +285,8 @@ async def _serve(options: Options, provider_id: str, write_request: Callable[[Ma
         if supply is not None:
             supply.listens_on(port)
             everywhere = any(ip_address(text).is_unspecified for text in bound)
-            await supply.discover(provider_id, () if everywhere else bound)
+            access = None if household is None else HouseholdAccess(household.key)
+            await supply.discover(provider_id, () if everywhere else bound, access)
         record = describe_engine(_record(options, provider_id, port, server_tls), engine)
         presence = None
         if options.advertise:

@@ -25,6 +25,7 @@ from ..lan.provider_cache import ProviderCache
 from ..lan.trust import TrustStore
 from ..presence import local_engines
 from ..presence.discovered_members import DiscoveredMembers
+from ..presence.household_access import HouseholdAccess
 from ..presence.local_engines import HOST, LocalEngines, backend_of, url_of
 from ..presence.server_kinds import SERVER_KINDS
 from ..protocol.record import Cost
@@ -179,8 +180,8 @@ class Supply:
         """Say the port of this server itself, which is not looked at."""
         self._own_ports |= {port}
 
-    async def discover(self, own_id: str, interfaces: Sequence[str]) -> None:
-        """Also add discovered providers. If multicast DNS is not available, a message is printed."""
+    async def discover(self, own_id: str, interfaces: Sequence[str], household: HouseholdAccess | None = None) -> None:
+        """Also add discovered providers, and those of the household. If multicast DNS is not available, a message is printed."""
         if not self._sources.discovered or self._session is None:
             return
         try:
@@ -191,7 +192,7 @@ class Supply:
         manager = DiscoveryManager(zeroconf, trust=TrustStore(trust_file()), own_ids=(own_id,))
         await self._stack.enter_async_context(manager)
         neighbours = DiscoveredMembers(
-            self._engine, manager, self._session, await asyncio.to_thread(ProviderCache, providers_file())
+            self._engine, manager, self._session, await asyncio.to_thread(ProviderCache, providers_file()), household
         )
         neighbours.start()
         self._stack.push_async_callback(neighbours.close)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ..engine import Caller, Source
 from ..protocol.errors import InvalidRequestError
+from ..protocol.household import HouseholdCode
 from ..protocol.models import AUTO, ModelInfo
 from ..protocol.request import Kind, Request
 from ..protocol.values import encodable, mapping
@@ -65,18 +66,21 @@ class Client:
         trust_file: str | Path | None = None,
         sessions: str | Path | None = None,
         hints: Hints | None = None,
+        household: str | None = None,
     ) -> None:
         """`provider`: the name or id of one on the network, or its URL; None: all that need no key. `key` is its API key.
 
         `model`: for questions that name none; "auto" is the choice of the provider. `trust`: accept the new identity or address
         of a known provider, once. `interfaces`: the IP addresses of those to search on (none: all). `trust_file` keeps the
         identities of providers between runs, and `sessions`, an SQLite file, the conversations; without them, they end with
-        the client. `hints`: how errors write the options, for a program that has its own. Raises ValueError for a key without a
-        provider: it would be sent to any.
+        the client. `hints`: how errors write the options, for a program that has its own. `household`: the code of
+        `zeroconf-ai household`, whose providers need no key. Raises ValueError for a key without a provider, which would be sent
+        to any, and HouseholdError for a text that is no code.
         """
         if key is not None and provider is None:
             raise ValueError("A key belongs to one provider: name it")
-        self._wanted = Wanted(provider, key, trust, tuple(interfaces))
+        code = None if household is None else HouseholdCode.parse(household).text
+        self._wanted = Wanted(provider, key, trust, tuple(interfaces), code)
         self._model = model
         self._trust_file = None if trust_file is None else Path(trust_file)
         self._session_file = None if sessions is None else Path(sessions)

@@ -1,9 +1,10 @@
 """`Connections`: an engine with the providers of the network, each at an address that its identity is known to have."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 import re
 from typing import Any, Self
@@ -13,7 +14,7 @@ from zeroconf import IPVersion
 from zeroconf.asyncio import AsyncZeroconf
 
 from ..backends.base import BackendInfo, Endpoint
-from ..backends.identity_probe import IdentityProbe, confirmed_key
+from ..backends.identity_probe import IdentityProbe, confirmed_key, proves_key
 from ..backends.locate import locate
 from ..backends.zeroconfai import endpoint_of_record, fingerprint_ssl
 from ..config.base_paths import base_path
@@ -23,8 +24,10 @@ from ..lan.identity import Confirmed, Reply, Target, Verdict, identify_any
 from ..lan.interfaces import interface_addresses
 from ..lan.providers import Provider
 from ..lan.trust import Trust, TrustStore
+from ..presence.household_access import HouseholdAccess
 from ..presence.provider_backend import ProviderBackend
 from ..protocol.errors import ApiError, UnavailableError
+from ..protocol.household import HouseholdCode, HouseholdKey, SealError
 from ..protocol.record import Auth, ServiceRecord, names_public_host
 from ..protocol.status import ProviderState
 from ..routing.pool.member import Member
@@ -65,6 +68,8 @@ class Wanted:
     """Whether to accept the new identity or the new address of a known provider."""
     interfaces: tuple[str, ...] = ()
     """IP addresses of the interfaces to search on; empty: all."""
+    household: str | None = field(default=None, repr=False)
+    """The household code: providers of the household need no key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ class Connections:
         self._wanted = wanted
         self._hints = hints
         self._found: dict[str, _Located] = {}
+        self._household: HouseholdAccess | None = None
         self.left_out: list[ServiceRecord] = []
         """Providers on the network that require an API key, if the caller named no provider."""
 
@@ -100,6 +106,9 @@ class Connections:
             engine = Engine()
             stack.push_async_callback(engine.close)
             made = cls(engine, stack, TrustStore(trust_file), wanted, hints or Hints())
+            if wanted.household is not None:
+                key = await asyncio.to_thread(HouseholdKey, HouseholdCode.parse(wanted.household))
+                made._household = HouseholdAccess(key)
             if wanted.provider is not None and (url := base_url_of(wanted.provider)) is not None:
                 engine.add(ProviderBackend(session, BackendInfo(url, url), Endpoint(url, wanted.key)))
             else:
@@ -136,12 +145,10 @@ class Connections:
         return await backend.usage(query)
 
     async def _discover(self, session: aiohttp.ClientSession) -> None:
-        async with open_zeroconf(self._wanted.interfaces) as zeroconf, DiscoveryManager(zeroconf, trust=self._trust) as manager:
-            providers = await manager.scan_network()
-        providers = [await self._followed(session, provider) for provider in providers]
-        chosen = choose(providers, self._wanted, self._hints)
+        providers = [await self._followed(session, provider) for provider in await self._scan()]
+        chosen = choose(providers, self._wanted, self._hints, self._opens)
         if self._wanted.provider is None:
-            self.left_out = [found.record for found in providers if found.record.auth is not Auth.NONE]
+            self.left_out = [found.record for found in providers if found.record.auth is not Auth.NONE and found not in chosen]
         located = await asyncio.gather(*(self._locate(session, provider) for provider in chosen), return_exceptions=True)
         errors: list[BaseException] = []
         for found in located:
@@ -152,6 +159,8 @@ class Connections:
             backend = ProviderBackend(session, BackendInfo(record.id, record.name), found.endpoint)
             backend.update_record(record)
             backend.identity = None if record.id_derived else record.id
+            if self._by_household(record):
+                backend.renew_key_by(partial(self._renew, record.id, backend))
             self.engine.add(backend)
             self._found[record.id] = found
         if not self._found:
@@ -169,9 +178,45 @@ class Connections:
         self._trust.confirm(found.record, found.base_url)
         return replace(provider, record=found.record, trust=self._trust.judge(found.record))
 
+    async def _scan(self) -> list[Provider]:
+        async with open_zeroconf(self._wanted.interfaces) as zeroconf, DiscoveryManager(zeroconf, trust=self._trust) as manager:
+            return await manager.scan_network()
+
+    def _by_household(self, record: ServiceRecord) -> bool:
+        """Whether a provider is used with the household's token."""
+        return self._wanted.key is None and self._household is not None and self._household.applies(record)
+
+    def _opens(self, record: ServiceRecord) -> bool:
+        return self._by_household(record) and self._household is not None and self._household.opens(record)
+
+    async def _renew(self, provider_id: str, backend: ProviderBackend) -> bool:
+        """Use the token that the provider advertises now; returns whether it is another one than before."""
+        try:
+            providers = await self._scan()
+        except NoProviderError:
+            return False
+        record = next((found.record for found in providers if found.id == provider_id), None)
+        return record is not None and self._household is not None and await self._household.renew(backend, record)
+
     async def _locate(self, session: aiohttp.ClientSession, provider: Provider) -> _Located:
         """The endpoint of a provider. Raises NoProviderError if its identity must be confirmed first."""
-        record, key = provider.record, self._wanted.key
+        if not self._by_household(provider.record) or self._household is None:
+            return await self._locate_with(session, provider, self._wanted.key)
+        name = provider.record.name
+        try:
+            token = self._household.token(provider.record)
+        except SealError as err:
+            raise NoProviderError(f"{name} cannot be used with the household code: {err}.") from None
+        found = await self._locate_with(session, provider, token)
+        if not await proves_key(found.endpoint, name, provider.id, token):
+            raise NoProviderError(
+                f"{name} does not prove at {found.endpoint.base_url} that it knows the household's token. Nothing was sent there."
+            )
+        return found
+
+    async def _locate_with(self, session: aiohttp.ClientSession, provider: Provider, key: str | None) -> _Located:
+        """The endpoint of a provider, with a key. Raises NoProviderError if its identity must be confirmed first."""
+        record = provider.record
         try:
             advertised = endpoint_of_record(record, key=key)
         except ValueError:
@@ -211,13 +256,19 @@ class Connections:
         return f"{member.name} does not accept this API key."
 
 
-def choose(providers: list[Provider], wanted: Wanted, hints: Hints) -> list[Provider]:
-    """The providers that may be used. Raises NoProviderError with the reason if no provider may be used."""
+def choose(
+    providers: list[Provider], wanted: Wanted, hints: Hints, opens: Callable[[ServiceRecord], bool] = lambda _: False
+) -> list[Provider]:
+    """The providers that may be used. Raises NoProviderError with the reason if no provider may be used.
+
+    `opens`: whether a provider is of the household, and so needs no key.
+    """
     if not providers:
         raise NoProviderError(f"No provider was found on the network. Set a URL: {hints.url}")
     names = ", ".join(provider.record.name for provider in providers)
     if wanted.provider is None:
-        usable = [found for found in providers if found.trust is not Trust.CHANGED and found.record.auth is Auth.NONE]
+        known = [found for found in providers if found.trust is not Trust.CHANGED]
+        usable = [found for found in known if found.record.auth is Auth.NONE or opens(found.record)]
         if not usable:
             message = (
                 f"Set {hints.provider}: an API key is sent only to the provider that you name, and each provider requires"

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 
 from ..backends.base import BackendInfo, Endpoint
-from ..backends.identity_probe import IdentityProbe
+from ..backends.identity_probe import IdentityProbe, confirmed_key
 from ..backends.zeroconfai import endpoint_of_record, fingerprint_ssl
 from ..engine import Engine
 from ..lan.discovery import DiscoveryManager
@@ -22,6 +22,7 @@ from ..lan.trust import Trust
 from ..protocol.errors import ApiError
 from ..protocol.record import Auth, ServiceRecord, names_public_host
 from ..routing.pool.member import Member
+from .household_access import HouseholdAccess
 from .provider_backend import ProviderBackend
 
 _LOGGER = logging.getLogger(__name__)
@@ -33,7 +34,8 @@ DISCOVERED_PRIORITY_OFFSET = 65536
 class DiscoveredMembers:
     """Adds the providers of a `DiscoveryManager` to the engine, from `start` to `close`.
 
-    Providers that require a key or use another provider's name are ignored. A provider at a new address is followed by the rules
+    Providers that require a key or use another provider's name are ignored. Those of the household need none: they are added
+    when they have proved the household token that they advertise. A provider at a new address is followed by the rules
     of `identity`: no request goes there before the same id answered there and no longer at the former address.
     """
 
@@ -43,20 +45,23 @@ class DiscoveredMembers:
         discovery: DiscoveryManager,
         session: aiohttp.ClientSession,
         remembered: ProviderCache | None = None,
+        household: HouseholdAccess | None = None,
     ) -> None:
         """`discovery` must be running and exclude this server's own id; it and `session` are shared and stay open.
 
-        Providers in the cache `remembered` are probed at the start and added if the same id answers.
+        Providers in the cache `remembered` are probed at the start and added if the same id answers. `household`: also add its
+        providers.
         """
         self._engine = engine
         self._discovery = discovery
         self._session = session
         self._provider_cache = remembered
+        self._household = household
         self._backends: dict[str, ProviderBackend] = {}
         self._confirmed: dict[str, Confirmed] = {}
         """The properties with which each provider was added, by id."""
         self._reprober = Reprober(self._answers, lambda record: self._reprober.discard(record.id))  # the health loop goes on
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
         self._stop: Callable[[], None] | None = None
 
     def start(self) -> None:
@@ -83,19 +88,22 @@ class DiscoveredMembers:
 
     def _on_change(self, change: Change) -> None:
         provider = change.provider
-        if not _usable(provider) and self._provider_cache is not None:
+        if not _open(provider) and self._provider_cache is not None:
             self._provider_cache.forget(provider.id)
-        if change.kind is ChangeKind.REMOVED or not _usable(provider):
+        if change.kind is ChangeKind.REMOVED or not self._usable(provider):
             self._spawn(self._remove_unless_usable(provider.id), "drop")
         elif change.kind is not ChangeKind.STATE:
             self._add_or_update(provider, heard=change.kind is ChangeKind.HEARD)
 
     def _add_or_update(self, provider: Provider, *, heard: bool = False) -> None:
         """Add or update a provider. After an unchanged announcement (`heard`) it is checked only if it was offline."""
-        if not _usable(provider):
+        if not self._usable(provider):
             return
         record = provider.record
         backend = self._backends.get(provider.id)
+        if backend is None and not _open(provider):
+            self._spawn(self._admit(provider), "admit")
+            return
         if backend is None:
             try:
                 endpoint = replace(endpoint_of_record(record), base_url=provider.base_url, key=None)
@@ -125,7 +133,10 @@ class DiscoveredMembers:
         known = self._confirmed.get(provider.id)
         if known is None:
             return None
-        probe = IdentityProbe(self._session, provider.record.name, provider.id)
+        key = backend.key
+        if key is not None and self._household is not None and self._household.opens(provider.record):
+            key = self._household.token(provider.record)
+        probe = IdentityProbe(self._session, provider.record.name, provider.id, key)
         found = await identify_any(provider.records, known, probe, beyond_confirmed=beyond_confirmed)
         if self._backends.get(provider.id) is not backend:
             return None
@@ -133,12 +144,14 @@ class DiscoveredMembers:
             pin = found.fingerprint or known.fingerprint
             ssl = backend.endpoint.ssl if found.fingerprint is None else fingerprint_ssl(found.fingerprint)
             self._confirmed[provider.id] = replace(known, base_url=found.base_url, fingerprint=pin)
-            backend.move(replace(backend.endpoint, base_url=found.base_url, ssl=ssl, public_only=False))
+            backend.move(replace(backend.endpoint, base_url=found.base_url, key=key, ssl=ssl, public_only=False))
         return found
 
     def _update(self, backend: ProviderBackend, record: ServiceRecord, *, heard: bool = False) -> None:
         """Update the backend and its member from the provider's advertisement."""
-        if self._provider_cache is not None and not record.id_derived:  # a derived id cannot be verified later
+        if (
+            self._provider_cache is not None and backend.key is None and not record.id_derived
+        ):  # a derived id cannot be verified later
             self._provider_cache.put(CachedProvider.of(record, backend.base_url))
         backend.update_record(record)
         member = self._engine.pool.get(_member_id(record.id))
@@ -147,9 +160,44 @@ class DiscoveredMembers:
         member.priority_override = record.priority + DISCOVERED_PRIORITY_OFFSET
         if not heard or not member.online:
             self._spawn(self._check(member, record), "ask")
+        elif backend.key is not None:
+            self._spawn(self._renew(record.id, backend), "renew")
+
+    async def _admit(self, provider: Provider) -> bool:
+        """Add a provider of the household at the first address that proves its token; returns whether it is added."""
+        record, household = provider.record, self._household
+        try:
+            advertised = endpoint_of_record(record)
+        except ValueError:
+            _LOGGER.warning("The certificate fingerprint of %s is invalid", record.name)
+            return False
+        for base_url in dict.fromkeys((provider.base_url, *record.urls())):
+            endpoint = replace(advertised, base_url=base_url, key=None)
+            token = None if household is None else await household.proven_token(record, endpoint)
+            if token is None:
+                continue
+            if record.id not in self._backends and self._discovery.get(record.id) is not None:
+                backend = self._backend(record.id, record.name, replace(endpoint, key=token))
+                backend.identity = record.id
+                backend.renew_key_by(partial(self._renew, record.id, backend))
+                self._offer(record.id, backend, record.fingerprint)
+                self._update(backend, record)
+            return True
+        _LOGGER.info("%s does not prove its household token at an advertised address, and is not used", record.name)
+        self._reprober.add(record)
+        return False
+
+    async def _renew(self, provider_id: str, backend: ProviderBackend) -> bool:
+        """Use the newest token of a provider of the household; returns whether it is another one than before."""
+        provider = self._discovery.get(provider_id)
+        if provider is None or self._household is None or self._backends.get(provider_id) is not backend:
+            return False
+        return await self._household.renew(backend, provider.record)
 
     async def _check(self, member: Member, record: ServiceRecord) -> None:
         """Check a member's health; one that is still offline is probed again soon."""
+        if (backend := self._backends.get(record.id)) is not None and backend.key is not None:
+            await self._renew(record.id, backend)
         await self._engine.checker.check(member, models=True)
         if not member.online and record.id in self._backends:
             self._reprober.add(record)
@@ -158,7 +206,8 @@ class DiscoveredMembers:
         """Whether probing can end: the provider answers or was removed."""
         member = self._engine.pool.get(_member_id(record.id))
         if member is None:
-            return True
+            provider = self._discovery.get(record.id)
+            return provider is None or not self._usable(provider) or await self._admit(provider)
         await self._engine.checker.check(member, models=True)
         return member.online
 
@@ -184,7 +233,11 @@ class DiscoveredMembers:
     def _offer(self, provider_id: str, backend: ProviderBackend, fingerprint: str | None) -> Member:
         self._backends[provider_id] = backend
         self._confirmed[provider_id] = Confirmed(
-            provider_id, backend.base_url, fingerprint, public_only=backend.endpoint.public_only
+            provider_id,
+            backend.base_url,
+            fingerprint,
+            public_only=backend.endpoint.public_only,
+            **confirmed_key(backend.key),
         )
         backend.relocate = partial(self._relocate, provider_id, backend)
         _LOGGER.info("Added the discovered provider %s at %s", backend.info.name, backend.base_url)
@@ -199,7 +252,7 @@ class DiscoveredMembers:
         return found is not None and found.follow
 
     async def _remove_unless_usable(self, provider_id: str) -> None:
-        if (back := self._discovery.get(provider_id)) is None or not _usable(back):
+        if (back := self._discovery.get(provider_id)) is None or not self._usable(back):
             await self._remove(provider_id)
 
     async def _remove(self, provider_id: str) -> None:
@@ -209,13 +262,21 @@ class DiscoveredMembers:
             await self._engine.remove(_member_id(provider_id))
             self._engine.pool.notify_state(_member_id(provider_id))
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None], what: str) -> None:
+    def _usable(self, provider: Provider) -> bool:
+        """Whether a provider needs no key, or advertises a token that our household can open."""
+        if _open(provider):
+            return True
+        household = self._household
+        return household is not None and provider.trust is not Trust.CHANGED and household.opens(provider.record)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, object], what: str) -> None:
         task = asyncio.get_running_loop().create_task(coroutine, name=f"zeroconf_ai discovered {what}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
 
-def _usable(provider: Provider) -> bool:
+def _open(provider: Provider) -> bool:
+    """Whether a provider needs no key."""
     return provider.record.auth is Auth.NONE and provider.trust is not Trust.CHANGED
 
 

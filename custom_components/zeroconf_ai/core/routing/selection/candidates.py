@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ...protocol.errors import UnavailableError
+from ...protocol.household import CALLER_ID
 from ...protocol.models import AUTO
 from ...protocol.request import Kind, Request
 from ..policy import Policy, Strategy
@@ -145,6 +146,8 @@ def _of_target(
             rejections.append(Rejection(Reason.HOME_ONLY, member.name, f"outside the home, and {rule.words}"))
         elif not member.enabled and target.member is None:
             rejections.append(Rejection(Reason.OFF, member.name, "disabled for routing"))
+        elif member.backend.info.agent and request.key_id == CALLER_ID:
+            rejections.append(Rejection(Reason.NOT_ALLOWED, member.name, "a household token does not reach agents of the home"))
         elif member.id in request.barred:
             rejections.append(Rejection(Reason.NOT_NOW, member.name, "its budget or rate limit is used up for now"))
         else:

@@ -25,7 +25,7 @@ class HouseholdTokens:
 
     def __init__(self, key: HouseholdKey, provider_id: str, clock: Callable[[], float] = time.time) -> None:
         """`clock` returns seconds since the epoch. The first token is issued at once."""
-        self._key = key
+        self.key = key
         self._provider_id = provider_id
         self._clock = clock
         self._period = -1
@@ -54,7 +54,7 @@ class HouseholdTokens:
         kept = [_Issued(one.digest, one.kid, min(one.expires, until)) for one in self._issued[:1]]
         self._issued = [_Issued(digest, key_proof.key_id(digest), household.expiry(period)), *kept]
         self._period = period
-        self.sealed = self._key.seal(token, self._provider_id, period)
+        self.sealed = self.key.seal(token, self._provider_id, period)
         return True
 
     def accepts(self, secret: str) -> bool:
