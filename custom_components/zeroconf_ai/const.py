@@ -42,6 +42,9 @@ CONF_GATEWAY_ID: Final = "gateway_id"
 CONF_DATABASES: Final = "databases"
 """The ids of the databases that the gateway has used, by their addresses' digests."""
 CONF_FIRST_KEY: Final = "first_key"
+CONF_HOUSEHOLD: Final = "household"
+CONF_HOUSEHOLD_COST_PER_HOUR: Final = "household_cost_per_hour"
+CONF_HOUSEHOLD_TOKENS_PER_HOUR: Final = "household_tokens_per_hour"
 """`name`, `digest` (SHA-256, hex) and `prefix` of the key that was shown when the gateway was added; never the key itself."""
 
 # Config entry options of the gateway.

@@ -13,7 +13,8 @@ async def begin(hass: HomeAssistant, entry: MockConfigEntry, step: str) -> Mappi
     """Open the options at one of the menu's items."""
     result = await hass.config_entries.options.async_init(entry.entry_id)
     assert (result["type"], result["step_id"]) == (FlowResultType.MENU, "init")
-    entries = ["settings", "models", "keys", "own_keys", "budgets", "exchange_rates", "alerts", "database", "import"]
+    access = ["keys", "own_keys", "household"]
+    entries = ["settings", "models", *access, "budgets", "exchange_rates", "alerts", "database", "import"]
     assert result["menu_options"] == entries
     return await submit(hass, result, {"next_step_id": step})
 

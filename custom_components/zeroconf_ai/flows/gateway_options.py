@@ -15,6 +15,7 @@ from ..const import (
     CONF_CLOUD_FALLBACK,
     CONF_CORS_ORIGINS,
     CONF_HOME_LABELS,
+    CONF_HOUSEHOLD,
     CONF_RETRY_METERED_TIMEOUTS,
     CONF_STRATEGY,
     CONF_VIRTUAL_MODELS,
@@ -33,6 +34,7 @@ from .accounting import AccountingFlow
 from .budgets import BudgetsFlow
 from .exchange_rates import ExchangeRatesFlow
 from .gateway_schemas import CONF_YAML, IMPORT, settings_schema
+from .household import HouseholdFlow
 from .keys import KeysFlow
 from .model_aliases import ModelAliasesFlow
 from .own_keys import OwnKeysFlow
@@ -48,7 +50,7 @@ _RULES = (CONF_STRATEGY, CONF_CLOUD_FALLBACK, CONF_RETRY_METERED_TIMEOUTS)
 """Options that are attributes of a routing policy."""
 
 
-class GatewayOptionsFlow(KeysFlow, OwnKeysFlow, BudgetsFlow, ExchangeRatesFlow, AccountingFlow, ModelAliasesFlow):
+class GatewayOptionsFlow(KeysFlow, OwnKeysFlow, HouseholdFlow, BudgetsFlow, ExchangeRatesFlow, AccountingFlow, ModelAliasesFlow):
     """Changes apply immediately, except to running requests."""
 
     async def async_step_settings(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -61,7 +63,7 @@ class GatewayOptionsFlow(KeysFlow, OwnKeysFlow, BudgetsFlow, ExchangeRatesFlow, 
             wrong = next((origin for origin in origins if not _is_origin(origin)), None)
             if wrong is not None:
                 errors, placeholders = {"base": ORIGIN_INVALID}, {"reason": wrong}
-            elif user_input[CONF_ADVERTISE] and options.get(CONF_AUTH) != Auth.NONE and not list(self._keys):
+            elif user_input[CONF_ADVERTISE] and options.get(CONF_AUTH) != Auth.NONE and not self._admits_somebody():
                 errors = {CONF_ADVERTISE: ADVERTISE_WITHOUT_KEY}
             elif (contact := user_input.get(CONF_ADMIN_CONTACT, "").strip()) and not is_contact(contact):
                 errors = {CONF_ADMIN_CONTACT: CONTACT_INVALID}
@@ -77,6 +79,10 @@ class GatewayOptionsFlow(KeysFlow, OwnKeysFlow, BudgetsFlow, ExchangeRatesFlow, 
             errors=errors,
             description_placeholders=placeholders,
         )
+
+    def _admits_somebody(self) -> bool:
+        """Whether a client could have an API key or a household token."""
+        return CONF_HOUSEHOLD in self.config_entry.options or bool(list(self._keys))
 
     async def async_step_import(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Import backends from the text of a file."""

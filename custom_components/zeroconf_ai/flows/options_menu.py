@@ -15,7 +15,18 @@ class OptionsMenuFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
         """Show the menu."""
         return self.async_show_menu(
             step_id="init",
-            menu_options=["settings", "models", "keys", "own_keys", "budgets", "exchange_rates", "alerts", "database", "import"],
+            menu_options=[
+                "settings",
+                "models",
+                "keys",
+                "own_keys",
+                "household",
+                "budgets",
+                "exchange_rates",
+                "alerts",
+                "database",
+                "import",
+            ],
             description_placeholders={"name": self.config_entry.title},
         )
 

@@ -32,6 +32,7 @@ from ..core.presence.advertised_record import AdvertisedRecord
 from ..core.protocol.record import DEFAULT_CAPABILITIES, DEFAULT_PRIORITY, Auth, Capability, RecordError, ServiceRecord
 from ..core.server.gateway import Gateway
 from ..data import DATA
+from .household import GatewayHousehold
 from .separate_port import SeparatePort
 
 _LOGGER = logging.getLogger(__name__)
@@ -45,7 +46,13 @@ class GatewayAdvertisement:
     """Keeps the gateway's advertisement in sync with its options, from `start` to `close`."""
 
     def __init__(
-        self, hass: HomeAssistant, entry: ConfigEntry, gateway: Gateway, keys: KeyStore, separate_port: SeparatePort
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        gateway: Gateway,
+        keys: KeyStore,
+        separate_port: SeparatePort,
+        household: GatewayHousehold,
     ) -> None:
         """Nothing is advertised before `start`."""
         self._hass = hass
@@ -53,6 +60,7 @@ class GatewayAdvertisement:
         self._gateway = gateway
         self._keys = keys
         self._separate_port = separate_port
+        self._household = household
         self._discovery = hass.data[DATA].discovery
         self._advertiser: Advertiser | None = None
         self._advertised_record: AdvertisedRecord | None = None
@@ -135,7 +143,7 @@ class GatewayAdvertisement:
     def _wanted(self) -> bool:
         if not (self._entry.options.get(CONF_ADVERTISE) and self._gateway.enabled):
             return False
-        return not self._gateway.access.required or any(True for _ in self._keys)
+        return not self._gateway.access.required or self._household.tokens is not None or any(True for _ in self._keys)
 
     async def _advertise(self) -> None:
         self._name = self._gateway.name
@@ -162,6 +170,7 @@ class GatewayAdvertisement:
     def _record(self) -> ServiceRecord:
         """The part of the record that does not depend on the backends."""
         gateway, separate_port = self._gateway, self._separate_port.port
+        tokens = self._household.tokens if gateway.access.required else None
         secure = self._separate_port.tls
         by_tls = self._hass.http.ssl_certificate is not None if separate_port is None else secure is not None
         fingerprint = self._fingerprint if secure is None else secure.fingerprint
@@ -178,6 +187,7 @@ class GatewayAdvertisement:
             admin=self._entry.options.get(CONF_ADMIN_CONTACT),
             tls=by_tls,
             fingerprint=fingerprint if by_tls else None,
+            sealed_token=None if tokens is None else tokens.sealed,
         )
 
     def _choose_priority(self) -> int:

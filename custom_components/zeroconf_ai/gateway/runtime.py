@@ -66,6 +66,7 @@ from .audio import HomeAudio
 from .coordinators import BackendCoordinators, GatewayCoordinator
 from .exchange import ExchangeFeed
 from .house_tools import HomeTools
+from .household import GatewayHousehold
 from .members import GatewayMembers
 from .own_keys import CONF_BLOCKED, CONF_OWN_KEYS, is_blocked
 from .policy import policy_of
@@ -115,7 +116,8 @@ class GatewayRuntime:
         self.alerts = Alerts(hass, entry, store, self.trackers, self.key_watch)
         self.separate_port = SeparatePort(hass, self.server)
         self.exchange = ExchangeFeed(hass, self._engine, store.totals)
-        self.presence = GatewayAdvertisement(hass, entry, self.server, store.keys, self.separate_port)
+        self.household = GatewayHousehold(hass, self._engine, self.server.id)
+        self.presence = GatewayAdvertisement(hass, entry, self.server, store.keys, self.separate_port, self.household)
         self.separate_port.renewed = self.presence.refresh
 
     @property
@@ -169,6 +171,7 @@ class GatewayRuntime:
         self._stack.push_async_callback(self.backends.close)
         self._stack.push_async_callback(self.separate_port.close)
         self._stack.push_async_callback(self._drain)
+        self._stack.push_async_callback(self.household.close)
         await self.apply_options()
         self.backends.start()
         checked = self._entry.async_create_background_task(
@@ -187,6 +190,7 @@ class GatewayRuntime:
         self.server.origins = Origins(options.get(CONF_CORS_ORIGINS, ()))
         self.server.provider_in_chunks = options.get(CONF_PROVIDER_IN_CHUNKS, False)
         self.key_watch.factor = key_factor(options)
+        await self.household.apply(options, self.presence.refresh)
         self.apply_access()
         engine.policy = policy_of(options)
         self.exchange.apply(options)
@@ -219,6 +223,7 @@ class GatewayRuntime:
             active_user=partial(is_active_user, self._hass),
             blocked_user=partial(is_blocked, self._hass, frozenset(options.get(CONF_OWN_KEYS, {}).get(CONF_BLOCKED, ()))),
             device_name=self._device_names,
+            household=self.household.tokens,
             remote=partial(came_by_cloud, self._hass),
         )
 
