@@ -155,7 +155,7 @@ _COSTS = (
         "prices",
         ModelPrices(),
         'per million tokens, by model, or `"*"` for all others: `input`, `output`, and optionally `cached`, `reasoning`, '
-        "`cacheWrite`, `cacheWrite1h`; `currency` (USD)",
+        "`cacheWrite`, `cacheWrite1h`; `image`, for each image; `currency` (USD)",
         stored="prices",
         section=Section.COSTS,
     ),

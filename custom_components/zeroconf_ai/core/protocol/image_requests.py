@@ -77,7 +77,13 @@ def image_tokens(body: Mapping[str, Any]) -> int:
     pixels = min(parse_count(width) * parse_count(height), _MOST_PIXELS) if width.isdecimal() and height.isdecimal() else 0
     if pixels > _STANDARD_PIXELS:
         each = -(-each * pixels // _STANDARD_PIXELS)
-    return each * (body.get("n") or 1)
+    return each * image_count(body)
+
+
+def image_count(body: Mapping[str, Any]) -> int:
+    """The number of images that a request is for."""
+    count: int = body.get("n") or 1
+    return count
 
 
 def has_images(data: Mapping[str, Any]) -> bool:

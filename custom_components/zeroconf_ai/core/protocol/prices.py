@@ -1,4 +1,4 @@
-"""Token prices of models, in integer nano-units of money."""
+"""Prices of models for tokens and images, in integer nano-units of money."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,14 +9,15 @@ from .values import NANO, clean, mapping, money, parse_count
 
 MILLION = 1_000_000
 DEFAULT_CURRENCY = "USD"
-RATES = ("input", "output", "cached", "reasoning", "cache_write", "cache_write_1h")
-"""The classes of tokens that may have their own rate."""
+IMAGE = "image"
+RATES = ("input", "output", "cached", "reasoning", "cache_write", "cache_write_1h", IMAGE)
+"""The classes of tokens that may have their own rate, and images."""
 _MAX_TIERS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Nano-units per million tokens of each class. None: the rate of input or output tokens applies."""
+    """Nano-units per million tokens of each class, and per image. None: the rate of input or output tokens applies."""
 
     input: int
     output: int
@@ -31,6 +32,8 @@ class Prices:
     """Those of them that are cached for an hour. None: `cache_write` applies."""
     tiers: "tuple[Tier, ...]" = ()
     """The prices of requests with a long prompt, in ascending order of its length."""
+    image: int | None = None
+    """Nano-units for each image of an answer, besides its tokens. None: images cost nothing else."""
 
     @classmethod
     def parse(cls, data: object) -> Self | None:
@@ -39,6 +42,8 @@ class Prices:
             return None
         found = {name: _rate(data, name) for name in RATES}
         price, answer = found.pop("input"), found.pop("output")
+        if price is None and answer is None and found[IMAGE] is not None:
+            price = answer = 0  # billed by image
         if price is None or answer is None:
             return None
         currency = clean(data.get("currency") or DEFAULT_CURRENCY, 3).upper()
@@ -47,7 +52,7 @@ class Prices:
     def to_json(self) -> dict[str, Any]:
         """The `pricing` object of a models list."""
         rates = {name: getattr(self, name) for name in RATES}
-        found: dict[str, Any] = {f"{name}_cost_per_1m": rate / NANO for name, rate in rates.items() if rate is not None}
+        found: dict[str, Any] = {_field(name): rate / NANO for name, rate in rates.items() if rate is not None}
         tiers = [{"above_prompt_tokens": tier.above, **tier.prices.to_json()} for tier in self.tiers]
         return {**found, "currency": self.currency} | ({"tiers": tiers} if tiers else {})
 
@@ -88,9 +93,14 @@ class Prices:
         return self.cost(replace(usage, completion_tokens=0, reasoning_tokens=0))
 
 
+def _field(name: str) -> str:
+    """The name of a rate in the `pricing` object."""
+    return "cost_per_image" if name == IMAGE else f"{name}_cost_per_1m"
+
+
 def _rate(data: Mapping[str, Any], name: str) -> int | None:
     """The price of a million tokens of a class; providers of the original protocol report that of a thousand."""
-    per_million, per_thousand = money(data.get(f"{name}_cost_per_1m")), money(data.get(f"{name}_cost_per_1k"))
+    per_million, per_thousand = money(data.get(_field(name))), money(data.get(f"{name}_cost_per_1k"))
     return per_million if per_million is not None or per_thousand is None else per_thousand * 1000
 
 

@@ -88,10 +88,10 @@ class ModelIndex:
             return listed(model_id)  # not cached: some prices depend on the time of day
         return found
 
-    def cost(self, model_id: str, usage: Usage) -> int:
-        """The cost of `usage` in nano-units, for comparisons; without prices: free 0, subscription 1, others `DEAREST`."""
+    def cost(self, model_id: str, usage: Usage, images: int = 0) -> int:
+        """The cost of usage and images in nano-units, for comparisons; without prices: free 0, subscription 1, else `DEAREST`."""
         if (prices := self.prices(model_id)) is not None:
-            return min(prices.cost(usage), DEAREST - 1)
+            return min(prices.cost(usage) + images * (prices.image or 0), DEAREST - 1)
         if self._info.cost is Cost.FREE:
             return 0
         return 1 if self._info.cost is Cost.SUBSCRIPTION else DEAREST

@@ -9,7 +9,7 @@ from ...backends.base import Answer
 from ...protocol.chunks import Chunk, Delta
 from ...protocol.demand import answer_count
 from ...protocol.exchange import NO_EXCHANGE, Exchange
-from ...protocol.image_requests import image_tokens
+from ...protocol.image_requests import image_count, image_tokens
 from ...protocol.request import CHARACTERS_PER_TOKEN, Kind, Request, english_length
 from ...protocol.usage import Usage
 from ...protocol.values import mapping
@@ -124,7 +124,18 @@ class Bill:
         if extra is not None and self.charge is not None and self.charge.source is not CostSource.MEASURED:
             more = self._quote.charge(extra)
             self.charge = self.charge if more is None else self.charge.plus(more)
+        if self.charge is not None and self.charge.source in (CostSource.OWNER, CostSource.LIST):
+            self.charge = self.charge._replace(nano=self.charge.nano + self._image_cost)
         self.charge = with_calls(self.charge, self.member, self.model, self.request, self._final)
+
+    @property
+    def _image_cost(self) -> int:
+        """The price of the images that were made; of an incomplete answer, of all that were requested."""
+        if not self.request.kind.makes_images or self._quote.prices is None:
+            return 0
+        made = self._sample[0].data.get("data") if self.finished and self._sample else None
+        count = len(made) if isinstance(made, list) else image_count(self.request.body)
+        return count * (self._quote.prices.image or 0)
 
     def _with_estimates(self, usage: Usage) -> Usage:
         """The reported usage, with estimates of the counts that it lacks: some servers do not count the prompt."""
@@ -149,8 +160,10 @@ class Bill:
         if self.request.kind.is_audio:
             return 0 if self._quote.prices is None else audio_tokens(self.request)
         if self.request.kind.makes_images:
-            # A server at home that counts no tokens has none; a server that charges for tokens has at most these.
-            return 0 if self._quote.prices is None else image_tokens(self.request.body)
+            # A server at home that counts no tokens has none; a server that charges for tokens has at most these, and one
+            # that charges for images counts none.
+            prices = self._quote.prices
+            return 0 if prices is None or prices.image is not None else image_tokens(self.request.body)
         if not self.request.stream and not self.finished and self._quote.prices is not None:
             return self._most  # the upstream completes the answer, and bills all of it
         if self._ceiling is not None and self.request.stream:

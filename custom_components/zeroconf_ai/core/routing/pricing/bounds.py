@@ -13,13 +13,13 @@ from ...protocol.audio_requests import recording_tokens, speech_tokens
 from ...protocol.demand import answer_count, answer_limit, predicted_tokens
 from ...protocol.errors import BudgetShortError
 from ...protocol.hosted_tools import HostedDialect
-from ...protocol.image_requests import image_tokens
+from ...protocol.image_requests import image_count, image_tokens
 from ...protocol.models import ModelInfo
 from ...protocol.prices import MILLION, Prices
 from ...protocol.request import Kind, Request
 from ...protocol.values import mapping
 from ..pool.member import Member
-from .costs import UNSURE, is_measured, price_of, worst_cost
+from .costs import UNSURE, image_cost, is_measured, price_of, worst_cost
 from .hosted_calls import most_of_calls, tokens_of_calls, with_calls_limited
 
 USUAL_ANSWER = 4096
@@ -135,6 +135,7 @@ def cost_bounds(member: Member, model: str, request: Request) -> CostBounds:
         return CostBounds(cost, cost)
     if request.kind.makes_images:  # a requested image always costs its full price
         cost = worst_cost(member, model, prompt, image_tokens(request.body))
+        cost += image_cost(member, model, image_count(request.body))
         return CostBounds(cost, cost)
     if request.kind.is_audio:
         cost = worst_cost(member, model, prompt, audio_tokens(request))
@@ -211,7 +212,7 @@ def bounded(member: Member, model: str, request: Request, allowance: int) -> tup
     if request.kind is Kind.EMBEDDINGS:
         return _only_known(request, {}), None
     if request.kind.makes_images:
-        if left < rates.dearest(0, image_tokens(request.body)):
+        if left < rates.dearest(0, image_tokens(request.body)) + image_cost(member, model, image_count(request.body)):
             raise _short(member)
         return _only_known(request, {}), None
     if request.kind.is_audio:
@@ -281,7 +282,9 @@ def _prompt_tokens(member: Member, request: Request, model: str, info: ModelInfo
 
 
 def _costs_anything(prices: Prices) -> bool:
-    return any(rates.dearest(MILLION, MILLION) for rates in (prices, *(tier.prices for tier in prices.tiers)))
+    return bool(prices.image) or any(
+        rates.dearest(MILLION, MILLION) for rates in (prices, *(tier.prices for tier in prices.tiers))
+    )
 
 
 def _has_hosted(request: Request, dialect: HostedDialect) -> bool:

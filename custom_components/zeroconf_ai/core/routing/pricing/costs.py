@@ -121,6 +121,12 @@ def record_measured(member: Member, nano: int) -> None:
     member.usual_cost = float(nano) if mean is None else mean + _NEWEST * (nano - mean)
 
 
+def image_cost(member: Member, model: str, count: int) -> int:
+    """The price of images in nano-units, besides their tokens; 0 if the model has none."""
+    prices = price_of(member, model)
+    return 0 if prices is None else count * (prices.image or 0)
+
+
 def worst_cost(member: Member, model: str, prompt_tokens: int, answer_tokens: int) -> int:
     """The maximum cost of a request in nano-units, with every token at the highest rate; 0 if no price is known.
 

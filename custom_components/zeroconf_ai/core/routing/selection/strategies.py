@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from ...backends.home_address import names_outside
 from ...protocol.home_rule import HomeRule
-from ...protocol.image_requests import image_tokens
+from ...protocol.image_requests import image_count, image_tokens
 from ...protocol.record import Placement
 from ...protocol.request import Request
 from ...protocol.status import ProviderState
@@ -84,7 +84,8 @@ def _by_cost(request: Request, any_model: bool) -> Ranking:
     if request.kind.writes:
         answer = (body.get("max_completion_tokens") or body.get("max_tokens") or EXPECTED_ANSWER) * (body.get("n") or 1)
     usage = Usage(max(1, request.estimated_prompt_tokens), answer)
-    return lambda member, model: (member.served.cost(model, usage), member.priority)
+    images = image_count(body) if request.kind.makes_images else 0
+    return lambda member, model: (member.served.cost(model, usage, images), member.priority)
 
 
 def _by_latency(request: Request, any_model: bool) -> Ranking:
