@@ -7,9 +7,12 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, WebSocketGenerator
 
+from custom_components.zeroconf_ai.const import CONF_HOME_LABELS
 from custom_components.zeroconf_ai.core.accounting.admission import RateLimits
+from custom_components.zeroconf_ai.data import DATA
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er, label_registry as lr
 from homeassistant.setup import async_setup_component
 
 from ..support.fakes.provider import FakeProvider, text, tool_call
@@ -80,6 +83,30 @@ async def test_chat_answer_controls_the_home_as_the_user_and_shows_what_it_touch
     records = (await ask(client, "requests", user_id=hass_admin_user.id))["requests"]
     assert {record["id"] for record in records} == set(end["details"]["generation_ids"])
     assert {(record["source"], record["user_id"]) for record in records} == {("page", hass_admin_user.id)}
+
+
+async def test_chat_in_which_a_tool_read_a_labelled_entity_stays_at_home(
+    hass: HomeAssistant, entry: MockConfigEntry, provider: FakeProvider, hass_ws_client: WebSocketGenerator
+) -> None:
+    label = lr.async_get(hass).async_create("Private")
+    lamp = er.async_get(hass).async_get_or_create("light", "demo", "1", suggested_object_id=LIGHT.partition(".")[2])
+    er.async_get(hass).async_update_entity(lamp.entity_id, labels={label.label_id})
+    make_kitchen(hass, "Kitchen light")
+    hass.config_entries.async_update_entry(entry, options={**entry.options, CONF_HOME_LABELS: [label.label_id]})
+    await hass.async_block_till_done()
+    client = await hass_ws_client(hass)
+    conversation = (await ask(client, "chat/create"))["conversation_id"]
+    await follow(client, conversation)
+    said = {"type": "zeroconf_ai/chat/send", "conversation_id": conversation, "text": "Is it on?", "language": "en"}
+    provider.answers = [tool_call("homeassistant__GetLiveContext", "{}"), text("It is on.")]
+    await client.send_json_auto_id(said)
+    assert (await events_until(client, is_end))[-1]["message"]["details"]["home_rule"] == "entity"
+    for member in hass.data[DATA].engine.pool:
+        member.leaves_home = True
+    asked = len(provider.requests)
+    await client.send_json_auto_id(said | {"choice": {"backend_id": None, "model": "auto", "tools": False}})
+    assert "stays at home" in (await events_until(client, is_end))[-1]["message"]["details"]["error"]
+    assert len(provider.requests) == asked
 
 
 async def test_chat_without_control_of_the_home_offers_no_tools(

@@ -22,6 +22,7 @@ from ..core.protocol.models import AUTO
 from ..core.routing.execution.reply import Reply
 from ..errors import log_failure, sentence_key
 from .chat_loop import ChatLoop
+from .home_labels import HomeLabels
 from .spoken import async_sentence
 
 _PROMPT = """You are an assistant in Home Assistant, in a chat{% if user_name %} with {{ user_name }}{% endif %}.
@@ -71,7 +72,10 @@ class HomeAnswerer(Answerer):
                 llm.LLM_API_ASSIST,
                 _PROMPT,
             )
-            await loop.answer(chat_log)
+            try:
+                await loop.answer(chat_log)
+            finally:
+                answer.home_rule = HomeLabels(self._hass).rule(chat_log.content)
         except HomeAssistantError as err:
             log_failure(_AGENT_ID, err)
             raise AnswerError(await async_sentence(self._hass, sentence_key(err), turn.language)) from err

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from ...protocol.home_rule import HomeRule
 from .messages import ANSWER_LIMIT, TOOL_LIMIT, Details, MessageData, ToolData
 
 INTERVAL = 0.06
@@ -30,6 +31,8 @@ class LiveAnswer:
         """The provider that answers; "" until it is known."""
         self.on_reached: Callable[[], None] | None = None
         """Called when the provider becomes known, or another one takes over."""
+        self.home_rule: HomeRule | None = None
+        """Why the conversation stays at home from here on; None: it may leave."""
         self._publish = publish
         self._text: list[str] = []
         self._thinking: list[str] = []
@@ -124,6 +127,8 @@ class LiveAnswer:
             found["thinking"] = thinking
         if tools := self.tools:
             found["tools"] = tools
+        if self.home_rule is not None:
+            found["home_rule"] = self.home_rule.value
         if self.backend_id:
             found |= {"backend_id": self.backend_id, "backend": self.backend, "model": self.model}
         return found

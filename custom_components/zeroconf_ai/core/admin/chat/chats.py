@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 import logging
 from secrets import token_hex
 import time
@@ -13,6 +14,7 @@ from ...accounting.conversations.conversation_store import ConversationStore
 from ...accounting.storage.database import DatabaseError
 from ...engine import Engine
 from ...protocol.errors import ApiError, InvalidRequestError, NotFoundError, RateLimitError
+from ...protocol.home_rule import HomeRule
 from ...protocol.tasks import start_eagerly
 from ...protocol.values import clean, encodable
 from ...routing.accounting import Accounting
@@ -275,7 +277,10 @@ class Chats:
             return request_id
 
         answer.on_reached = lambda: self._note_switch(run)
-        turn = Turn(conversation_id, person.caller, choice, history_of(messages), new_request_id, person.language)
+        rules = (str(message.details.get("home_rule")) for message in messages)
+        kept = next((HomeRule(rule) for rule in rules if rule in HomeRule), None)
+        caller = person.caller if kept is None else replace(person.caller, home_rule=kept)
+        turn = Turn(conversation_id, caller, choice, history_of(messages), new_request_id, person.language)
         self._add(person.owner, conversation_id, answer.message(), running=True)
         self._changed(person.owner)
         # Eager: a task that is cancelled before it begins would not store its answer.

@@ -86,6 +86,8 @@ class Details(TypedDict, total=False):
     outcome: Outcome
     error: str
     """One sentence, if there is no complete answer."""
+    home_rule: str
+    """The `HomeRule` that keeps the conversation at home from this answer on."""
     replaced: bool
     """Whether it was asked for again: the model does not see this answer any more."""
     choice: dict[str, Any]
