@@ -261,5 +261,6 @@ async def test_backend_reauthentication_of_a_removed_backend_aborts(hass: HomeAs
 async def test_provider_entry_does_not_support_backends(hass: HomeAssistant, provider: FakeProvider, tmp_path: Path) -> None:
     entry = await set_up(hass, make_entry(provider))
     gateway = await set_up(hass, make_gateway(tmp_path))
-    assert set(entry.supported_subentry_types) == {"conversation", "ai_task_data"}
-    assert set(gateway.supported_subentry_types) == {"backend", "home_agent", "conversation", "ai_task_data"}
+    both = {"conversation", "ai_task_data", "stt", "tts"}
+    assert set(entry.supported_subentry_types) == both
+    assert set(gateway.supported_subentry_types) == both | {"backend", "home_agent"}
