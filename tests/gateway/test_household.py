@@ -19,8 +19,10 @@ from homeassistant.data_entry_flow import FlowResultType
 
 from ..flows.options import begin, submit, suggested
 from ..support.fakes.provider import FakeProvider
+from ..support.home_assistant.assist import make_kitchen
 from ..support.home_assistant.entries import set_up
-from ..support.home_assistant.gateway import CHAT, CHAT_PATH, bearer, box, gateway_with, runtime_of
+from ..support.home_assistant.gateway import CHAT, CHAT_PATH, KEY, bearer, box, gateway_with, runtime_of
+from ..support.home_assistant.gateway_entry import home_agent_data
 
 pytestmark = pytest.mark.usefixtures("ready_to_serve")
 
@@ -50,8 +52,6 @@ async def test_gateway_with_a_household_admits_its_members_to_chat_alone(
     assert answer.status == 200
     answer = await client.get("/v1/usage", headers=bearer(token))
     assert answer.status == 403
-    answer = await client.post(CHAT_PATH, json=CHAT | {"model": "homeassistant/assist"}, headers=bearer(token))
-    assert answer.status in (403, 404)
     answer = await client.post(CHAT_PATH, json=CHAT | {"max_tokens": 6000}, headers=bearer(token))
     assert answer.status == 429
     shown = str(await async_get_config_entry_diagnostics(hass, entry))
@@ -66,3 +66,25 @@ async def test_gateway_with_a_household_admits_its_members_to_chat_alone(
     answer = await client.post(CHAT_PATH, json=CHAT, headers=bearer(token))
     assert answer.status == 401
     assert runtime.presence._record().sealed_token is None
+
+
+async def test_household_token_reaches_no_agent_of_the_home(
+    hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
+) -> None:
+    code = HouseholdCode.generate()
+    entry = gateway_with(box(provider), home_agent_data(), options={CONF_ADVERTISE: False, CONF_HOUSEHOLD: code.text})
+    kitchen = make_kitchen(hass, "Kitchen light")
+    await set_up(hass, entry)
+    runtime = runtime_of(entry)
+    tokens = runtime.household.tokens
+    assert tokens is not None
+    key = await hass.async_add_executor_job(HouseholdKey, code)
+    token = key.open(tokens.sealed, runtime.server.id, time.time()).token
+    client = await hass_client_no_auth()
+    order = {"model": "homeassistant/assist", "messages": [{"role": "user", "content": "Turn off the kitchen light"}]}
+    refused = await client.post(CHAT_PATH, json=order, headers=bearer(token))
+    assert refused.status >= 400
+    assert kitchen.state == "on"
+    allowed = await client.post(CHAT_PATH, json=order, headers=bearer(KEY))
+    assert (allowed.status, kitchen.state) == (200, "off"), await allowed.text()
+    await hass.async_block_till_done()
