@@ -104,7 +104,7 @@ it("a new key has the labels and limits of the form, and its secret is shown onc
     { createKey },
   );
   const form = inner(element, "zai-key-form");
-  for (const option of (input(form, "llm_apis") as unknown as HTMLSelectElement).options) option.selected = true;
+  input(form, "llm_apis").checked = true;
   input(form, "name").value = "Tablet";
   input(form, "labels").value = " Kitchen, Tablet ,, ";
   input(form, "parallel").value = "2";

@@ -8,7 +8,7 @@ import { View, field } from "./view.js";
 
 const LIMITS = ["requests_per_minute", "tokens_per_minute", "parallel"] as const;
 
-/** The values of a key's `hosted_tools`, as in `protocol/hosted_tools.py`. */
+/** The values of a key's `hosted_tools` in `protocol/hosted_tools.py`: types of tools, and what their options may name. */
 const HOSTED_TOOLS = [
   "web_search",
   "web_fetch",
@@ -17,12 +17,8 @@ const HOSTED_TOOLS = [
   "image_generation",
   "computer_use",
   "mcp",
-  "files",
-  "vector_stores",
-  "containers",
-  "server_url",
-  "authorization",
 ];
+const HOSTED_REFERENCES = ["files", "vector_stores", "containers", "server_url", "authorization"];
 
 /** The form of an API key: a new one, or `key`. Others than administrators set name and labels only. */
 @customElement("zai-key-form")
@@ -57,7 +53,7 @@ export class KeyForm extends View {
         ${this.cancel ? button(texts("common.cancel"), { press: this.cancel }) : nothing}
         ${key ? nothing : html`<span class="quiet">${texts("keys.name_hint")}</span>`}
       </div>
-      ${this.api.isAdmin ? this.limits() : nothing}
+      ${this.api.isAdmin ? [this.limits(), this.houseTools(), this.hosted()] : nothing}
     </form>`;
   }
 
@@ -104,19 +100,6 @@ export class KeyForm extends View {
           >${texts("keys.expires")}
           <input name="expires" type="date" min=${isoDay(new Date())} .value=${expiryDay(key)} />
         </label>
-        ${
-          this.offered().length === 0
-            ? nothing
-            : html`<label
-                >${texts("keys.llm_apis")}
-                <select name="llm_apis" multiple>
-                  ${this.offered().map(
-                    ({ id, name }) =>
-                      html`<option value=${id} ?selected=${key?.llm_apis.includes(id) ?? false}>${name}</option>`,
-                  )}
-                </select>
-              </label>`
-        }
         <label class="switch"
           ><input name="background" type="checkbox" .checked=${key?.background ?? false} />
           ${texts("keys.background")}</label
@@ -126,21 +109,46 @@ export class KeyForm extends View {
           ${texts("keys.home_only")}</label
         >
       </div>
-      <p class="above" title=${texts("keys.hosted_tools_hint")}>${texts("keys.hosted_tools")}</p>
-      <div class="row">
-        ${HOSTED_TOOLS.map(
-          (tool) =>
-            html`<label class="switch"
-              ><input
-                name="hosted_tools"
-                type="checkbox"
-                value=${tool}
-                .checked=${key?.hosted_tools.includes(tool) ?? false}
-              />
-              ${tool}</label
-            >`,
-        )}
-      </div>
+    </details>`;
+  }
+
+  /** Switches of one field, which has a list of values. */
+  private choices(name: "llm_apis" | "hosted_tools", values: { id: string; name: string }[]): TemplateResult {
+    return html`<div class="row">
+      ${values.map(
+        (value) =>
+          html`<label class="switch"
+            ><input
+              name=${name}
+              type="checkbox"
+              value=${value.id}
+              .checked=${this.key?.[name].includes(value.id) ?? false}
+            />
+            ${value.name}</label
+          >`,
+      )}
+    </div>`;
+  }
+
+  private houseTools(): TemplateResult | typeof nothing {
+    const { texts, key } = this;
+    if (this.offered().length === 0) return nothing;
+    return html`<details class="above" ?open=${(key?.llm_apis.length ?? 0) > 0}>
+      <summary>${texts("keys.llm_apis")}</summary>
+      <p class="quiet">${texts("keys.llm_apis_hint")}</p>
+      ${this.choices("llm_apis", this.offered())}
+    </details>`;
+  }
+
+  private hosted(): TemplateResult {
+    const { texts, key } = this;
+    const named = (ids: string[]) => ids.map((id) => ({ id, name: texts(`keys.hosted_${id}`) }));
+    return html`<details class="above" ?open=${(key?.hosted_tools.length ?? 0) > 0}>
+      <summary>${texts("keys.hosted_tools")}</summary>
+      <p class="quiet">${texts("keys.hosted_tools_hint")}</p>
+      ${this.choices("hosted_tools", named(HOSTED_TOOLS))}
+      <p class="quiet">${texts("keys.hosted_references_hint")}</p>
+      ${this.choices("hosted_tools", named(HOSTED_REFERENCES))}
     </details>`;
   }
 
