@@ -8,7 +8,8 @@ from typing import Any
 
 from zeroconf_ai.config.document import ConfigError
 from zeroconf_ai.config.providers_file import read_config
-from zeroconf_ai.dialects.anthropic import client_request as anthropic_client
+from zeroconf_ai.dialects.anthropic import client_request as anthropic_client, hosted_tools as anthropic_hosted
+from zeroconf_ai.dialects.anthropic.native_response import NativeMessagesTranslator
 from zeroconf_ai.dialects.anthropic.upstream_response import AnthropicTranslator
 from zeroconf_ai.dialects.base import Translator
 from zeroconf_ai.dialects.gemini import client_request as gemini_client
@@ -19,9 +20,11 @@ from zeroconf_ai.dialects.ollama.upstream_response import OllamaTranslator
 from zeroconf_ai.dialects.openai import client_request as openai_client
 from zeroconf_ai.dialects.openai.expected import Expected
 from zeroconf_ai.dialects.openai.upstream_response import ChunkRepair
-from zeroconf_ai.dialects.responses import client_request as responses_client
+from zeroconf_ai.dialects.responses import client_request as responses_client, hosted_tools as responses_hosted
+from zeroconf_ai.dialects.responses.upstream_response import ResponsesTranslator
 from zeroconf_ai.protocol import json as bounded_json
 from zeroconf_ai.protocol.errors import ApiError
+from zeroconf_ai.protocol.hosted_tools import GRANTS
 from zeroconf_ai.protocol.ndjson import LineDecoder
 from zeroconf_ai.protocol.record import SATURN_TYPE, SERVICE_TYPE, RecordError, ServiceRecord
 from zeroconf_ai.protocol.request import Kind, Request
@@ -88,6 +91,41 @@ RESPONSE: dict[str, Any] = {
     ],
     "tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}}],
 }
+HOSTED: dict[str, Any] = {
+    "model": "m",
+    "input": [
+        {"role": "user", "content": "Hi"},
+        {"type": "web_search_call", "id": "w", "action": {"type": "search", "query": "x"}},
+        {"type": "computer_call_output", "call_id": "c", "output": {"type": "computer_screenshot", "image_url": "data:,"}},
+        {"type": "additional_tools", "tools": [{"type": "web_search"}]},
+    ],
+    "tools": [
+        {"type": "web_search_preview_2025_03_11", "user_location": {"type": "approximate"}},
+        {"type": "file_search", "vector_store_ids": ["v"], "filters": {"type": "eq", "key": "a", "value": 1}},
+        {"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["f"]}},
+        {"type": "mcp", "server_label": "s", "server_url": "https://x", "headers": {"a": "b"}},
+    ],
+    "tool_choice": {"type": "web_search"},
+    "include": ["web_search_call.results"],
+    "max_tool_calls": 2,
+}
+HOSTED_MESSAGES: dict[str, Any] = {
+    "model": "m",
+    "max_tokens": 5,
+    "messages": [{"role": "user", "content": [{"type": "container_upload", "file_id": "f"}, {"type": "text", "text": "Hi"}]}],
+    "tools": [
+        {"type": "web_search_20250305", "name": "web_search", "max_uses": 2},
+        {"type": "code_execution_20250825", "name": "c"},
+    ],
+    "mcp_servers": [{"type": "url", "url": "https://x", "name": "s", "authorization_token": "t"}],
+    "tool_choice": {"type": "any"},
+}
+RESPONSE_EVENTS: tuple[dict[str, Any], ...] = (
+    {"type": "response.created", "response": {"id": "r", "status": "in_progress", "output": []}},
+    {"type": "response.output_item.done", "output_index": 0, "item": {"type": "web_search_call", "action": {"type": "search"}}},
+    {"type": "response.output_text.delta", "output_index": 1, "content_index": 0, "delta": "Hi"},
+    {"type": "response.completed", "response": {"id": "r", "output": [], "usage": {"input_tokens": 5, "output_tokens": 2}}},
+)
 GENERATE: dict[str, Any] = {"model": "m", "prompt": "Hi", "system": "Be brief.", "images": ["AA=="], "options": {"stop": ["x"]}}
 CHUNKS: tuple[dict[str, Any], ...] = (
     {"id": "c", "choices": [{"index": 0, "delta": {"role": "assistant", "content": "Hi"}}]},
@@ -181,6 +219,20 @@ def _request(translate: Callable[[Mapping[str, Any]], Any]) -> Callable[[bytes],
     return run
 
 
+def _hosted(separate: Callable[[Mapping[str, Any], tuple[str, ...]], Any]) -> Callable[[bytes], None]:
+    """A client's request with hosted tools, of a key that is granted all, or that is granted none."""
+
+    def run(data: bytes) -> None:
+        with suppress(ValueError):
+            body = bounded_json.loads(data)
+            if isinstance(body, dict):
+                for granted in (GRANTS, ()):
+                    with suppress(ApiError):
+                        separate(body, granted)
+
+    return run
+
+
 def _answer(translator: Callable[[], Translator]) -> Callable[[bytes], None]:
     """A provider's stream: translated to chunks that are valid JSON, or an error."""
 
@@ -224,6 +276,10 @@ TARGETS: dict[str, Target] = {
     "ollama-request": Target(_request(ollama_client.chat_to_chat), _texts(CHAT)),
     "ollama-generate": Target(_request(ollama_client.generate_to_chat), _texts(GENERATE)),
     "responses-request": Target(_request(responses_client.to_chat), _texts(RESPONSE)),
+    "responses-hosted": Target(_hosted(responses_hosted.hosted_tools), _texts(HOSTED)),
+    "anthropic-hosted": Target(_hosted(anthropic_hosted.hosted_tools), _texts(HOSTED_MESSAGES)),
+    "responses-answer": Target(_answer(lambda: ResponsesTranslator("m", "p")), (_events(*RESPONSE_EVENTS),)),
+    "messages-answer": Target(_answer(lambda: NativeMessagesTranslator("p", ())), (_events(*CLAUDES),)),
     "openai-answer": Target(chunks, (b"\n".join(_texts(*CHUNKS)), *_texts(*CHUNKS))),
     "anthropic-answer": Target(_answer(lambda: AnthropicTranslator("m")), (_events(*CLAUDES),)),
     "gemini-answer": Target(_answer(lambda: GeminiTranslator("m", SignatureMemory())), (_events(*GOOGLES),)),

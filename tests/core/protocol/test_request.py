@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from zeroconf_ai.protocol.errors import InvalidRequestError
+from zeroconf_ai.protocol.image_requests import InputImage
 from zeroconf_ai.protocol.record import Capability
 from zeroconf_ai.protocol.request import MAX_MESSAGES, TOKENS_PER_IMAGE, Kind, Request
 
@@ -145,7 +146,9 @@ def test_request_null_fields_of_messages_are_left_out() -> None:
 @pytest.mark.parametrize("kind", Kind)
 def test_request_of_any_kind_is_sent_without_nulls(kind: Kind) -> None:
     body = {"messages": HI, "prompt": "Hi", "input": "Hi", "model": "m"}
-    assert Request.parse(kind, {**body, "user": None, "dimensions": None, "max_tokens": None}).body == body
+    images = (InputImage("image/png", b""),) if kind is Kind.IMAGE_EDITS else ()
+    nulls = {"user": None, "dimensions": None, "max_tokens": None}
+    assert Request.parse(kind, body | nulls, images=images).body == body
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b'"a"', b"\xff", b'{"a": "\\ud800'])

@@ -131,7 +131,7 @@ async def test_body_with_a_wrong_compression_is_a_400(demo: Served) -> None:
 async def test_internal_error_is_a_500_without_details(
     demo: Served, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail() -> None:
+    def fail(*_: object, **__: object) -> None:
         raise KeyError("an inner secret")
 
     monkeypatch.setattr(demo.engine, "models", fail)

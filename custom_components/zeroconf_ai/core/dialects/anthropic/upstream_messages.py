@@ -17,7 +17,7 @@ from ..reasoning import SIGNED_FORMAT, text_of_reasoning
 from ..turns import MEDIA_FOLLOW, media_heading
 
 _NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9_-]")
-_WHOLE = frozenset({"document", "search_result", "tool_reference"})
+_WHOLE = ("document", "search_result", "tool_reference")
 """Types of blocks that a part may stand for."""
 _PDF = "data:application/pdf;base64,"
 

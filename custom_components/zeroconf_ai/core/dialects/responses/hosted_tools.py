@@ -43,7 +43,7 @@ _INCLUDE = frozenset(
         "computer_call_output.output.image_url", "reasoning.encrypted_content",
     }
 )  # fmt: skip
-_USERS_ITEMS = frozenset({"computer_call_output", "mcp_approval_response"})
+_USERS_ITEMS = ("computer_call_output", "mcp_approval_response")
 """Items of hosted tools that the client writes. Others repeat what the provider wrote, with ids of its own."""
 
 

@@ -15,7 +15,7 @@ from ..reasoning import TEXT, join_reasoning, unpack
 from ..turns import Part, Turns, function_call, image_part, invalid, objects, text_of, text_part, unsupported
 
 _ROLES = ("user", "assistant", "system", "developer")
-TOOL_ITEMS = frozenset({"additional_tools", "tool_search_output"})
+TOOL_ITEMS = ("additional_tools", "tool_search_output")
 """Items with definitions of tools."""
 _LEFT_OUT = frozenset(
     {

@@ -32,10 +32,10 @@ _CALLS: Mapping[str, str] = {
     "mcp_call": "mcp",
 }
 """The type of hosted tool by the type of its item."""
-_FREE_ACTIONS = frozenset({"open_page", "find", "find_in_page"})
+_FREE_ACTIONS = ("open_page", "find", "find_in_page")
 """Actions of a web search that are no search: OpenAI charges for searches (developers.openai.com/api/docs/pricing)."""
 _BEGINNING = frozenset({"response.created", "response.in_progress", "response.queued"})
-_ENDS = frozenset({"response.completed", "response.incomplete"})
+_ENDS = ("response.completed", "response.incomplete")
 
 
 class ResponsesTranslator(NativeTranslator):
