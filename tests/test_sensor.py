@@ -1,5 +1,6 @@
 """Sensors of a provider: values, unavailability, and restored totals."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
@@ -130,12 +131,14 @@ async def test_load_of_an_offline_provider_is_unavailable(hass: HomeAssistant, p
 
 
 async def test_sensors_before_the_first_check_are_unknown(hass: HomeAssistant, provider: FakeProvider) -> None:
+    provider.status_gate = asyncio.Event()
     hass.set_state(CoreState.not_running)
     await set_up(hass, make_entry(provider))
     assert provider_value(hass, "status") == STATE_UNKNOWN
     connectivity = hass.states.get("binary_sensor.test_provider_connectivity")
     assert connectivity is not None
     assert connectivity.state == STATE_UNKNOWN
+    provider.status_gate.set()
     await hass.async_block_till_done(wait_background_tasks=True)
     assert provider_value(hass, "status") == "healthy"
 

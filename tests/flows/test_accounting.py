@@ -174,7 +174,7 @@ async def test_own_keys_form_stores_what_users_may_do(hass: HomeAssistant, entry
     administrator = await hass.auth.async_create_user("Anna", group_ids=[GROUP_ID_ADMIN])
     user = await hass.auth.async_create_user("Bo", group_ids=[GROUP_ID_USER])
     result = await begin(hass, entry, "own_keys")
-    assert result["data_schema"]({}) == {"limit": 0, "background": False}
+    assert result["data_schema"]({}) == {"limit": 0, "background": False, "home_only": False}
     offered = result["data_schema"].schema["blocked"].config["options"]
     assert user.id in {option["value"] for option in offered}
     assert administrator.id not in {option["value"] for option in offered}

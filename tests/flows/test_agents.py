@@ -8,6 +8,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.zeroconf_ai.const import (
     CONF_EXTRA_BODY,
+    CONF_HOME_ONLY,
     CONF_LOCAL_FALLBACK,
     CONF_MAX_HISTORY,
     CONF_MAX_TOKENS,
@@ -100,6 +101,7 @@ async def test_agent_form_creates_an_agent_with_its_options(hass: HomeAssistant,
         CONF_PROMPT: "Be brief.",
         CONF_LLM_HASS_API: ["assist"],
         CONF_LOCAL_FALLBACK: False,
+        CONF_HOME_ONLY: False,
         CONF_TEMPERATURE: 0.7,
         CONF_TOP_P: 0.9,
         CONF_MAX_TOKENS: 500,
@@ -128,12 +130,12 @@ async def test_ai_task_form_creates_an_ai_task(hass: HomeAssistant, provider: Fa
     entry = await set_up(hass, make_entry(provider, subentries=[]))
     result = await begin(hass, entry, SUBENTRY_AI_TASK)
     assert result["data_schema"] is not None
-    assert [str(field) for field in result["data_schema"].schema] == ["name", CONF_MODEL, "advanced"]
+    assert [str(field) for field in result["data_schema"].schema] == ["name", CONF_MODEL, CONF_HOME_ONLY, "advanced"]
     result = await submit(hass, result, {"name": "Describe", CONF_MODEL: "test-model", "advanced": {}})
     assert result["type"] is FlowResultType.CREATE_ENTRY
     task = only(entry, SUBENTRY_AI_TASK)
     assert task.title == "Describe"
-    assert task.data == {CONF_MODEL: "test-model", CONF_THINKING: "default"}
+    assert task.data == {CONF_MODEL: "test-model", CONF_HOME_ONLY: False, CONF_THINKING: "default"}
 
 
 async def test_agent_form_reconfigures_an_agent_and_removes_empty_fields(hass: HomeAssistant, provider: FakeProvider) -> None:
@@ -158,6 +160,7 @@ async def test_agent_form_reconfigures_an_agent_and_removes_empty_fields(hass: H
     assert agent.title == "Chatterbox"
     assert agent.data == {
         CONF_MODEL: "hand-typed",
+        CONF_HOME_ONLY: False,
         CONF_LOCAL_FALLBACK: True,
         CONF_TEMPERATURE: 0,
         CONF_THINKING: "default",

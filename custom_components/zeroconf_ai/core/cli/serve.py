@@ -429,7 +429,7 @@ def _host_name(provider_id: str) -> str:
     return f"zeroconf-ai-{provider_id.replace('-', '')[:12]}.local."
 
 
-def _record(options: Options, provider_id: str, port: int, secure: ServerTls | None) -> ServiceRecord:
+def _record(options: Options, provider_id: str, port: int, secure: "ServerTls | None") -> ServiceRecord:
     return ServiceRecord(
         name=options.name,
         host=_host_name(provider_id),
