@@ -28,7 +28,7 @@ interface Target {
   readonly provider?: Provider;
 }
 
-/** The providers that may answer, in the order in which to try them. Throws ApiError if there are none. */
+/** The providers that can answer, the first to be tried first. Throws ApiError if no provider can answer. */
 export function candidates(providers: readonly Provider[], request: Request, session?: Candidate): Candidate[] {
   const found: Candidate[] = [];
   const rejections: Rejection[] = [];

@@ -49,7 +49,7 @@ def image_model(member: Member | None, model: str, *, edits: bool = False) -> st
 def read_images(attachments: Iterable[conversation.Attachment]) -> tuple[InputImage, ...]:
     """Read the images of a task. Blocking: run it in the executor.
 
-    Raises HomeAssistantError for a file that cannot be read or is no image, InvalidRequestError for one that is too large.
+    Raises HomeAssistantError if a file cannot be read or is no image, and InvalidRequestError if an image is too large.
     """
     return tuple(map(_read_image, attachments))
 

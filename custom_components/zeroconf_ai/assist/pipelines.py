@@ -68,7 +68,7 @@ async def _make_assistant(hass: HomeAssistant, entry: ConfigEntry, name: str, en
 
 
 def _speech_engine(hass: HomeAssistant, entry: ConfigEntry, kind: str) -> str | None:
-    """The entity of speech to text or text to speech of an entry, else of another one; None without one that is loaded."""
+    """The loaded speech-to-text or text-to-speech entity of an entry, else of another entry; None if no such entity is loaded."""
     registry = er.async_get(hass)
     for other in sorted(hass.config_entries.async_entries(DOMAIN), key=lambda other: other is not entry):
         for subentry in other.get_subentries_of_type(kind):

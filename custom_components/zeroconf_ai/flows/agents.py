@@ -71,7 +71,7 @@ def is_for_speech(model: ModelInfo, subentry_type: str) -> bool:
 
 
 def speech_model(models: Iterable[ModelInfo], subentry_type: str) -> ModelInfo | None:
-    """The first model for speech to text or text to speech; None without one."""
+    """The first model for speech to text or text to speech; None if the provider has no such model."""
     return next((model for model in models if is_for_speech(model, subentry_type)), None)
 
 

@@ -67,7 +67,7 @@ class ServerModels:
     """Controls the models of an engine's backends. Downloads run until they end, are cancelled, or `close`."""
 
     def __init__(self, engine: Engine, audit: Callable[[], Audit | None] | None = None) -> None:
-        """No download runs yet. `audit` returns the log in which changes are recorded; None while there is none."""
+        """No download runs yet. `audit` returns the log in which changes are recorded, or None while the database is not open."""
         self._engine = engine
         self._audit = audit
         self._pulls: dict[tuple[str, str], _Pull] = {}

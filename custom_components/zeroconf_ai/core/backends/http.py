@@ -214,7 +214,7 @@ class HttpUpstream:
     async def _send(
         self, method: str, path: str, data: bytes | aiohttp.FormData | None, headers: dict[str, str]
     ) -> aiohttp.ClientResponse:
-        """The response, whatever its status. Raises an ApiError if there is none."""
+        """The response, whatever its status. Raises an ApiError if the server does not respond."""
         url = f"{self.base_url}{path}"
         request = partial(self._egress.request, self.session) if self.endpoint.public_only else self.session.request
         try:

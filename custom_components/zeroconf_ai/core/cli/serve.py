@@ -397,7 +397,7 @@ async def _advertise(
 ) -> Presence | None:
     """Advertise the provider. If that is not possible, a message is printed, and the server runs on."""
     if record.auth is Auth.NONE:
-        household = None  # nobody needs a token
+        household = None  # no program needs a token
 
     def current() -> ServiceRecord:
         now = record if secure is None else replace(record, fingerprint=secure.tls.fingerprint)

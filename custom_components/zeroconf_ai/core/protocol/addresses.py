@@ -27,7 +27,7 @@ def unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
 
 
 def url_parts(text: str) -> SplitResult | None:
-    """The parts of a URL; None for a text that is none, such as one with a `[` without a `]`, or with a port above 65535."""
+    """The parts of a URL; None for a text that is no URL, for example with a `[` without a `]`, or with a port above 65535."""
     try:
         parts = urlsplit(text)
         _ = parts.hostname, parts.port

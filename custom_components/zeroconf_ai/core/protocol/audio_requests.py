@@ -82,5 +82,5 @@ def speech_tokens(body: Mapping[str, Any]) -> int:
 
 
 def recording_tokens(recording: Recording) -> int:
-    """The maximum tokens of a recording, which are also those of its transcript: nobody says more than a token in 50 ms."""
+    """The maximum tokens of a recording, which are also those of its transcript: speech has at most one token in 50 ms."""
     return recording.most_seconds * _TOKENS_PER_SECOND

@@ -127,7 +127,7 @@ class Gateway:
         self.body_memory = body_memory or BodyMemory()
         self.origins = Origins(cors_origins)
         self.tls: ServerTls | None = None
-        """The certificate of its separate port; None: the port speaks plain HTTP, or there is none."""
+        """The certificate of its separate port; None if the port speaks plain HTTP, or if it has no separate port."""
         self.key_proofs = KeyProofs()
         self.recent_responses = RecentResponses()
         self.provider_in_chunks = False

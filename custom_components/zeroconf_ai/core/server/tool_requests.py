@@ -103,7 +103,7 @@ async def open_house(
 
 
 def _request_name(context: RequestContext) -> str | None:
-    """The client's name of a request, which a repeated request has too; None without one."""
+    """The id that the client gave a request, and gives it again when it repeats it; None if it gave no id."""
     for header in ("Idempotency-Key", "X-Request-ID"):
         if is_sane_id(named := context.http.headers.get(header, "")):
             return named
@@ -111,7 +111,7 @@ def _request_name(context: RequestContext) -> str | None:
 
 
 def _approvals(server: HouseServer | None) -> str | None:
-    """The name of a request with approved calls, none of which runs twice; None without any."""
+    """The id of a request with approved calls, so that no call runs twice; None without approved calls."""
     return None if server is None or not server.approved else " ".join(call.id for call in server.approved)
 
 

@@ -60,4 +60,4 @@ class ToolRunner(ABC):
 
     @abstractmethod
     async def open(self, caller: Caller) -> OpenTools:
-        """The tools that the caller may use. Raises PermissionDeniedError if there are none."""
+        """The tools that the caller may use. Raises PermissionDeniedError if the caller may use no tool."""

@@ -41,7 +41,7 @@ _NAME_LIMIT = 100
 _BASE62 = string.digits + string.ascii_letters
 _RANDOM_LENGTH = 32
 _LOOK_UP_SECONDS = 0.25
-"""The minimum interval between two reads of the keys because of an unknown secret, whoever sends it."""
+"""The minimum interval between two reads of the keys because of unknown secrets, from all callers together."""
 _LAST_USED_SECONDS = 60.0
 """The minimum interval between two writes of a key's last use."""
 _RATES = ("requests_per_minute", "tokens_per_minute", "parallel")

@@ -16,7 +16,7 @@ _TOKENS_PER_CALL = 16_384
 
 
 def passed_tools(member: Member, request: Request) -> HostedTools | None:
-    """The hosted tools of a request that this backend would get; None without any."""
+    """The hosted tools of a request that this backend would get; None if it would get no hosted tool."""
     hosted = request.hosted
     return hosted if hosted is not None and hosted.dialect in member.backend.hosted_dialects else None
 

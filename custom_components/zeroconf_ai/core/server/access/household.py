@@ -63,7 +63,7 @@ class HouseholdTokens:
         return any(hmac.compare_digest(one.digest, digest) for one in self._valid())
 
     def proof_digest(self, kid: bytes) -> bytes | None:
-        """The SHA-256 of the valid token with that public id (`key_proof.key_id`); None if there is none."""
+        """The SHA-256 of the valid token with that public id (`key_proof.key_id`); None if no valid token has it."""
         return next((one.digest for one in self._valid() if hmac.compare_digest(one.kid, kid)), None)
 
     def start(self, rotated: Callable[[], None]) -> None:

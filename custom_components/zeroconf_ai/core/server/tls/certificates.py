@@ -1,7 +1,7 @@
 """Makes the server's certificate authority (CA) and the certificate that it signs. No I/O.
 
 The CA is for programs that know no pin: it can sign for the server's own names and addresses only (critical name constraints),
-and for servers only (extended key usage), so that whoever imports it trusts this server, and its owner for no other site. It
+and for servers only (extended key usage), so that a person who imports it trusts this server, and its owner for no other site. It
 signs no clients.
 """
 
@@ -47,17 +47,20 @@ class Hosts:
 
     @property
     def lasting(self) -> "Hosts":
-        """Those that a certificate must have. An IPv6 address may change daily (RFC 8981), which is no reason for a new one."""
+        """The names and addresses that a certificate must have.
+
+        IPv6 addresses are left out: they may change daily (RFC 8981), which is no reason for a new certificate.
+        """
         return Hosts(self.names, tuple(one for one in self.addresses if one.version == 4))
 
     def within(self, others: "Hosts") -> "Hosts":
-        """Those that are in `others` too."""
+        """The names and addresses that `others` has too."""
         names = tuple(name for name in self.names if name in others.names)
         return Hosts(names, tuple(one for one in self.addresses if one in others.addresses))
 
     @classmethod
     def of_certificate(cls, certificate: x509.Certificate) -> "Hosts":
-        """Those that a certificate is made for."""
+        """The names and addresses that a certificate is made for."""
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         addresses = tuple(one for one in names.get_values_for_type(x509.IPAddress) if isinstance(one, (IPv4Address, IPv6Address)))
         return cls(tuple(names.get_values_for_type(x509.DNSName)), addresses)

@@ -21,7 +21,7 @@ class TlsFront:
     """Makes the protocols of a TLS port's connections."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
-        """`context`: the server's, with its certificate. One that is loaded into it later is used for new connections."""
+        """`context`: the server's, with its certificate. New connections use the certificate that was loaded into it last."""
         self._context = context
         self._limits = ConnectionLimits(MAX_CONNECTIONS)
         self._plain_limits = ConnectionLimits(MAX_CONNECTIONS)

@@ -75,7 +75,7 @@ class IdentityFiles:
         self._write(_SERVER, key_to_pem(server.key) + to_pem([server.certificate]))
 
     def hand_over(self) -> HandOver | None:
-        """The stored hand-over; None if there is none that can be read."""
+        """The stored hand-over; None if none is stored, or if it cannot be read."""
         try:
             found: Any = json.loads((self._folder / _HAND_OVER).read_bytes()[:_MAX_BYTES])
             current = Step.parse({**found, "signature": "AA"})
