@@ -2,16 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 import json
-from typing import Any
+from typing import Any, override
 
-from homeassistant.config_entries import (
-    SOURCE_USER,
-    ConfigEntry,
-    ConfigEntryState,
-    ConfigSubentryData,
-    ConfigSubentryFlow,
-    SubentryFlowResult,
-)
+from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigSubentryData, SubentryFlowResult
 from homeassistant.const import CONF_LLM_HASS_API, CONF_MODEL, CONF_NAME, CONF_PROMPT
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import llm
@@ -22,8 +15,8 @@ from ..core.protocol.record import Capability
 from ..core.routing.pool.member import Member
 from ..data import DATA, is_gateway
 from ..gateway.policy import virtual_models_of
-from ..markdown import MarkdownFlow
 from .provider_schemas import agent_schema, flatten, model_ids, parse_extra_body, suggest
+from .subentry import OneFormFlow
 from .titles import free_title
 
 _TITLES = {
@@ -75,21 +68,12 @@ def speech_model(models: Iterable[ModelInfo], subentry_type: str) -> ModelInfo |
     return next((model for model in models if is_for_speech(model, subentry_type)), None)
 
 
-class AgentSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
+class AgentSubentryFlow(OneFormFlow):
     """Adds or changes an agent or an AI task."""
 
-    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Add an agent or AI task."""
-        return self._step("user", user_input)
-
-    async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Change an agent or AI task."""
-        return self._step("reconfigure", user_input)
-
+    @override
     def _step(self, step_id: str, user_input: dict[str, Any] | None) -> SubentryFlowResult:
         entry = self._get_entry()
-        if entry.state is not ConfigEntryState.LOADED:
-            return self.async_abort(reason="entry_not_loaded")
         errors: dict[str, str] = {}
         placeholders = {"provider": entry.title, "example": '{"seed": 1}'}
         if user_input is not None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 import re
-from typing import Any
+from typing import Any, override
 
 import voluptuous as vol
 
-from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigEntryState, ConfigSubentryFlow, SubentryFlowResult
+from homeassistant.config_entries import SOURCE_USER, ConfigEntry, SubentryFlowResult
 from homeassistant.const import CONF_MODEL, CONF_NAME
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.selector import SelectSelector, SelectSelectorConfig, SelectSelectorMode, TextSelector
@@ -15,9 +15,9 @@ from ..assist.speech_languages import LANGUAGES
 from ..const import CONF_LANGUAGES, CONF_VOICES, SUBENTRY_TTS
 from ..core.protocol.models import AUTO, ModelInfo
 from ..data import DATA, is_gateway
-from ..markdown import MarkdownFlow
 from .agents import default_title, is_for_speech, speech_model
 from .provider_schemas import model_selector
+from .subentry import OneFormFlow
 from .titles import free_title
 
 _MAX_VOICES = 200
@@ -26,21 +26,12 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,4}")
 """A tag of BCP 47."""
 
 
-class SpeechSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
+class SpeechSubentryFlow(OneFormFlow):
     """Adds or changes speech to text or text to speech."""
 
-    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Add it."""
-        return self._step("user", user_input)
-
-    async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Change it."""
-        return self._step("reconfigure", user_input)
-
+    @override
     def _step(self, step_id: str, user_input: dict[str, Any] | None) -> SubentryFlowResult:
         entry = self._get_entry()
-        if entry.state is not ConfigEntryState.LOADED:
-            return self.async_abort(reason="entry_not_loaded")
         errors: dict[str, str] = {}
         if user_input is not None:
             data = {key: value for key, value in user_input.items() if value not in (None, "", [])}
