@@ -1,6 +1,6 @@
 """Checks for a release: the version is the same everywhere, and CHANGELOG.md has its section.
 
-`release.py check [TAG]` compares pyproject.toml, the integration's manifest, the package's `__version__`, the npm package and, if
+`release.py check [TAG]` compares pyproject.toml, the integration's manifest, the package's `__version__`, the npm packages and, if
 given, the tag (`v0.1.0`). `release.py notes` prints this version's section of the changelog. Standard library only, so that it
 runs before anything is installed.
 """
@@ -13,7 +13,8 @@ import tomllib
 
 ROOT = Path(__file__).resolve().parents[2]
 INTEGRATION = ROOT / "custom_components" / "zeroconf_ai"
-NPM = ROOT / "clients" / "typescript" / "package.json"
+NPM = ("clients/typescript/package.json", "frontend/package.json")
+"""The published client, and the page, whose version is in the software bill of materials."""
 
 
 _NPM_STAGES = {"alpha": "a", "beta": "b", "rc": "rc"}
@@ -31,8 +32,7 @@ def versions() -> dict[str, str]:
         "pyproject.toml": tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"],
         "manifest.json": json.loads((INTEGRATION / "manifest.json").read_text()).get("version", ""),
         "core/version.py": package[1] if package else "",
-        "clients/typescript/package.json": python_version(json.loads(NPM.read_text()).get("version", "")),
-    }
+    } | {name: python_version(json.loads((ROOT / name).read_text()).get("version", "")) for name in NPM}
 
 
 def notes(changelog: str, version: str) -> str:
