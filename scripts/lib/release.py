@@ -1,7 +1,7 @@
 """Checks for a release: the version is the same everywhere, and CHANGELOG.md has its section.
 
-`release.py check [TAG]` compares pyproject.toml, the integration's manifest, the package's `__version__`, the npm packages and, if
-given, the tag (`v0.1.0`). `release.py notes` prints this version's section of the changelog. Standard library only, so that it
+`release.py check [TAG]` compares pyproject.toml, the integration's manifest, the package's `__version__`, the npm packages and,
+if given, the tag (`v0.1.0`). `release.py notes` prints this version's section of the changelog. Standard library only, so that it
 runs before anything is installed.
 """
 

@@ -8,7 +8,7 @@ The Home Assistant test plugin has to be off (`-p no:homeassistant`): it forbids
 Assistant, and here everything is to be real.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Sequence
 from pathlib import Path
 import time
 
@@ -117,11 +117,17 @@ async def start_provider(lan: Lan, tmp_path: Path, started: list[ManagedProcess]
     providers: list[DemoProvider] = []
 
     async def start(
-        host: str | Host = "gpu", *, name: str = "Demo", port: int = 8500, key: str | None = None, id_file: Path | None = None
+        host: str | Host = "gpu",
+        *,
+        name: str = "Demo",
+        port: int = 8500,
+        key: str | None = None,
+        id_file: Path | None = None,
+        options: Sequence[str] = (),
     ) -> DemoProvider:
         machine = lan.host(host) if isinstance(host, str) else host
         log = tmp_path / f"provider-{len(providers)}.log"
-        provider = DemoProvider(log, name=name, port=port, key=key, host=machine, id_file=id_file)
+        provider = DemoProvider(log, name=name, port=port, key=key, host=machine, id_file=id_file, options=options)
         providers.append(provider)
         started.append(provider.process)
         await provider.start()

@@ -1,5 +1,6 @@
 """The demo provider as a process: something for Home Assistant to find."""
 
+from collections.abc import Sequence
 from pathlib import Path
 import sys
 
@@ -24,8 +25,9 @@ class DemoProvider:
         key: str | None = None,
         host: Host | None = None,
         id_file: Path | None = None,
+        options: Sequence[str] = (),
     ) -> None:
-        """Output is written to `log`. `name` is the advertised name. With a `key`, requests need it.
+        """Output is written to `log`. `name` is the advertised name. With a `key`, requests need it. `options` are further ones.
 
         `id_file` says who it is: another provider's makes this that provider, elsewhere.
         """
@@ -33,14 +35,16 @@ class DemoProvider:
         self.port = port
         self.key = key
         address = "127.0.0.1" if host is None else host.ipv4
-        self.base_url = f"http://{address}:{port}/v1"
+        self.base_url = f"{'https' if '--tls' in options else 'http'}://{address}:{port}/v1"
         # Home Assistant reaches it at the address of its announcement, so it listens on all.
-        command = [str(COMMAND), "serve", "--demo", "--name", name, "--host", "0.0.0.0", "--port", str(port)]
+        command = ["env", f"XDG_STATE_HOME={log.resolve().with_suffix('')}", str(COMMAND)]
+        command += ["serve", "--demo", "--name", name, "--host", "0.0.0.0", "--port", str(port)]
         # Several may run on one machine, each with its own id, which a restart does not change.
         self.id_file = id_file or log.resolve().with_suffix(".id")
         command += ["--id-file", str(self.id_file)]
         if key is not None:
             command += ["--key", key]
+        command += options
         self.process = ManagedProcess(f"The provider {name!r}", command, log, host=host)
 
     async def start(self, timeout: float = START_TIMEOUT) -> None:

@@ -24,7 +24,8 @@ from .clients import Clients, Outcome, Request
 from .faults import FakeClock, Faults
 from .resources import Resources, resources_of
 
-PROVIDERS = ("attic", "cellar")
+PROVIDERS: dict[str, tuple[str, ...]] = {"attic": (), "cellar": ("--tls",)}
+"""The options of each provider by its name: one speaks HTTP, the other HTTPS."""
 DISK_MB = 192
 """The size of the disk that is filled. Home Assistant's configuration takes about 20 MB of it."""
 SETTLE_SECONDS = 10
@@ -112,7 +113,10 @@ def disk(folder: Path) -> Generator[Path]:
 @asynccontextmanager
 async def providers(lan: Lan, folder: Path) -> AsyncGenerator[list[DemoProvider]]:
     """A provider on each of the hosts."""
-    running = [DemoProvider(folder / f"{name}.log", name=name, host=lan.host(name)) for name in PROVIDERS]
+    running = [
+        DemoProvider(folder / f"{name}.log", name=name, host=lan.host(name), options=options)
+        for name, options in PROVIDERS.items()
+    ]
     try:
         await asyncio.gather(*(provider.start() for provider in running))
         yield running
