@@ -29,6 +29,22 @@ from zeroconf_ai.protocol.ndjson import LineDecoder
 from zeroconf_ai.protocol.record import SATURN_TYPE, SERVICE_TYPE, RecordError, ServiceRecord
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.sse import SSEDecoder
+from zeroconf_ai.relay.frames import (
+    FrameError,
+    FrameType,
+    RequestHead,
+    ResponseHead,
+    decode,
+    decode_json,
+    decode_window,
+    encode,
+    encode_request,
+    encode_response,
+    encode_window,
+    parse_request_head,
+    parse_response_head,
+    reset_error,
+)
 
 _PIECE = 3
 """Bytes of the pieces in which a stream is decoded once more."""
@@ -39,6 +55,13 @@ TXT = (
     b"v=2\nid=b7c1\ndeployment=cloud\napi_base=https://api.example.com/v1\nephemeral_key=sk-x\nfeatures=chat,images\nmtrunc=1",
 )
 STREAM = b'\xef\xbb\xbf: ping\r\nevent: message_start\r\ndata: {"a": "\xc3\xbc"}\r\n\r\ndata: [DONE]\n\ndata: x\ndata: y\n\n'
+RELAY_FRAMES = (
+    encode_request(1, RequestHead("POST", "/v1/chat/completions", (("Content-Type", "application/json"), ("Via", "1.1 a")))),
+    encode_response(1, ResponseHead(200, (("Content-Type", "text/event-stream"),))),
+    encode_window(1, 65536),
+    encode(FrameType.DATA, 1, b"data: {}"),
+    encode(FrameType.RESET, 1, b'{"error": {"message": "Hi", "type": "t", "code": "c"}}'),
+)
 LINES = b'{"message": {"content": "Hi"}, "done": false}\n\n{"done": true}'
 PROVIDERS = b"""
 providers:
@@ -180,6 +203,25 @@ def advertisement(data: bytes) -> None:
             )
 
 
+def relay_frame(data: bytes) -> None:
+    """A frame of a relay link, with its payload as whatever its type contains."""
+    with suppress(FrameError):
+        frame = decode(data)
+        assert encode(frame.type, frame.stream, frame.payload) == data
+        if frame.type is FrameType.WINDOW:
+            assert decode_window(frame.payload)
+        elif frame.type is FrameType.RESET:
+            assert all(isinstance(text, str) for text in reset_error(frame.payload).values())
+        elif frame.type is FrameType.OPEN:
+            value = decode_json(frame.payload)
+            if "status" in value:
+                response = parse_response_head(value)
+                assert decode(encode_response(1, response)).stream == 1
+            else:
+                request = parse_request_head(value)
+                assert parse_request_head(decode_json(decode(encode_request(1, request)).payload)) == request
+
+
 def _in_pieces(data: bytes, decoder: Callable[[], Any]) -> None:
     """The items of a stream are the same, however it is cut."""
     whole, cut = decoder(), decoder()
@@ -269,6 +311,7 @@ TARGETS: dict[str, Target] = {
     "advertisement": Target(advertisement, TXT),
     "events": Target(events, (STREAM,)),
     "lines": Target(lines, (LINES,)),
+    "relay-frame": Target(relay_frame, RELAY_FRAMES),
     "providers-file": Target(providers_file, (PROVIDERS,)),
     "openai-request": Target(_request(openai_client.to_chat), _texts(CHAT)),
     "anthropic-request": Target(_request(anthropic_client.to_chat), _texts(MESSAGES)),
