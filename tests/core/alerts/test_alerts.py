@@ -21,6 +21,8 @@ from zeroconf_ai.alerts.alert import (
     cost_alert,
     discovered_alert,
     key_alert,
+    link_alert,
+    link_restored_alert,
     loss_alert,
     provider_alert,
     trial_alert,
@@ -45,6 +47,8 @@ def every_alert(name: str) -> list[Alert]:
         discovered_alert("a", name, name),
         loss_alert(),
         cost_alert("2026-11", 40 * NANO, 41 * NANO, name),
+        link_alert("house-1", name, f"no connection to {name}", 5),
+        link_restored_alert("house-1", name),
         trial_alert(name),
     ]
 

@@ -389,3 +389,42 @@ def test_providers_file_limits_are_parsed() -> None:
 def test_providers_file_invalid_limits_are_reported(text: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         read_config(f"{ATTIC}\nlimits: {text}\n", "p.yaml", {})
+
+
+def test_connect_section_is_read() -> None:
+    text = (
+        ATTIC
+        + """
+connect:
+  models: [qwen*, llama3.2]
+  parallel: 2
+  requestsPerMinute: 30
+  tokensPerMinute: 100000
+  hours: [08:00-12:00, 18:00-24:00]
+  notify: ["ntfy:gpu-room", "admin@example.net", "https://hooks.example.net/1"]
+"""
+    )
+    rules = read_config(text, "p.yaml", {}).connector
+    assert rules.models == ("qwen*", "llama3.2")
+    assert rules.rates == RateLimits(30, 100_000, 2)
+    assert str(rules.hours) == "08:00-12:00, 18:00-24:00"
+    assert rules.notify == ("ntfy:gpu-room", "admin@example.net", "https://hooks.example.net/1")
+    assert read_config("connect: {hours: 22:00-06:00, models: qwen*}", "p.yaml", {}).connector.models == ("qwen*",)
+    assert not read_config(ATTIC, "p.yaml", {}).connector.rates
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("hours: all day", "write hours as 08:00-22:00"),
+        ("hours: 800", "put it in quotes"),
+        ("parallel: 0", "from 1 to"),
+        ("tokensPerMinute: many", "number"),
+        ("notify: nobody", "notify must be"),
+        ("model: qwen", "Did you mean models?"),
+    ],
+)
+def test_connect_section_with_an_invalid_value_names_its_place(line: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=r"p\.yaml:4:\d+: ") as caught:
+        read_config(f"{ATTIC}connect: {{{line}}}", "p.yaml", {})
+    assert message in str(caught.value)

@@ -25,10 +25,14 @@ class AlertKind(StrEnum):
     PROVIDER_DISCOVERED = "provider_discovered"
     RECORDS_LOST = "records_lost"
     COST_THRESHOLD = "cost_threshold"
+    LINK_DOWN = "link_down"
+    LINK_UP = "link_up"
     TEST = "test"
 
 
-CHOICES = tuple(kind for kind in AlertKind if kind not in (AlertKind.TEST, AlertKind.COST_THRESHOLD))
+LINK_KINDS = frozenset({AlertKind.LINK_DOWN, AlertKind.LINK_UP})
+"""The kinds of a connector, whose owner gets all of them."""
+CHOICES = tuple(kind for kind in AlertKind if kind not in {AlertKind.TEST, AlertKind.COST_THRESHOLD, *LINK_KINDS})
 """The kinds that an owner chooses from. Thresholds of costs are those of the file of `serve`."""
 DEFAULT_KINDS = (AlertKind.BUDGET_THRESHOLD, AlertKind.BUDGET_EXCEEDED, AlertKind.KEY_UNUSUAL_USE)
 
@@ -166,6 +170,33 @@ def cost_alert(month: str, threshold: int, spent: int, currency: str) -> Alert:
         {"month": month, "threshold": threshold / NANO, "spent": spent / NANO, "currency": currency},
         subject=f"{month}:{threshold}",
         topic="cost",
+    )
+
+
+def link_alert(house_id: str, name: str, reason: str, attempts: int) -> Alert:
+    """A connector's link to a house is down: so many attempts in a row have failed, the last one for this reason."""
+    return Alert(
+        AlertKind.LINK_DOWN,
+        "AI link: down",
+        f"{{name}} was not reached in {attempts} attempts ({{reason}}). It cannot use the models of this machine until then; the "
+        "connector goes on trying.",
+        {"name": name, "reason": clean(reason, 300).removesuffix(".")},
+        {"id": house_id, "name": name, "reason": clean(reason, 300), "attempts": attempts},
+        subject=house_id,
+        topic=f"link_{house_id}",
+    )
+
+
+def link_restored_alert(house_id: str, name: str) -> Alert:
+    """A connector's link that was reported is open again."""
+    return Alert(
+        AlertKind.LINK_UP,
+        "AI link: open again",
+        "{name} uses the models of this machine again.",
+        {"name": name},
+        {"id": house_id, "name": name},
+        subject=house_id,
+        topic=f"link_{house_id}",
     )
 
 

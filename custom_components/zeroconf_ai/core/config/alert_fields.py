@@ -56,7 +56,7 @@ def read_alert(value: Value, given: Mapping[str, Value]) -> CostAlert:
     targets: tuple[str, ...] = ()
     if "notify" in given:
         listed = [given["notify"]] if given["notify"].is_single else given["notify"].items()
-        targets = tuple(map(_target, listed))
+        targets = tuple(map(read_target, listed))
     return CostAlert(round(given["value"].number(0, 999_999) * NANO), targets)
 
 
@@ -91,7 +91,8 @@ def smtp_keys() -> tuple[str, ...]:
     return _SMTP
 
 
-def _target(value: Value) -> str:
+def read_target(value: Value) -> str:
+    """A mail address, the URL of a webhook, or a topic of ntfy. Raises ConfigError."""
     text = value.text()
     if is_mail_address(text) or NTFY.fullmatch(text):
         return text

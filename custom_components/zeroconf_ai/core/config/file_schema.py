@@ -3,6 +3,7 @@
 from typing import Any
 
 from .backend_fields import NAMES, YAML_FIELDS
+from .connector_fields import connector_schema
 from .currency_fields import currency_schema
 from .fields import FieldKind, snake
 from .model_entries import models_schema
@@ -30,6 +31,7 @@ def file_schema() -> dict[str, Any]:
             "routing": routing_schema(),
             "limits": limits_schema(),
             "server": server_schema(),
+            "connect": connector_schema(),
             "usage_tracking": usage,
             "usageTracking": usage,
             **currency_schema(),

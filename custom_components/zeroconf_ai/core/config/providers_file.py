@@ -26,6 +26,7 @@ from .backend_config import BackendConfig
 from .backend_fields import NAMES, YAML_FIELDS
 from .backend_types import BACKEND_TYPES
 from .connection_fields import LOCAL, Identifier, TypeName, identifier_of
+from .connector_fields import KEYS as CONNECTOR_KEYS, ConnectorRules, read_connector
 from .currency_fields import KEYS as CURRENCY_KEYS, read_exchange
 from .document import ConfigError, Value, VariableValue, suggestion
 from .draft import Draft, base_url, errors_at, variable_prefix
@@ -36,7 +37,7 @@ from .server_fields import KEYS as SERVER_KEYS, ServerSettings, UsageSettings, r
 
 LISTS = ("providers", "backends")
 """The keys of a file whose values are backends."""
-SECTIONS = (*LISTS, *ROUTING_KEYS, *SERVER_KEYS, *CURRENCY_KEYS)
+SECTIONS = (*LISTS, *ROUTING_KEYS, *SERVER_KEYS, *CONNECTOR_KEYS, *CURRENCY_KEYS)
 """All keys of a file."""
 _NO_TYPE = frozenset({"id", "type", "endpoint", "enabled", "authSecret"})
 """The settings that `PROVIDER_{ID}_{KEY}` does not override here: `Draft.resolve` reads their variables."""
@@ -57,6 +58,7 @@ class Configuration:
     """Valid values that are unusual, each with its position."""
     exchange: Exchange = NO_EXCHANGE
     """The currency of budgets, and the exchange rates to it."""
+    connector: ConnectorRules = field(default_factory=ConnectorRules)
 
 
 @dataclass(slots=True)
@@ -78,7 +80,7 @@ def read_config(text: str, source: str, environment: Mapping[str, str], taken: I
     """
     document = Value.parse(text, source)
     sections = document.fields(SECTIONS)
-    if not any(key in sections for key in (*LISTS, *SERVER_KEYS)):
+    if not any(key in sections for key in (*LISTS, *SERVER_KEYS, *CONNECTOR_KEYS)):
         raise document.error("the file must contain a list of `providers:`.")
     ids = {variable_prefix(other): other for other in taken}
     entries: list[_Entry] = []
@@ -112,6 +114,7 @@ def read_config(text: str, source: str, environment: Mapping[str, str], taken: I
         read_usage(sections, environment),
         tuple(document.warnings),
         exchange,
+        read_connector(sections),
     )
 
 

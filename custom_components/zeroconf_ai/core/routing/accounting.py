@@ -11,6 +11,7 @@ from .execution.session_storage import SessionBackend
 
 if TYPE_CHECKING:  # need SQLAlchemy, which engines without a database do not load
     from ..accounting.conversations.exchanges import ExchangeStore
+    from ..accounting.overall_limits import OverallLimits
     from ..accounting.store import AccountingStore
 
 
@@ -28,6 +29,8 @@ class Accounting:
     """Stores the backend and model of each session."""
     household: HouseholdCap | None = None
     """The hourly limit of requests with a household token."""
+    overall: "OverallLimits | None" = None
+    """The limits of all requests together."""
 
     @classmethod
     def of(cls, store: "AccountingStore", *recorders: Recorder) -> "Accounting":
@@ -38,10 +41,10 @@ class Accounting:
 def combined(attached: Iterable[Accounting]) -> Accounting:
     """Combine several: all recorders, in the order of attachment; of each other part, the newest.
 
-    The household's limit applies around the newest admission control.
+    The household's limit applies around the newest admission control, and that of all requests around both.
     """
     recorders: list[Recorder] = []
-    control, exchanges, sessions, household = None, None, None, None
+    control, exchanges, sessions, household, overall = None, None, None, None, None
     for one in attached:
         if one.recorder is not None:
             recorders.append(one.recorder)
@@ -49,7 +52,10 @@ def combined(attached: Iterable[Accounting]) -> Accounting:
         exchanges = one.exchanges or exchanges
         sessions = one.sessions or sessions
         household = one.household or household
+        overall = one.overall or overall
     if household is not None:
         control = household.around(control)
+    if overall is not None:
+        control = overall.around(control)
     recorder = recorders[0] if len(recorders) == 1 else Recorders(*recorders) if recorders else None
-    return Accounting(recorder, control, exchanges, sessions, household)
+    return Accounting(recorder, control, exchanges, sessions, household, overall)

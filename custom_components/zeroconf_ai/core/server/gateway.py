@@ -11,6 +11,7 @@ from aiohttp import web
 
 from ..accounting.conversations.image_store import ImageStore
 from ..accounting.conversations.response_store import ResponseStore
+from ..accounting.limits.opening_hours import OpeningHours
 from ..accounting.usage.ledger import Ledger
 from ..accounting.usage.totals import Totals
 from ..admin.names import Names
@@ -140,6 +141,8 @@ class Gateway:
         """Logs the requests to the health port; None: they are not logged."""
         self.enabled = True
         """False: the gateway is disabled and answers public paths only."""
+        self.opening = OpeningHours()
+        """The hours in which it answers other than public paths; running requests may take longer."""
         self._started = time.monotonic()
         self._running = 0
         self._idle = asyncio.Event()
@@ -157,6 +160,11 @@ class Gateway:
         return time.monotonic() - self._started
 
     @property
+    def answers(self) -> bool:
+        """Whether it answers requests now."""
+        return self.enabled and not self._draining and not self.opening.closed_seconds()
+
+    @property
     def draining(self) -> bool:
         """Whether new requests are rejected because the server is stopping."""
         return self._draining
@@ -167,6 +175,9 @@ class Gateway:
             raise _stopping()
         if not self.enabled:
             raise UnavailableError("This gateway is disabled. Ask its owner to enable it, or use another provider.")
+        if wait := self.opening.closed_seconds():
+            message = f"Requests are answered at {self.opening} only. Use another provider until then."
+            raise UnavailableError(message, code="outside_hours", retry_after=wait)
         self._running += 1
         self._idle.clear()
 

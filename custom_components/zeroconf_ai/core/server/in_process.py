@@ -18,6 +18,7 @@ from aiohttp.http import RawRequestMessage
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from .access.relayed import HOUSE, House
 from .connections import LONGEST_FIELD, MOST_FIELDS, READ_BUFFER_BYTES, REFUSE
 
 
@@ -49,9 +50,15 @@ class InProcess:
         self._runner = runner
 
     async def answer(
-        self, method: str, target: str, headers: Iterable[tuple[str, str]], body: AsyncIterator[bytes], sink: AnswerSink
+        self,
+        method: str,
+        target: str,
+        headers: Iterable[tuple[str, str]],
+        body: AsyncIterator[bytes],
+        sink: AnswerSink,
+        house: House | None = None,
     ) -> None:
-        """Answer a request. `target`: path and query; `body`: its parts, which may raise BrokenOffError.
+        """Answer a request. `target`: path and query; `body`: its parts, which may raise BrokenOffError; `house`: its sender.
 
         Raises BrokenOffError if the answer has begun and cannot be completed, ConnectionError of `sink`. A cancelled request ends
         its upstream request.
@@ -71,6 +78,8 @@ class InProcess:
         receiving = loop.create_task(_receive(body, content, protocol))
         try:
             request = server.request_factory(message, content, cast("web.RequestHandler", protocol), writer, task)
+            if house is not None:
+                request[HOUSE] = house
             response = await self._response(server, cast("web.Request", request))
             writer.check()
             await response.prepare(request)

@@ -87,8 +87,8 @@ class WantedLimits:
 class RateLimiter:
     """Enforces rate limits: stored with the keys, given with each request for backends. Used on one event loop."""
 
-    def __init__(self, keys: KeyStore, buckets: TokenBuckets, permits: Permits) -> None:
-        """Limits of addresses and users are set afterwards."""
+    def __init__(self, keys: KeyStore | None, buckets: TokenBuckets, permits: Permits) -> None:
+        """`keys` None: no caller has limits of its own. Limits of addresses, of users and of all are set afterwards."""
         self._keys = keys
         self.buckets = buckets
         self.permits = permits
@@ -96,6 +96,8 @@ class RateLimiter:
         """The limits of each address without a key. `parallel` is ignored."""
         self.per_user = NO_RATES
         """The limits of each user. `parallel` is ignored."""
+        self.overall = NO_RATES
+        """The limits of all requests together. `parallel` is ignored."""
 
     async def enter(self, asked: AdmissionRequest) -> AcquiredLimits:
         """Acquire the limits of a request, all or none. Raises RateLimitError with the retry delay, or DatabaseError."""
@@ -162,7 +164,7 @@ class RateLimiter:
     def _callers(self, key_id: str | None, user_id: str | None, address: str | None) -> Iterator[LimitScope]:
         """The scopes that a request counts for, the narrowest first."""
         if key_id is not None:
-            own_rates = self._keys.rates(key_id)
+            own_rates = NO_RATES if self._keys is None else self._keys.rates(key_id)
             if own_rates:
                 yield LimitScope(f"key:{key_id}", "this key", own_rates)
         elif address is not None and self.per_address:
@@ -171,6 +173,9 @@ class RateLimiter:
         if user_id is not None and self.per_user:
             rates = RateLimits(self.per_user.requests_per_minute, self.per_user.tokens_per_minute)
             yield LimitScope(f"user:{user_id}", "this user", rates)
+        if self.overall:
+            rates = RateLimits(self.overall.requests_per_minute, self.overall.tokens_per_minute)
+            yield LimitScope("overall", "this provider", rates)
 
     async def _draw_own(self, entry: AcquiredLimits, wanted: WantedLimits) -> None:
         if not wanted.own:

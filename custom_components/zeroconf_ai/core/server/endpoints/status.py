@@ -28,7 +28,7 @@ async def health(gateway: Gateway, context: RequestContext) -> web.Response:
     pinned = context.http.query.get("handover")
     handover = () if pinned is None or gateway.tls is None else gateway.tls.hand_over(pinned)
     states = {member.state for member in gateway.engine.pool if member.enabled}
-    if gateway.draining or not gateway.enabled or not states & {ProviderState.HEALTHY, ProviderState.DEGRADED}:
+    if not gateway.answers or not states & {ProviderState.HEALTHY, ProviderState.DEGRADED}:
         found = Health("unavailable", gateway.name, __version__, gateway.uptime, gateway.id, handover=handover)
         return context.json(found.to_json(), status=503)
     word = "ok" if ProviderState.HEALTHY in states else "degraded"
