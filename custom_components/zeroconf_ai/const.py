@@ -147,6 +147,7 @@ THINKING_MODES: Final = (THINKING_DEFAULT, THINKING_OFF, THINKING_LOW, THINKING_
 DEFAULT_MAX_HISTORY: Final = 20
 MAX_TOOL_ITERATIONS: Final = 10
 
+SIGNAL_HOUSEHOLD_CHANGED: Final = f"{DOMAIN}_household_changed"
 SIGNAL_PROVIDERS_CHANGED: Final = f"{DOMAIN}_providers_changed"
 """Sent when a provider is set up, unloaded or changes its state: what `auto` agents listen to."""
 LARGEST_BUDGET = 1_000_000

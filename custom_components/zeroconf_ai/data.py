@@ -14,6 +14,7 @@ from .const import (
     CONF_BASE_URL,
     CONF_EPHEMERAL,
     CONF_FINGERPRINT,
+    CONF_HOUSEHOLD,
     CONF_KEEP_ALIVE,
     CONF_KIND,
     CONF_NUM_CTX,
@@ -22,7 +23,7 @@ from .const import (
     KIND_GATEWAY,
 )
 from .core.backends.base import Endpoint, Ssl
-from .core.backends.identity_probe import confirmed_key
+from .core.backends.identity_probe import ConfirmedKey, confirmed_key
 from .core.backends.ollama.backend import OllamaOptions
 from .core.backends.zeroconfai import fingerprint_ssl
 from .core.config.backend_types import BACKEND_TYPES, BackendType
@@ -82,6 +83,8 @@ def chosen_type(data: Mapping[str, Any]) -> BackendType | None:
 
 def confirmed_of(data: Mapping[str, Any]) -> Confirmed:
     """The confirmed properties of an entry's provider. The entry must have a provider id."""
+    # A household token is a generated key, but not stored.
+    key: ConfirmedKey = {"keyed": True, "provable": True} if CONF_HOUSEHOLD in data else confirmed_key(data.get(CONF_API_KEY))
     return Confirmed(
         data[CONF_PROVIDER_ID],
         data[CONF_BASE_URL],
@@ -89,5 +92,5 @@ def confirmed_of(data: Mapping[str, Any]) -> Confirmed:
         verify=bool(data.get(CONF_VERIFY_SSL, True)),
         public_only=endpoint_of(data).public_only,
         ephemeral=bool(data.get(CONF_EPHEMERAL)),
-        **confirmed_key(data.get(CONF_API_KEY)),
+        **key,
     )

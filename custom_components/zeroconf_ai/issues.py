@@ -43,6 +43,8 @@ DATABASE_LOST = "database_lost"
 """The issue for a damaged or lost database; it stays until the owner confirms the loss."""
 SAME_SERVER = "same_server"
 """The issue for a server that is set up as a provider and as a backend of the gateway: it counts twice for routing."""
+HOUSEHOLD_TOKEN_OLD = "household_token_old"
+"""The issue for a provider of the household whose advertised token is of an earlier hour."""
 DATABASE_UNAVAILABLE = "database_unavailable"
 """The issue for a database that cannot be opened."""
 
@@ -246,6 +248,19 @@ def exchange_rates_known(hass: HomeAssistant) -> None:
 
 
 @callback
+def household_token_old(hass: HomeAssistant, entry: ConfigEntry, hours: int) -> None:
+    """Create the issue for a provider whose household token is `hours` hours old."""
+    values = {"provider": entry.title, "hours": str(hours)}
+    _create(hass, f"{HOUSEHOLD_TOKEN_OLD}_{entry.entry_id}", HOUSEHOLD_TOKEN_OLD, values)
+
+
+@callback
+def household_token_fine(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Delete the issue for an old household token."""
+    ir.async_delete_issue(hass, DOMAIN, f"{HOUSEHOLD_TOKEN_OLD}_{entry.entry_id}")
+
+
+@callback
 def budget_fine(hass: HomeAssistant, budget_id: str) -> None:
     """Delete the issue of a budget that is no longer exceeded."""
     ir.async_delete_issue(hass, DOMAIN, f"{BUDGET_EXCEEDED}_{budget_id}")
@@ -299,7 +314,7 @@ def clear(hass: HomeAssistant, entry: ConfigEntry) -> None:
         keep_budgets(hass, ())
         ir.async_delete_issue(hass, DOMAIN, DATABASE_LOST)
     for key in (entry.entry_id, *entry.subentries):
-        for kind in (MODEL_VANISHED, IDENTITY_CHANGED, CONTEXT_TOO_SMALL, SAME_SERVER):
+        for kind in (MODEL_VANISHED, IDENTITY_CHANGED, CONTEXT_TOO_SMALL, SAME_SERVER, HOUSEHOLD_TOKEN_OLD):
             ir.async_delete_issue(hass, DOMAIN, f"{kind}_{key}")
 
 

@@ -6,11 +6,21 @@ from custom_components.zeroconf_ai.const import THINKING_MODES
 from custom_components.zeroconf_ai.core.config.backend_types import BACKEND_TYPES
 from custom_components.zeroconf_ai.core.protocol.record import Auth, Capability, Cost, Placement
 from custom_components.zeroconf_ai.core.routing.policy import Strategy
-from custom_components.zeroconf_ai.flows import backend, backend_lines, backend_probe, gateway, model_options, networks, probe
+from custom_components.zeroconf_ai.flows import (
+    backend,
+    backend_lines,
+    backend_probe,
+    gateway,
+    household_probe,
+    model_options,
+    networks,
+    probe,
+)
 
 from ..support.home_assistant.flow_texts import TEXTS, texts_in
 
 PROBLEMS = {value for name, value in vars(probe).items() if name.isupper() and isinstance(value, str)}
+OF_A_TOKEN = {household_probe.HOUSEHOLD_OLD, household_probe.HOUSEHOLD_UNPROVEN, household_probe.HOUSEHOLD_WRONG}
 OF_THE_GATEWAY = {
     networks.NETWORK_INVALID,
     networks.NETWORK_NEEDED,
@@ -40,13 +50,13 @@ def test_flow_error_of_each_problem_has_a_text() -> None:
     assert len(PROBLEMS) > 10
     texts = TEXTS["config"]
     of_an_address = {"gone", backend_probe.ADDRESS_IN_USE, model_options.KEEP_ALIVE_INVALID}
-    assert set(texts["error"]) == PROBLEMS | OF_THE_GATEWAY | of_an_address
+    assert set(texts["error"]) == PROBLEMS | OF_THE_GATEWAY | of_an_address | OF_A_TOKEN | {household_probe.HOUSEHOLD_INVALID}
     before_any_form = PROBLEMS - {probe.INVALID_URL, probe.MOVED, probe.NEEDS_KEY, probe.UNIQUE_ID_MISMATCH}
     others = {"already_configured", "follows_advertisement", "own_advertisement", "foreign_loopback", "gone", "too_many_cards"}
     others |= {"backend_gone", "backend_reauthenticated", "gateway_exists"}
     assert set(texts["abort"]) == before_any_form | others
     of_an_advertisement = {probe.INVALID_URL, probe.MOVED, probe.INVALID_RECORD, probe.IDENTITY_MISMATCH}
-    assert set(TEXTS["issues"]["identity_changed"]["fix_flow"]["error"]) == PROBLEMS - of_an_advertisement
+    assert set(TEXTS["issues"]["identity_changed"]["fix_flow"]["error"]) == (PROBLEMS - of_an_advertisement) | OF_A_TOKEN
 
 
 def test_backend_error_of_each_problem_has_a_text() -> None:

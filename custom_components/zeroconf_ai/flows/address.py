@@ -15,6 +15,7 @@ from ..const import (
     CONF_ADVERTISED,
     CONF_BASE_URL,
     CONF_FINGERPRINT,
+    CONF_HOUSEHOLD,
     CONF_KEEP_ALIVE,
     CONF_NUM_CTX,
     CONF_PROVIDER_ID,
@@ -26,6 +27,7 @@ from ..core.config.backend_types import BACKEND_TYPES
 from ..data import chosen_type, endpoint_of, gateway_entry
 from ..issues import server_of
 from .backend_probe import ADDRESS_IN_USE
+from .household_probe import token_for_entry
 from .known import is_own, unconfigured
 from .model_options import KEEP_ALIVE_INVALID, model_option_fields, prompt_tokens, read_model_options
 from .new_entry import NewEntryFlow
@@ -134,7 +136,8 @@ class AddressFlow(NewEntryFlow):
         """Change the address or API key of a provider, which must be the same one. Raises Problem."""
         verify: bool = values[CONF_VERIFY_SSL]
         chosen = chosen_type(entry.data)
-        known = KnownProvider(entry.unique_id, entry.data[CONF_BASE_URL], entry.data.get(CONF_API_KEY), chosen)
+        token = partial(token_for_entry, self.hass, entry.data)
+        known = KnownProvider(entry.unique_id, entry.data[CONF_BASE_URL], entry.data.get(CONF_API_KEY), chosen, token)
         urls = base_urls(values[CONF_HOST], values.get(CONF_PORT), tls=values[CONF_SSL])
         # A pinned certificate stays pinned until its verification is turned off.
         pinned = endpoint_of(entry.data).ssl if verify and entry.data.get(CONF_FINGERPRINT) else verify
@@ -158,6 +161,8 @@ class AddressFlow(NewEntryFlow):
             data.pop(CONF_FINGERPRINT, None)
         if identity is not None:
             data[CONF_PROVIDER_ID] = identity
-        if found.endpoint.key is not None:
+        if values.get(CONF_API_KEY) is not None:
+            data.pop(CONF_HOUSEHOLD, None)
+        if found.endpoint.key is not None and CONF_HOUSEHOLD not in data:
             data[CONF_API_KEY] = found.endpoint.key
         return self.async_update_and_abort(entry, unique_id=identity, data=data)

@@ -2,6 +2,8 @@
 
 from typing import Any, Self, override
 
+import voluptuous as vol
+
 from homeassistant.config_entries import ConfigEntry, ConfigFlowResult
 from homeassistant.const import CONF_API_KEY
 from homeassistant.core import callback
@@ -9,12 +11,14 @@ from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from ..core.protocol.record import ServiceRecord
+from ..household import code_to_store
+from .household_probe import HOUSEHOLD_UNPROVEN, entered_code, has_household_token, probe_household
 from .known import former_of
 from .new_entry import NewEntryFlow
 from .offers import OFFERS, async_get_offers
 from .placeholders import provider_placeholders, provider_title
 from .probe import MOVED, NEEDS_KEY, ProbedProvider, Problem, probe_record
-from .provider_schemas import KEY, NO_FIELDS, model_ids
+from .provider_schemas import KEY, KEY_OR_HOUSEHOLD, NO_FIELDS, model_ids
 
 
 class DiscoveredFlow(NewEntryFlow):
@@ -31,6 +35,8 @@ class DiscoveredFlow(NewEntryFlow):
     _answered_at: str | None = None
     """The base URL that answered, if only with a 401."""
     _wants_key = False
+    _is_unproven = False
+    """Whether the provider did not prove the household token that it advertises."""
     _former: ConfigEntry | None = None
     """The entry of another provider that was confirmed under the same name."""
 
@@ -124,13 +130,18 @@ class DiscoveredFlow(NewEntryFlow):
         if user_input is not None:
             key = user_input.get(CONF_API_KEY)
             try:  # once more: the card may be days old
-                self._found = await self._find_shown(record, key)
+                code = entered_code(user_input)
+                by_household = key is None and self._wants_key and record.sealed_token is not None
+                self._found = await self._find_shown(record, key, code, by_household=by_household)
             except Problem as problem:
                 errors, placeholders = {"base": problem.key}, problem.placeholders
                 self._wants_key = self._wants_key or problem.key == NEEDS_KEY
+                self._is_unproven = self._is_unproven or problem.key == HOUSEHOLD_UNPROVEN
             else:
-                return self._create(record.name, self._found, record, key, names_host=True)
-        if not self._wants_key:
+                household = code_to_store(self.hass, code) if by_household else None
+                return self._create(record.name, self._found, record, key, names_host=True, household=household)
+        schema = await self._schema(record)
+        if schema is NO_FIELDS:
             self._set_confirm_only()
         else:
             self.context.pop("confirm_only", None)
@@ -140,16 +151,28 @@ class DiscoveredFlow(NewEntryFlow):
             placeholders["former"] = self._former.title
         return self.async_show_form(
             step_id=step_id,
-            data_schema=KEY if self._wants_key else NO_FIELDS,
+            data_schema=schema,
             errors=errors,
             description_placeholders=placeholders,
         )
 
-    async def _find_shown(self, record: ServiceRecord, key: str | None) -> ProbedProvider:
+    async def _schema(self, record: ServiceRecord) -> vol.Schema:
+        """What is asked for: nothing from a provider of the household, whose token a stored code opens."""
+        if not self._wants_key:
+            return NO_FIELDS
+        if record.sealed_token is None:
+            return KEY
+        return NO_FIELDS if not self._is_unproven and await has_household_token(self.hass, record) else KEY_OR_HOUSEHOLD
+
+    async def _find_shown(
+        self, record: ServiceRecord, key: str | None, code: str | None, *, by_household: bool
+    ) -> ProbedProvider:
         """Probe the addresses that were shown. Raises Problem for other addresses, before the API key is sent anywhere."""
         if not set(record.urls()) <= set(self._shown):
             self._found = None
             raise Problem(MOVED)
+        if by_household:
+            return await probe_household(self.hass, record, code)
         return await probe_record(async_get_clientsession(self.hass), record, key)
 
     def _models(self, record: ServiceRecord) -> list[str]:

@@ -11,10 +11,10 @@ from ..const import CONF_HOUSEHOLD, CONF_HOUSEHOLD_COST_PER_HOUR, CONF_HOUSEHOLD
 from ..core.accounting.household_cap import DEFAULT_COST, DEFAULT_TOKENS
 from ..core.config.server_fields import MOST_HOUSEHOLD_TOKENS
 from ..core.protocol.household import HouseholdCode, HouseholdError
+from .household_probe import HOUSEHOLD_INVALID
 from .options_menu import OptionsMenuFlow
 from .provider_schemas import whole
 
-HOUSEHOLD_INVALID = "household_invalid"
 _COST = NumberSelector(NumberSelectorConfig(min=0, max=LARGEST_BUDGET, step="any", mode=NumberSelectorMode.BOX))
 _SCHEMA = vol.Schema(
     {

@@ -11,6 +11,7 @@ from ..const import (
     CONF_BASE_URL,
     CONF_EPHEMERAL,
     CONF_FINGERPRINT,
+    CONF_HOUSEHOLD,
     CONF_PROVIDER_ID,
     CONF_SERVER_KIND,
     CONF_SERVICE_NAME,
@@ -34,11 +35,13 @@ class NewEntryFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
         *,
         verify: bool | None = None,
         names_host: bool = False,
+        household: str | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> ConfigFlowResult:
         """Create the entry with its first agent, AI task and engines for speech. An advertised API key is never stored.
 
         `record`: the provider's advertisement, if it has one; `names_host`: only the advertisement names the host.
+        `household`: it gets the household token that it advertises instead of a key; the code, empty for the gateway's.
         """
         data: dict[str, Any] = {
             CONF_BASE_URL: found.endpoint.base_url,
@@ -48,6 +51,7 @@ class NewEntryFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
             CONF_FINGERPRINT: record.fingerprint if record and record.tls else None,
             CONF_EPHEMERAL: bool(record and record.ephemeral_key) or None,
             CONF_API_KEY: key,
+            CONF_HOUSEHOLD: household,
             CONF_VERIFY_SSL: verify,
             CONF_SERVER_KIND: None if found.kind is None else found.kind.id,
         }

@@ -1,7 +1,7 @@
 """Probes the addresses of a provider, and maps failures to flow errors."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 import re
@@ -105,6 +105,8 @@ class KnownProvider:
     key: str | None = field(default=None, repr=False)
     chosen: BackendType | None = None
     """The backend type that its owner has chosen; None: the server is recognized."""
+    token: Callable[[Endpoint], Awaitable[str | None]] | None = None
+    """Gives the household token that the server at an endpoint proves; None for a provider that uses none."""
 
 
 def base_urls(address: str, port: int | None = None, *, tls: bool = False) -> tuple[str, ...]:
@@ -163,6 +165,8 @@ async def probe_endpoint(
         same = endpoint.base_url == known.base_url or (reported is not None and reported == known.id)
         if endpoint.key is None and same:
             endpoint = replace(endpoint, key=known.key)
+        if endpoint.key is None and known.token is not None:
+            endpoint = replace(endpoint, key=await known.token(endpoint))
     backend = ProviderBackend(session, BackendInfo(name, name, advertised_models=advertised), endpoint, chosen=chosen)
     started = time.perf_counter()
     try:

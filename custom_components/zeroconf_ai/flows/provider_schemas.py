@@ -41,6 +41,7 @@ from ..const import (
     CONF_FIRST_TOKEN_TIMEOUT,
     CONF_HEALTH_INTERVAL,
     CONF_HOME_ONLY,
+    CONF_HOUSEHOLD,
     CONF_LOCAL_FALLBACK,
     CONF_MAX_HISTORY,
     CONF_MAX_TOKENS,
@@ -99,6 +100,8 @@ ADDRESS = vol.Schema(
 """The form for an address."""
 
 KEY = vol.Schema({vol.Required(CONF_API_KEY): SECRET})
+KEY_OR_HOUSEHOLD = vol.Schema({vol.Optional(CONF_HOUSEHOLD): TextSelector(), vol.Optional(CONF_API_KEY): SECRET})
+"""The form for a provider that advertises a household token."""
 NO_FIELDS = vol.Schema({})
 
 

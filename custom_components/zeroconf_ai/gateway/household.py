@@ -5,8 +5,9 @@ import logging
 from typing import Any
 
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.dispatcher import async_dispatcher_send
 
-from ..const import CONF_HOUSEHOLD, CONF_HOUSEHOLD_COST_PER_HOUR, CONF_HOUSEHOLD_TOKENS_PER_HOUR
+from ..const import CONF_HOUSEHOLD, CONF_HOUSEHOLD_COST_PER_HOUR, CONF_HOUSEHOLD_TOKENS_PER_HOUR, SIGNAL_HOUSEHOLD_CHANGED
 from ..core.accounting.household_cap import DEFAULT_COST, DEFAULT_TOKENS, HouseholdCap
 from ..core.engine import Engine
 from ..core.protocol.household import HouseholdCode, HouseholdError, HouseholdKey
@@ -40,6 +41,7 @@ class GatewayHousehold:
             return
         await self.close()
         self._code = code
+        async_dispatcher_send(self._hass, SIGNAL_HOUSEHOLD_CHANGED)  # providers of the household are used with it too
         if code is None:
             return
         try:

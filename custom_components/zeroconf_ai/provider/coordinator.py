@@ -11,6 +11,7 @@ from homeassistant.const import CONF_API_KEY
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.script import Script, async_validate_actions_config
 
 from .. import issues, reauth
@@ -30,6 +31,7 @@ from ..const import (
     DEFAULT_HEALTH_INTERVAL,
     DEFAULT_WAKE_WAIT,
     DOMAIN,
+    SIGNAL_HOUSEHOLD_CHANGED,
 )
 from ..core.backends.identity_probe import IdentityProbe
 from ..core.backends.zeroconfai import endpoint_of_record
@@ -45,6 +47,7 @@ from ..core.routing.pool.health import CheckResult
 from ..core.routing.pool.member import Member, Wake
 from ..data import DATA, confirmed_of, endpoint_of, model_options
 from ..pool_coordinator import MemberCoordinator
+from .household import ProviderHousehold
 from .power_meter import EnergyFeeds, EnergyOptions
 
 _LOGGER = logging.getLogger(__name__)
@@ -69,6 +72,7 @@ class ProviderCoordinator(MemberCoordinator):
         entry.async_on_unload(self._energy.close)
         backend.identity = entry.data.get(CONF_PROVIDER_ID)
         backend.relocate = self._relocate
+        self._household = ProviderHousehold(hass, entry, backend)
         self._reprober = Reprober(self._answers, lambda record: self._reprober.discard(record.id))
         entry.async_on_unload(self._reprober.close)
         self.apply_options()
@@ -114,6 +118,7 @@ class ProviderCoordinator(MemberCoordinator):
             self._discovery.kept_ids.add(provider_id)
             entry.async_on_unload(partial(self._discovery.kept_ids.discard, provider_id))
         entry.async_on_unload(self.async_add_listener(_keep_alive_listener))
+        entry.async_on_unload(async_dispatcher_connect(self.hass, SIGNAL_HOUSEHOLD_CHANGED, self._on_household))
 
     async def first_check(self, result: CheckResult | None = None) -> None:
         """Check the provider for the first time, at its currently advertised address.
@@ -152,12 +157,15 @@ class ProviderCoordinator(MemberCoordinator):
         """Apply the entry's address and key."""
         self.backend.identity = self.config_entry.data.get(CONF_PROVIDER_ID)
         self.member.refused_requests = 0
-        key = self.backend.key if self.config_entry.data.get(CONF_EPHEMERAL) else None
-        self.backend.move(endpoint_of(self.config_entry.data, key=key))
+        data = self.config_entry.data
+        keeps_token = self._household.used and self.backend.base_url == data[CONF_BASE_URL]  # elsewhere it is proven again
+        key = self.backend.key if data.get(CONF_EPHEMERAL) or keeps_token else None
+        self.backend.move(endpoint_of(data, key=key))
 
     @override
     async def check_now(self, *, models: bool = False) -> None:
-        await self._engine.checker.check(self.member, models=models)
+        renewed = await self._household.renew()
+        await self._engine.checker.check(self.member, models=models or renewed)  # not a check that runs with the former token
         self._update_from_member()
         self.async_set_updated_data(None)
 
@@ -172,7 +180,8 @@ class ProviderCoordinator(MemberCoordinator):
 
     @override
     async def _async_update_data(self) -> None:
-        await self._engine.checker.check(self.member)
+        renewed = self.backend.key is None and await self._household.renew()
+        await self._engine.checker.check(self.member, models=renewed)
         self._update_from_member()
 
     def _update_from_member(self) -> None:
@@ -190,7 +199,7 @@ class ProviderCoordinator(MemberCoordinator):
                 configuration_url=self.backend.base_url.removesuffix("/v1"),
             )
         if self.member.state is ProviderState.UNAUTHORIZED:
-            if not self.config_entry.data.get(CONF_EPHEMERAL):
+            if not self.config_entry.data.get(CONF_EPHEMERAL) and (not self._household.used or self._household.needs_code):
                 self._asks_for_key = True
                 reauth.start(self.hass, self.config_entry)
         elif self.member.online:
@@ -257,6 +266,14 @@ class ProviderCoordinator(MemberCoordinator):
         if not self.member.online and (provider := self._advertised()) is not None:
             self._reprober.add(provider.record)  # it may be advertised before it listens; polling is enough after a minute
 
+    @callback
+    def _on_household(self) -> None:
+        """Use the changed household code of the gateway."""
+        if self._household.used:
+            self.config_entry.async_create_background_task(
+                self.hass, self._on_advertisement(), name=f"{DOMAIN} household {self.name}"
+            )
+
     def _advertised(self) -> Provider | None:
         """Return the provider as it is advertised now; None after it was withdrawn."""
         return self._discovery.get(self.config_entry.data.get(CONF_PROVIDER_ID) or "")
@@ -285,7 +302,8 @@ class ProviderCoordinator(MemberCoordinator):
         """
         data = self.config_entry.data
         session = async_get_clientsession(self.hass)
-        probe = IdentityProbe(session, self.name, provider.id, data.get(CONF_API_KEY))
+        key = data.get(CONF_API_KEY) or await self._household.advertised_token(provider)
+        probe = IdentityProbe(session, self.name, provider.id, key)
         known = confirmed_of(data)
         found = await identify_any(provider.records, known, probe)
         if found.verdict is Verdict.SAME and (unreachable or (self.member.known and not self.member.online)):

@@ -1,5 +1,6 @@
 """The fix flows of the repairs that `issues.py` creates."""
 
+from functools import partial
 from typing import Any
 
 import voluptuous as vol
@@ -10,9 +11,10 @@ from homeassistant.const import CONF_API_KEY, CONF_MODEL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
-from ..const import CONF_BASE_URL, CONF_FINGERPRINT, CONF_PROVIDER_ID, CONF_SERVICE_NAME, DOMAIN
+from ..const import CONF_BASE_URL, CONF_FINGERPRINT, CONF_HOUSEHOLD, CONF_PROVIDER_ID, CONF_SERVICE_NAME, DOMAIN
 from ..core.protocol.models import AUTO
 from ..data import endpoint_of
+from ..flows.household_probe import token_for_entry
 from ..flows.probe import KnownProvider, Problem, probe_endpoint
 from ..flows.provider_schemas import CONF_KEEP_KEY, identity_schema, model_ids, model_selector
 from ..issues import ANY_PROVIDER, BUDGET_EXCEEDED, CERTIFICATE_CHANGED, DATABASE_LOST, IDENTITY_CHANGED, PROVIDER_MOVED
@@ -97,10 +99,9 @@ class IdentityChangedFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
                 key = entry.data.get(CONF_API_KEY)
             data = self._new_data(entry, key)
             endpoint = endpoint_of(data)
+            known = KnownProvider(provider_id, endpoint.base_url, token=partial(token_for_entry, self.hass, data))
             try:
-                await probe_endpoint(
-                    async_get_clientsession(self.hass), endpoint, entry.title, known=KnownProvider(provider_id, endpoint.base_url)
-                )
+                await probe_endpoint(async_get_clientsession(self.hass), endpoint, entry.title, known=known)
             except Problem as problem:
                 errors, placeholders = {"base": problem.key}, placeholders | problem.placeholders
             else:
@@ -117,7 +118,8 @@ class IdentityChangedFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
     def _new_data(self, entry: ProviderConfigEntry, key: str | None) -> dict[str, Any]:
         """The entry's data with the new identity and `key`."""
         identity = (CONF_PROVIDER_ID, CONF_SERVICE_NAME, CONF_BASE_URL, CONF_FINGERPRINT)
-        data = {**entry.data, **{name: self._issue.get(name) for name in identity}, CONF_API_KEY: key}
+        household = None if key is not None else entry.data.get(CONF_HOUSEHOLD)
+        data = {**entry.data, **{name: self._issue.get(name) for name in identity}, CONF_API_KEY: key, CONF_HOUSEHOLD: household}
         return {name: value for name, value in data.items() if value is not None}
 
     def _dismiss_discovery(self, provider_id: str) -> None:

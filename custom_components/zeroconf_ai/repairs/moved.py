@@ -1,5 +1,6 @@
 """Fix flow for a provider that is advertised at another address or with another certificate without proof of its identity."""
 
+from functools import partial
 from typing import Any
 
 import voluptuous as vol
@@ -12,6 +13,7 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from ..const import CONF_ADVERTISED, CONF_BASE_URL, CONF_FINGERPRINT, CONF_PROVIDER_ID, CONF_REFUSED, CONF_SERVICE_NAME
 from ..core.protocol.record import names_public_host
 from ..data import endpoint_of
+from ..flows.household_probe import token_for_entry
 from ..flows.probe import KnownProvider, Problem, probe_endpoint
 from ..markdown import MarkdownFlow, code
 
@@ -52,7 +54,8 @@ class ProviderMovedFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
         if user_input is not None:
             data = self._accepted(entry)
             endpoint = endpoint_of(data)
-            known = KnownProvider(data[CONF_PROVIDER_ID], endpoint.base_url)
+            token = partial(token_for_entry, self.hass, data)
+            known = KnownProvider(data[CONF_PROVIDER_ID], endpoint.base_url, token=token)
             try:
                 await probe_endpoint(async_get_clientsession(self.hass), endpoint, entry.title, known=known)
             except Problem as problem:

@@ -57,7 +57,7 @@ async def member_of(key: HouseholdKey, clock: Clock) -> AsyncIterator[tuple[Engi
     """An engine whose household has this key."""
     engine, manager = Engine(), DiscoveryManager()
     async with aiohttp.ClientSession() as session:
-        members = DiscoveredMembers(engine, manager, session, household=HouseholdAccess(key, clock))
+        members = DiscoveredMembers(engine, manager, session, household=HouseholdAccess((key,), clock))
         members.start()
         try:
             yield engine, manager

@@ -285,7 +285,7 @@ async def _serve(options: Options, provider_id: str, write_request: Callable[[Ma
         if supply is not None:
             supply.listens_on(port)
             everywhere = any(ip_address(text).is_unspecified for text in bound)
-            access = None if household is None else HouseholdAccess(household.key)
+            access = None if household is None else HouseholdAccess((household.key,))
             await supply.discover(provider_id, () if everywhere else bound, access)
         record = describe_engine(_record(options, provider_id, port, server_tls), engine)
         presence = None

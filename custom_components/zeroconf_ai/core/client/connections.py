@@ -108,7 +108,7 @@ class Connections:
             made = cls(engine, stack, TrustStore(trust_file), wanted, hints or Hints())
             if wanted.household is not None:
                 key = await asyncio.to_thread(HouseholdKey, HouseholdCode.parse(wanted.household))
-                made._household = HouseholdAccess(key)
+                made._household = HouseholdAccess((key,))
             if wanted.provider is not None and (url := base_url_of(wanted.provider)) is not None:
                 engine.add(ProviderBackend(session, BackendInfo(url, url), Endpoint(url, wanted.key)))
             else:

@@ -1,13 +1,13 @@
 """`HouseholdAccess`: uses providers of the household by the token that they advertise, instead of by an API key."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 import logging
 import time
 
 from ..backends.base import Endpoint
 from ..backends.identity_probe import proves_key
 from ..backends.zeroconfai import ZeroconfAIBackend
-from ..protocol.household import HouseholdKey, SealError
+from ..protocol.household import HouseholdKey, OpenedToken, SealError, StaleTokenError, WrongPassphraseError
 from ..protocol.record import Auth, ServiceRecord
 
 _LOGGER = logging.getLogger(__name__)
@@ -17,9 +17,9 @@ _MAX_REPORTED = 256
 class HouseholdAccess:
     """Opens and proves the tokens of advertisements. Nothing is sent to a server that has not proved its token."""
 
-    def __init__(self, key: HouseholdKey, clock: Callable[[], float] = time.time) -> None:
-        """`clock` returns seconds since the epoch."""
-        self._key = key
+    def __init__(self, keys: Iterable[HouseholdKey], clock: Callable[[], float] = time.time) -> None:
+        """`keys`: those of all known households. `clock` returns seconds since the epoch."""
+        self._keys = tuple(keys)
         self._clock = clock
         self._reported: dict[str, str] = {}
 
@@ -29,7 +29,18 @@ class HouseholdAccess:
 
     def token(self, record: ServiceRecord) -> str:
         """The token in an advertisement. Raises SealError, whose message says why it cannot be used."""
-        return self._key.open(record.sealed_token or "", record.id, self._clock()).token
+        return self._open(record).token
+
+    def _open(self, record: ServiceRecord) -> OpenedToken:
+        problem: SealError = WrongPassphraseError()
+        for key in self._keys:
+            try:
+                return key.open(record.sealed_token or "", record.id, self._clock())
+            except StaleTokenError as err:  # the passphrase is right, so this says more than that others are wrong
+                problem = err
+            except SealError:
+                continue
+        raise problem
 
     def opens(self, record: ServiceRecord) -> bool:
         """Whether the token in an advertisement can be used now; why not is logged once."""
