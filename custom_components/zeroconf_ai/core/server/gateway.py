@@ -29,6 +29,7 @@ from .tool_memory import ToolMemory
 from .tool_runner import ToolRunner
 
 if TYPE_CHECKING:
+    from .relay_entrance import RelayEntrance
     from .tls.server_tls import ServerTls
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -129,6 +130,8 @@ class Gateway:
         self.origins = Origins(cors_origins)
         self.tls: ServerTls | None = None
         """The certificate of its separate port; None if the port speaks plain HTTP, or if it has no separate port."""
+        self.relay: RelayEntrance | None = None
+        """Admits connectors on its separate port; None: it takes none there."""
         self.key_proofs = KeyProofs()
         self.recent_responses = RecentResponses()
         self.provider_in_chunks = False
