@@ -176,6 +176,7 @@ const gpu: Scanned["servers"][number] = {
   port: 11434,
   state: "new",
   models: ["qwen3:8b"],
+  locked: false,
 };
 
 async function scanned(flows: Flows | null, result: Scanned): Promise<Element & { renderRoot: ParentNode }> {
@@ -219,6 +220,23 @@ it("a server that is found by a search is added by its address, and its name sta
     { provider: "enter_address" },
     { host: gpu.base_url, advanced: { ssl: false, verify_ssl: true } },
   ]);
+});
+
+it("a server that requires a key is marked", async () => {
+  const result = {
+    networks: [],
+    servers: [
+      { ...gpu, locked: true, models: [] },
+      { ...gpu, base_url: "x" },
+    ],
+    silent: [],
+  };
+  const element = await scanned(null, result);
+  const search = element.renderRoot.querySelector("zai-network-scan") as Element & { renderRoot: ParentNode };
+  const marked = [...search.renderRoot.querySelectorAll("li")].map((item) =>
+    item.textContent.includes("add.needs_key"),
+  );
+  expect(marked).toEqual([true, false]);
 });
 
 it("a server without flows says how a server that was found is used", async () => {

@@ -11,7 +11,7 @@ import time
 
 from devhome.namespaces import Host, Lan
 from tests.support.clouds.ollama import PLAIN, FakeOllama
-from tests.support.clouds.server import FakeCloud, engine
+from tests.support.clouds.server import FakeCloud, engine, locked_engine
 from tests.support.fakes.provider import FakeProvider
 from tests.support.fakes.server import FakeServer
 from zeroconf_ai.presence.network_scan import Known, NetworkScan, home_networks
@@ -22,6 +22,9 @@ LM_STUDIO = {
     "v1__models": (200, "application/json", {"data": [{"id": "qwen3"}]}),
     "lmstudio-greeting": (200, "", {"lmstudio": True}),
 }
+
+
+LITELLM = {"/v1/models": LM_STUDIO["v1__models"], "/health/liveliness": (200, "text/plain", "I'm alive!")}
 
 
 @asynccontextmanager
@@ -87,6 +90,7 @@ async def test_scan_finds_engines_by_their_signatures_and_asks_nothing_outside(l
         studio: FakeCloud = engine(**LM_STUDIO)
         await stack.enter_async_context(serving(desk, studio, 1234))
         await stack.enter_async_context(serving(desk, FakeProvider(), 8000))  # of this protocol: it advertises itself
+        await stack.enter_async_context(serving(desk, locked_engine(LITELLM, ["/health/liveliness"]), 4000))
         for port, handle in ((11434, redirect), (1234, huge_headers), (8080, endless), (8000, silent), (4000, redirect)):
             await stack.enter_async_context(raw(evil, port, handle))
         networks = home_networks([IPv4Interface(f"{tester.ipv4}/25"), IPv4Interface("127.0.0.1/8"), IPv4Interface("8.8.8.8/24")])
@@ -102,7 +106,9 @@ async def test_scan_finds_engines_by_their_signatures_and_asks_nothing_outside(l
     assert [(server.title, server.port) for server in result.servers] == [
         ("Ollama on gpu", 11434),
         (f"LM Studio on {desk.ipv4}", 1234),
+        (f"LiteLLM on {desk.ipv4}", 4000),
     ]
+    assert [server.is_locked for server in result.servers] == [False, False, True]
     by_command = json.loads(printed)
     assert [server["base_url"] for server in by_command["servers"]] == [server.base_url for server in result.servers]
     assert (by_command["networks"], process.returncode) == (["10.213.0.0/25"], 0)

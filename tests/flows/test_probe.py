@@ -4,6 +4,9 @@ import pytest
 
 from custom_components.zeroconf_ai.flows.probe import KnownProvider, Problem, base_urls
 
+PORTS = (8000, 11434, 1234, 8080, 4000, 1337, 30000, 5000, 5001, 4891, 3000)
+USUAL = (*(f":{port}" for port in PORTS), "")
+
 
 @pytest.mark.parametrize(
     ("address", "port", "tls", "urls"),
@@ -12,7 +15,7 @@ from custom_components.zeroconf_ai.flows.probe import KnownProvider, Problem, ba
             "gpu",
             None,
             False,
-            [f"http://gpu{port}{path}" for port in (":8000", ":11434", ":1234", ":8080", ":4000", "") for path in ("/v1", "")],
+            [f"http://gpu{port}{path}" for port in USUAL for path in ("/v1", "")],
         ),
         ("GPU.local", 9000, False, ["http://gpu.local:9000/v1", "http://gpu.local:9000"]),
         ("gpu:8080", None, True, ["https://gpu:8080/v1", "https://gpu:8080"]),

@@ -14,6 +14,7 @@ import pytest
 from custom_components.zeroconf_ai.const import CONF_BASE_URL, DOMAIN
 from custom_components.zeroconf_ai.core.presence.network_scan import Known, NetworkScan
 from custom_components.zeroconf_ai.core.presence.server_kinds import SERVER_KINDS
+from custom_components.zeroconf_ai.flows import probe
 from custom_components.zeroconf_ai.provider import network_scan
 from homeassistant.components import network
 from homeassistant.config_entries import SOURCE_USER
@@ -22,6 +23,7 @@ from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers.service_info.dhcp import DhcpServiceInfo
 
 from ..support.clouds.ollama import FakeOllama
+from ..support.clouds.server import FakeCloud, locked_engine
 
 pytestmark = pytest.mark.usefixtures("checked_texts", "ready")
 
@@ -124,3 +126,47 @@ async def test_scan_knows_the_devices_of_dhcp_and_of_multicast_dns(hass: HomeAss
     assert Known(IPv4Address("192.168.1.9"), "gpu") not in before  # the integration is not set up
     hass.config.components.add("dhcp")
     assert Known(IPv4Address("192.168.1.9"), "gpu") in await network_scan._known(hass)
+
+
+@pytest.fixture
+async def locked(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeCloud]:
+    """A vLLM server with an API key on the only machine of the only network."""
+    models = {"object": "list", "data": [{"id": "qwen3", "object": "model", "owned_by": "vllm"}]}
+    bodies = {"/version": {"version": "0.12.0"}, "/metrics": "vllm:num_requests_running 0\n", "/health": ""}
+    answers = {path: (200, "application/json", body) for path, body in {**bodies, "/v1/models": models}.items()}
+    async with locked_engine(answers, bodies, refused_as={"error": "Unauthorized"}) as fake:
+        kinds = tuple(replace(kind, port=fake.port) for kind in SERVER_KINDS)
+        monkeypatch.setattr(network_scan, "home_networks", lambda _: (HERE,))
+        monkeypatch.setattr(network_scan, "NetworkScan", partial(NetworkScan, kinds=kinds, table=lambda: None))
+        yield fake
+
+
+async def test_scan_marks_a_server_with_a_key_and_asks_for_it(hass: HomeAssistant, locked: FakeCloud) -> None:
+    result = await after(hass, await begin(hass))
+    (field,) = result["data_schema"].schema.values()
+    server = field.config["options"][0]
+    assert server["label"] == "vLLM on 127.0.0.1 (requires an API key)"
+    result = await submit(hass, result, {"provider": server["value"]})
+    assert (result["step_id"], result["description_placeholders"]["name"]) == ("scanned_key", "vLLM on 127.0.0.1")
+    result = await submit(hass, result, {"api_key": "sk-wrong"})
+    assert result["errors"] == {"base": "invalid_auth"}
+    result = await submit(hass, result, {"api_key": locked.key})
+    assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, "vLLM on 127.0.0.1")
+    assert result["data"] | {"server_kind": "vllm", "api_key": locked.key} == result["data"]
+
+
+async def test_entered_address_of_a_server_with_a_key_names_it(
+    hass: HomeAssistant, locked: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result: Mapping[str, Any] = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    result = await submit(hass, result, {"next_step_id": "provider"})
+    advanced = {"ssl": False, "verify_ssl": True}
+    async with locked_engine(
+        {}, refused_as={"detail": "Sign in"}
+    ) as stranger:  # a device that refuses everything, on a port that comes first
+        monkeypatch.setattr(probe, "USUAL_PORTS", (stranger.port, locked.port))
+        result = await submit(hass, result, {"host": "127.0.0.1", "advanced": advanced})
+        assert result["errors"] == {"base": "needs_key_named"}
+        assert result["description_placeholders"]["reason"] == f"vLLM (http://127.0.0.1:{locked.port}/v1)"
+        result = await submit(hass, result, {"host": "127.0.0.1", "api_key": locked.key, "advanced": advanced})
+    assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, "vLLM on 127.0.0.1")

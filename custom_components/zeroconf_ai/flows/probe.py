@@ -17,7 +17,7 @@ from ..core.config.backend_types import BackendType
 from ..core.config.base_paths import base_path
 from ..core.lan.open_port import accepts_connections
 from ..core.presence.provider_backend import ProviderBackend
-from ..core.presence.server_kinds import ServerKind
+from ..core.presence.server_kinds import SERVER_KINDS, ServerKind
 from ..core.protocol.errors import (
     ApiError,
     AuthenticationError,
@@ -34,9 +34,10 @@ from ..core.protocol.record import PROTOCOL_MAJOR, ServiceRecord
 from ..core.protocol.status import Health, ProviderStatus
 from ..core.routing.pool.health import CheckResult
 
-USUAL_PORTS = (8000, 11434, 1234, 8080, 4000, None)
+_FIRST_PORTS = (8000, 11434, 1234, 8080, 4000)
+USUAL_PORTS = (*dict.fromkeys((*_FIRST_PORTS, *(port for kind in SERVER_KINDS for port in kind.ports))), None)
 """The ports tried for a bare host: the first that the protocol recommends, which is vLLM's too, then those of Ollama, LM Studio,
-llama.cpp and LocalAI, LiteLLM, and the standard web port."""
+llama.cpp and LocalAI, LiteLLM, the other kinds of servers, and the standard web port."""
 _CONNECT_SECONDS = 2.0
 """Maximum time for a connection to a usual port: a reachable host of the same network accepts it at once."""
 
@@ -59,6 +60,7 @@ UNSUPPORTED_VERSION = "unsupported_version"
 
 _TRY_NEXT_ADDRESS = (NO_MODELS, NOT_A_PROVIDER, CANNOT_CONNECT)
 """Errors after which another address of the provider is tried; the most informative one comes first."""
+_REFUSED = (NEEDS_KEY, INVALID_AUTH)
 
 
 class Problem(Exception):
@@ -71,6 +73,8 @@ class Problem(Exception):
         self.placeholders = {"reason": reason}
         self.base_url: str | None = None
         """The address that requires an API key."""
+        self.kind: ServerKind | None = None
+        """The kind of server that refuses requests without a valid API key; None if it is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +156,9 @@ async def probe_endpoint(
     *,
     advertised: tuple[str, ...] = (),
     known: KnownProvider | None = None,
+    identify: bool = False,
 ) -> ProbedProvider:
-    """Probe one address. Raises Problem.
+    """Probe one address. Raises Problem; with `identify`, it has the kind of a server that requires an API key.
 
     With `known`, a server with another id is rejected before an API key is sent. Without a new key, the stored one is sent to
     the known address, and to the known id.
@@ -174,7 +179,11 @@ async def probe_endpoint(
         latency = time.perf_counter() - started
         models = await backend.models()
     except ApiError as err:
-        raise problem_of(err, keyed=endpoint.key is not None) from err
+        problem = problem_of(err, keyed=endpoint.key is not None)
+        if identify and isinstance(err, AuthenticationError) and chosen is None:
+            problem.base_url = endpoint.base_url
+            problem.kind = None if (recognized := await backend.identify()) is None else recognized.kind
+        raise problem from err
     try:
         status = await backend.status()
     except ApiError:  # the status is optional
@@ -210,14 +219,19 @@ async def probe_urls(
             continue
         try:
             endpoint = Endpoint(url, key, ssl)
-            return await probe_endpoint(session, endpoint, name or parts.hostname or url, advertised=advertised, known=known)
+            shown = name or parts.hostname or url
+            return await probe_endpoint(session, endpoint, shown, advertised=advertised, known=known, identify=True)
         except Problem as problem:
-            if problem.key not in _TRY_NEXT_ADDRESS:
+            # A refusal by a server of no known kind says little: an inference server may answer on another port.
+            is_stranger = problem.key in _REFUSED and problem.kind is None and len(urls) > 2
+            if problem.key not in _TRY_NEXT_ADDRESS and not is_stranger:
                 raise
             problems.append(problem)
+            if is_stranger:
+                dead.add(parts.netloc)
             if problem.key == CANNOT_CONNECT:
                 dead.add(parts.netloc)
-    raise min(problems, key=lambda problem: _TRY_NEXT_ADDRESS.index(problem.key))
+    raise min(problems, key=lambda problem: (*_REFUSED, *_TRY_NEXT_ADDRESS).index(problem.key))
 
 
 async def _closed(urls: Sequence[str]) -> set[str]:

@@ -65,6 +65,8 @@ export interface ScannedServer {
   port: number;
   state: "new" | "set_up";
   models: string[];
+  /** Whether it requires an API key. */
+  locked: boolean;
 }
 
 /** What a search of the network has found. `silent`: machines that are there, and on which no server answers. */

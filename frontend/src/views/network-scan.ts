@@ -76,6 +76,7 @@ export class NetworkScan extends View {
       <div class="row spread">
         <div>
           <b>${server.title}</b> <span class="quiet">${texts(`add.${server.state}`)}</span>
+          ${server.locked ? html`<span class="quiet">· ${texts("add.needs_key")}</span>` : nothing}
           <div class="quiet">${server.base_url}${models ? ` · ${models}` : ""}</div>
         </div>
         ${

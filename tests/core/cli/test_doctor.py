@@ -9,7 +9,7 @@ import pytest
 
 from zeroconf_ai.admin import discovery_check, doctor
 from zeroconf_ai.cli.doctor_texts import HEADINGS, LISTEN, SENTENCES, sentence
-from zeroconf_ai.presence.server_kinds import SERVER_KINDS
+from zeroconf_ai.presence.server_kinds import LOCAL_KINDS
 
 from ...support.command import run
 
@@ -40,7 +40,7 @@ def test_doctor_every_sentence_belongs_to_a_finding() -> None:
     judged = judged_codes(doctor) | judged_codes(discovery_check) | {"healthy", "degraded", "mdns_blocked_in", "mdns_blocked_out"}
     assert set(HEADINGS) == set(SENTENCES) == set(doctor.SECTIONS)
     assert {code for sentences in SENTENCES.values() for code in sentences} <= judged
-    assert set(LISTEN) == {engine.id for engine in SERVER_KINDS}
+    assert set(LISTEN) == {engine.id for engine in LOCAL_KINDS}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from tests.support.clouds.server import FakeCloud, engine
 from zeroconf_ai.config.document import ConfigError
 from zeroconf_ai.presence import local_engines
 from zeroconf_ai.presence.local_engines import LocalEngines, backend_of
-from zeroconf_ai.presence.server_kinds import SERVER_KINDS, ServerKind
+from zeroconf_ai.presence.server_kinds import LOCAL_KINDS, ServerKind
 from zeroconf_ai.protocol.record import Cost, Placement
 
 JSON = "application/json"
@@ -29,6 +29,7 @@ def listed(owner: str, **more: Any) -> tuple[int, str, Any]:
 NATIVE = {"data": [{"id": "m", "object": "model", "type": "llm", "state": "not-loaded", "arch": "qwen3"}], "object": "list"}
 VERSION = (200, JSON, {"version": "0.12.0"})
 TAGS = (200, JSON, {"models": [{"name": "qwen3:8b", "model": "qwen3:8b"}]})
+KOBOLD = (200, JSON, {"result": "KoboldCpp", "version": "1.101", "protected": False})
 SIGNATURES: dict[str, list[dict[str, tuple[int, str, Any]]]] = {
     "ollama": [{"": (200, TEXT, "Ollama is running"), "api__tags": TAGS}, {"api__version": VERSION, "api__tags": TAGS}],
     "lmstudio": [
@@ -42,6 +43,12 @@ SIGNATURES: dict[str, list[dict[str, tuple[int, str, Any]]]] = {
     "localai": [
         {"v1__models": listed(""), ".well-known__localai.json": (200, JSON, {"version": "v3.9.0", "endpoints": {"chat": "/v1"}})},
         {"v1__models": listed(""), "system": (200, JSON, {"backends": ["llama-cpp"], "loaded_models": []})},
+        {
+            "v1__models": listed(""),
+            ".well-known__localai.json": (200, JSON, {"version": "v4.0.0", "endpoints": {"chat": "/v1"}}),
+            "api__tags": TAGS,
+            "api__version": VERSION,
+        },
     ],
     "vllm": [{"v1__models": listed("vllm", max_model_len=4096), "version": VERSION}],
     "litellm": [{"v1__models": listed("openai"), "health__liveliness": (200, JSON, '"I\'m alive!"')}],
@@ -49,13 +56,31 @@ SIGNATURES: dict[str, list[dict[str, tuple[int, str, Any]]]] = {
         {"v1__models": listed("llama.cpp")},
         {"v1__models": listed("user"), "openapi.json": (200, JSON, {"info": {"title": "Jan API Server Endpoints"}})},
     ],
+    "llamaswap": [{"v1__models": listed("llama-swap")}],
+    "sglang": [
+        {"v1__models": listed("sglang")},
+        {"v1__models": listed("me"), "get_model_info": (200, JSON, {"model_path": "qwen", "is_generation": True})},
+    ],
+    "tabbyapi": [
+        {
+            "v1__models": listed("tabbyAPI"),
+            ".well-known__serviceinfo": (200, JSON, {"version": 0.1, "software": {"name": "TabbyAPI"}}),
+            "api__extra__version": KOBOLD,
+        }
+    ],
+    "text_generation_webui": [{"v1__models": listed("user"), "v1__internal__model__info": (200, JSON, {"model_name": "m"})}],
+    "koboldcpp": [
+        {"v1__models": listed("koboldcpp"), "api__extra__version": KOBOLD},
+        {"v1__models": listed("koboldcpp"), "api__extra__version": KOBOLD, "api__tags": TAGS, "api__version": VERSION},
+    ],
+    "gpt4all": [{"v1__models": listed("humanity")}],
 }
 CASES = [(engine_id, paths) for engine_id, several in SIGNATURES.items() for paths in several]
 
 
 def at(port: int, *ids: str) -> tuple[ServerKind, ...]:
     """The engines with these ids (all without one), as if they used this port."""
-    return tuple(replace(one, port=port) for one in SERVER_KINDS if not ids or one.id in ids)
+    return tuple(replace(one, port=port) for one in LOCAL_KINDS if not ids or one.id in ids)
 
 
 @pytest.fixture
@@ -197,7 +222,7 @@ async def test_local_engine_port_of_this_server_itself_is_not_looked_at(session:
 
 
 def test_local_engines_are_free_backends_of_this_machine_except_proxies() -> None:
-    for one in SERVER_KINDS:
+    for one in LOCAL_KINDS:
         config = backend_of(one, one.id, {})
         assert config is not None
         usual = config.type.info(config.id, config.name)
@@ -209,7 +234,7 @@ def test_local_engines_are_free_backends_of_this_machine_except_proxies() -> Non
 
 
 def test_local_engine_settings_of_the_environment_apply() -> None:
-    ollama = SERVER_KINDS[0]
+    ollama = LOCAL_KINDS[0]
     changed = backend_of(ollama, "ollama", {"PROVIDER_OLLAMA_PRIORITY": "7", "PROVIDER_OLLAMA_MAX_CONCURRENT": "2"})
     assert changed is not None
     assert (changed.priority, changed.max_concurrent) == (7, 2)

@@ -180,13 +180,32 @@ class _Engine(FakeCloud):
     """A local engine with fixed answers."""
 
     paths: Mapping[str, tuple[int, str, Any]] = {}
+    server_header: str | None = None
+    """The `Server` header of all answers; None: that of aiohttp."""
+    refused_as: Any = None
+    """The body of the answer to a request without the key; None: OpenAI's."""
+    public: frozenset[str] = frozenset()
+    """Paths that need no key."""
 
     @override
     def routes(self) -> dict[tuple[str, str], Handler]:
         return {(method, path): _fixed(*answer) for path, answer in self.paths.items() for method in ("GET", "POST")}
 
     @override
+    def open_paths(self) -> frozenset[str]:
+        return self.public
+
+    @override
+    async def respond(self, request: web.Request) -> web.StreamResponse:
+        response = await super().respond(request)
+        if self.server_header is not None and not response.prepared:
+            response.headers["Server"] = self.server_header
+        return response
+
+    @override
     def refusal(self, refused: Refusal) -> web.Response:
+        if refused.status == 401 and self.refused_as is not None:
+            return web.json_response(self.refused_as, status=401)
         return web.json_response({"error": {"message": refused.message, "type": refused.kind}}, status=refused.status)
 
     @override
@@ -206,4 +225,21 @@ def engine(**paths: tuple[int, str, Any]) -> FakeCloud:
     """A local engine with fixed answers; `paths`: (status, content type, body) by path, with `__` for `/`."""
     fake = _Engine(key=None)
     fake.paths = {"/" + name.replace("__", "/"): answer for name, answer in paths.items()}
+    return fake
+
+
+def locked_engine(
+    paths: Mapping[str, tuple[int, str, Any]],
+    public: Iterable[str] = (),
+    *,
+    refused_as: Any = None,
+    server: str | None = None,
+    key: str = "sk-canary-0123456789",
+) -> FakeCloud:
+    """A local engine that requires a key, except for the paths `public`. `paths`: the answers by path.
+
+    `refused_as`: the body of a 401 (None: OpenAI's); `server`: the `Server` header.
+    """
+    fake = _Engine(key=key)
+    fake.paths, fake.public, fake.refused_as, fake.server_header = paths, frozenset(public), refused_as, server
     return fake

@@ -17,7 +17,7 @@ from ..lan.open_port import accepts_connections
 from ..lan.providers import Provider
 from ..lan.trust import Trust
 from ..presence.local_engines import LocalEngines, url_of
-from ..presence.server_kinds import SERVER_KINDS, ServerKind
+from ..presence.server_kinds import LOCAL_KINDS, ServerKind
 from ..protocol.record import Auth
 from ..protocol.status import ProviderState
 from ..protocol.values import clean, printable
@@ -28,7 +28,7 @@ _MAX_PROVIDERS = 64
 _MAX_ADDRESSES = 8
 _SERVICES = 12
 """Maximum number of service types in a finding."""
-_SHARED_PORTS = (8000, 8080)
+_SHARED_PORTS = (3000, 5000, 5001, 8000, 8080)
 """Ports on which other programs, including this one, usually listen: an open port does not show which program it is."""
 NETWORK, FIREWALL, PROVIDERS, MACHINE = "network", "firewall", "providers", "machine"
 SECTIONS = (NETWORK, FIREWALL, PROVIDERS, MACHINE)
@@ -138,7 +138,7 @@ async def _local_engines(session: aiohttp.ClientSession) -> tuple[list[SeenEngin
 
     found = await asyncio.gather(*map(seen, engines.present))
     ports = {engine.port for engine in engines.present} | set(_SHARED_PORTS)
-    others = [engine for engine in SERVER_KINDS if engine.port not in ports]
+    others = [engine for engine in LOCAL_KINDS if engine.port not in ports]
     taken = await asyncio.gather(*(accepts_connections("127.0.0.1", engine.port, CONNECT_SECONDS) for engine in others))
     return found, [engine for engine, is_taken in zip(others, taken, strict=True) if is_taken]
 

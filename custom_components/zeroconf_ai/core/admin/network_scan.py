@@ -10,7 +10,10 @@ NEW, SET_UP = "new", "set_up"
 
 
 class ScannedServer(TypedDict):
-    """A server without an advertisement. `kind`: the kind of server, such as "ollama"; `type`: its backend type."""
+    """A server without an advertisement. `kind`: the kind of server, such as "ollama"; `type`: its backend type.
+
+    `locked`: whether it requires an API key.
+    """
 
     title: str
     kind: str
@@ -20,6 +23,7 @@ class ScannedServer(TypedDict):
     port: int
     state: str
     models: list[str]
+    locked: bool
 
 
 class Scanned(TypedDict):
@@ -50,4 +54,5 @@ def _server(server: FoundServer, state: str) -> ScannedServer:
         "port": server.port,
         "state": state,
         "models": list(server.models),
+        "locked": server.is_locked,
     }

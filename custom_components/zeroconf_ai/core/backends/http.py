@@ -103,6 +103,23 @@ class HttpUpstream:
         except (aiohttp.ClientError, OSError) as err:
             raise self.unreachable(err) from None
 
+    async def look(self, path: str, *, secret: bool, limit: int) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and body of the response of `GET base_url + path`, whatever its status, within the probe's timeout.
+
+        `secret` and `limit` as for `get`. Raises an ApiError if no response arrives, or a longer one.
+        """
+        try:
+            async with asyncio.timeout(self.timeouts.probe):
+                response = await self._send("GET", path, None, self.headers(secret=secret))
+                try:
+                    return response.status, response.headers, await read_limited(response, limit)
+                finally:
+                    response.close()
+        except TimeoutError:
+            raise UpstreamTimeoutError(f"{self.name} did not answer within {self.timeouts.probe:g} s") from None
+        except (aiohttp.ClientError, OSError) as err:
+            raise self.unreachable(err) from None
+
     async def post(
         self,
         path: str,

@@ -178,6 +178,12 @@ LISTEN: Final[Mapping[str, str]] = {
     "vllm": "start it with --host 0.0.0.0",
     "litellm": "start it with --host 0.0.0.0",
     "jan": "set the host 0.0.0.0 in its local API server",
+    "llamaswap": "start it with --listen 0.0.0.0:8080",
+    "sglang": "start it with --host 0.0.0.0",
+    "tabbyapi": "set host: 0.0.0.0 below network: in its config.yml",
+    "text_generation_webui": "start it with --listen",
+    "koboldcpp": "start it with --host 0.0.0.0",
+    "gpt4all": "share it with zeroconf-ai serve: it cannot listen on the network itself",
 }
 """How to make each server listen on all interfaces."""
 

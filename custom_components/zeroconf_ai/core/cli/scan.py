@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 import click
 
-from ..admin.network_scan import Scanned, describe_scan
+from ..admin.network_scan import Scanned, ScannedServer, describe_scan
 from ..lan.interfaces import home_interfaces
 from ..presence.network_scan import NetworkScan, home_networks
 from .progress import progress
@@ -32,13 +32,19 @@ async def scan_networks(addresses: Collection[str] = ()) -> Scanned:
         return describe_scan(await scan.run())
 
 
+def _models(server: ScannedServer) -> str:
+    listed = ", ".join(server["models"])
+    if not server["locked"]:
+        return listed
+    return f"{listed} (requires an API key)" if listed else "requires an API key"
+
+
 def print_scan(found: Scanned) -> None:
     """Print the found servers as a table, and advice for machines on which no server answers."""
     if not found["networks"]:
         click.echo(_NO_NETWORK, err=True)
     elif found["servers"]:
-        rows = [(server["title"], server["base_url"], ", ".join(server["models"])) for server in found["servers"]]
-        print_table(_COLUMNS, rows)
+        print_table(_COLUMNS, [(server["title"], server["base_url"], _models(server)) for server in found["servers"]])
     else:
         click.echo(f"No server was found on {', '.join(found['networks'])}.", err=True)
     if found["silent"]:

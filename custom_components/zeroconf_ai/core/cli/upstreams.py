@@ -27,7 +27,7 @@ from ..presence import local_engines
 from ..presence.discovered_members import DiscoveredMembers
 from ..presence.household_access import HouseholdAccess
 from ..presence.local_engines import HOST, LocalEngines, backend_of, url_of
-from ..presence.server_kinds import SERVER_KINDS
+from ..presence.server_kinds import LOCAL_KINDS
 from ..protocol.record import Cost
 from ..routing.pool.health_loop import HealthLoop
 from .errors import CommandError
@@ -153,7 +153,7 @@ class Supply:
         self._apply_rules()
         self._stack.push_async_callback(self._engine.close)
         if self._sources.auto:
-            shared = [engine for engine in SERVER_KINDS if self._sources.share_clouds or not engine.is_proxy]
+            shared = [engine for engine in LOCAL_KINDS if self._sources.share_clouds or not engine.is_proxy]
             self._engines = LocalEngines(self._session, shared)
             await self._engines.look(self._own_ports)
             self._report_found()
@@ -312,7 +312,7 @@ class Supply:
 
 def _nothing_found() -> str:
     """What was looked for, and what to do."""
-    engines = ", ".join(f"{engine.title} (port {engine.port})" for engine in SERVER_KINDS)
+    engines = ", ".join(f"{engine.title} (port {engine.port})" for engine in LOCAL_KINDS)
     variables = ", ".join(BACKEND_TYPES[name].key_variable for name in CLOUDS)
     return (
         f"No AI was found on this machine. Looked for {engines}, and for {variables} in the environment.\n"

@@ -30,6 +30,12 @@ TYPE_SYNONYMS: Mapping[str, str] = {
     "lm_studio": "lmstudio",
     "localai": "openai_compatible",
     "jan": "openai_compatible",
+    "gpt4all": "openai_compatible",
+    "koboldcpp": "openai_compatible",
+    "llama-swap": "openai_compatible",
+    "sglang": "openai_compatible",
+    "tabbyapi": "openai_compatible",
+    "text-generation-webui": "openai_compatible",
 }
 """Other names of types in a file → their names in `BACKEND_TYPES`."""
 _FROM_ENVIRONMENT = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")

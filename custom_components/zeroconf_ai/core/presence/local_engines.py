@@ -16,7 +16,8 @@ from ..config.backend_types import BACKEND_TYPES
 from ..config.providers_file import found_config
 from ..lan.open_port import accepts_connections
 from ..protocol.errors import ApiError
-from .server_kinds import SERVER_KINDS, Page, ServerKind, recognize
+from .server_kinds import LOCAL_KINDS, ServerKind, recognize
+from .server_signatures import Page
 
 HOST: Final = "127.0.0.1"
 LOOK_SECONDS = 5.0
@@ -34,7 +35,7 @@ _CONFIRM_EVERY = 12
 class LocalEngines:
     """Looks for servers on the ports of this machine; remembers those that are there."""
 
-    def __init__(self, session: aiohttp.ClientSession, engines: Sequence[ServerKind] = SERVER_KINDS) -> None:
+    def __init__(self, session: aiohttp.ClientSession, engines: Sequence[ServerKind] = LOCAL_KINDS) -> None:
         """`session` is shared and stays open."""
         self._session = session
         self._engines = engines
@@ -73,13 +74,15 @@ class LocalEngines:
             del self._present[present.id], self._missed[present.id]
 
     async def _recognize(self, port: int, kinds: Sequence[ServerKind]) -> ServerKind | None:
-        return await recognize(partial(self._get, port), kinds)
+        found = await recognize(partial(self._get, port), kinds)
+        return None if found is None or found.is_locked else found.kind
 
     async def _get(self, port: int, path: str) -> Page | None:
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 async with self._session.get(f"http://{HOST}:{port}{path}", allow_redirects=False) as response:
-                    return Page.parse(await read_limited(response, _MAX_BYTES)) if response.status == 200 else None
+                    body = await read_limited(response, _MAX_BYTES)
+                    return Page.parse(body, response.status, response.headers.get("Server"))
         except (aiohttp.ClientError, ApiError, TimeoutError, OSError, ValueError):
             return None
 

@@ -20,7 +20,8 @@ from ..protocol.errors import ApiError
 from ..protocol.models import parse_models
 from ..protocol.status import Health
 from ..protocol.values import clean, mapping
-from .server_kinds import SERVER_KINDS, Page, ServerKind, recognize
+from .server_kinds import SERVER_KINDS, UNKNOWN_KIND, Recognized, ServerKind, recognize
+from .server_signatures import Page
 
 LARGEST_PREFIX: Final = 22
 """The largest network that is asked: a /22, with 1022 addresses."""
@@ -48,14 +49,17 @@ _COMPLETE = 0x2
 
 @dataclass(frozen=True, slots=True)
 class FoundServer:
-    """An inference server that answers without an API key."""
+    """An inference server."""
 
     kind: ServerKind
     address: IPv4Address
     port: int
     models: tuple[str, ...]
+    """The models that it lists without an API key."""
     host: str | None = None
     """The name under which the address is known, if it is."""
+    is_locked: bool = False
+    """Whether it requires an API key."""
 
     @property
     def base_url(self) -> str:
@@ -137,7 +141,7 @@ class NetworkScan:
             for known in self.known
             if any(known.address in net for net in self.networks)
         }
-        ports = tuple(dict.fromkeys(kind.port for kind in self.kinds))
+        ports = tuple(dict.fromkeys((*(kind.port for kind in self.kinds), *(port for kind in self.kinds for port in kind.ports))))
         before = await asyncio.to_thread(self.table) or frozenset()
         others = [host for net in self.networks for host in net.hosts() if host not in names]
         others.sort(key=lambda host: host not in before)
@@ -189,12 +193,13 @@ class NetworkScan:
         if (host, port) in self.without or not await self._is_open(host, port) or len(self._servers) >= MAX_FOUND:
             return
         get = partial(_get, session, f"http://{host}:{port}")
-        here = [kind for kind in self.kinds if kind.port == port]
+        here = [*(kind for kind in self.kinds if port in kind.ports), UNKNOWN_KIND]
         with suppress(TimeoutError):
             async with asyncio.timeout(_RECOGNIZE_SECONDS):
-                kind = await recognize(get, here)
-                if kind is not None and not await _is_own_protocol(get):
-                    self._servers.append(FoundServer(kind, host, port, await _models(get), names.get(host)))
+                found = await recognize(get, here)
+                if found is not None and not await _is_own_protocol(get):
+                    models = await _models(get, found)
+                    self._servers.append(FoundServer(found.kind, host, port, models, names.get(host), found.is_locked))
 
     async def _is_open(self, host: IPv4Address, port: int) -> bool:
         """Whether a connection is accepted. A refused connection shows that the machine exists."""
@@ -214,7 +219,8 @@ class NetworkScan:
 async def _get(session: aiohttp.ClientSession, root: str, path: str) -> Page | None:
     try:
         async with session.get(f"{root}{path}", allow_redirects=False) as response:
-            return Page.parse(await read_limited(response, _MAX_BYTES)) if response.status == 200 else None
+            body = await read_limited(response, _MAX_BYTES)
+            return Page.parse(body, response.status, response.headers.get("Server"))
     except (aiohttp.ClientError, ApiError, TimeoutError, OSError, ValueError):
         return None
 
@@ -222,13 +228,13 @@ async def _get(session: aiohttp.ClientSession, root: str, path: str) -> Page | N
 async def _is_own_protocol(get: Callable[[str], Awaitable[Page | None]]) -> bool:
     """Whether it is a server of this project's protocol, which speaks other dialects too: its advertisement is discovered."""
     page = await get("/v1/health")
-    return page is not None and Health.parse(page.data).id is not None
+    return page is not None and page.status == 200 and Health.parse(page.data).id is not None
 
 
-async def _models(get: Callable[[str], Awaitable[Page | None]]) -> tuple[str, ...]:
-    page = await get("/v1/models")
-    listed = () if page is None else parse_models(page.data)
-    if not listed and (tags := await get("/api/tags")) is not None:
+async def _models(get: Callable[[str], Awaitable[Page | None]], found: Recognized) -> tuple[str, ...]:
+    page = await get(f"{found.kind.path or '/v1'}/models")
+    listed = () if page is None or page.status != 200 else parse_models(page.data)
+    if not listed and not found.kind.path and (tags := await get("/api/tags")) is not None:
         names = [clean(mapping(entry).get("name") or "") for entry in (tags.entries("models") or ())]
         return tuple(name for name in names if name)[:MAX_MODELS]
     return tuple(model.id for model in listed)[:MAX_MODELS]

@@ -17,15 +17,23 @@ from ..backends.http import HttpUpstream
 from ..backends.media import ImageGate
 from ..backends.model_control import ModelControl
 from ..backends.ollama.backend import OllamaOptions
-from ..backends.zeroconfai import ZeroconfAIBackend
+from ..backends.zeroconfai import NotAProviderError, ZeroconfAIBackend
 from ..config.backend_types import BACKEND_TYPES, BackendType
-from ..protocol.errors import ApiError, AuthenticationError, PermissionDeniedError, UpstreamConnectionError, UpstreamTimeoutError
+from ..protocol.errors import (
+    ApiError,
+    AuthenticationError,
+    PermissionDeniedError,
+    UpstreamConnectionError,
+    UpstreamError,
+    UpstreamTimeoutError,
+)
 from ..protocol.hosted_tools import HostedDialect
 from ..protocol.models import ModelInfo
 from ..protocol.record import Placement
 from ..protocol.request import Request
 from ..protocol.status import Health, ProviderStatus
-from .server_kinds import Page, ServerKind, recognize
+from .server_kinds import SERVER_KINDS, UNKNOWN_KIND, Recognized, ServerKind, recognize
+from .server_signatures import Page
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -183,6 +191,14 @@ class ProviderBackend(ZeroconfAIBackend):
         except (UpstreamConnectionError, UpstreamTimeoutError):
             self._is_recognized, self._doubts = False, 0
             raise
+        except (NotAProviderError, UpstreamError) as err:
+            # Its API may be at another path, which its kind tells.
+            if err.upstream_status is not None or self._is_recognized:
+                raise
+            await self._recognize()
+            if self._native is None:
+                raise
+            return await self._native.backend.health()
         if health.id is not None or health.provider is not None:  # this project's protocol, or a similar one
             self._use(None)
         elif not self._is_recognized:
@@ -195,10 +211,23 @@ class ProviderBackend(ZeroconfAIBackend):
     async def _recognize(self) -> None:
         try:
             async with asyncio.timeout(self._upstream.timeouts.probe):
-                self._use(await recognize(self._get))
+                found = await recognize(self._get)
         except (TimeoutError, UpstreamConnectionError, UpstreamTimeoutError):
             self._doubts += 1
             self._is_recognized = self._doubts >= _MAX_DOUBTS
+            return
+        if found is not None and found.is_locked and (self.key is None or found.kind.checks_keys):
+            # Some servers list their models for everybody, and refuse all requests without a valid key.
+            raise AuthenticationError(f"{self._info.name} requires {'an' if self.key is None else 'another'} API key")
+        self._use(None if found is None else found.kind)
+
+    async def identify(self) -> Recognized | None:
+        """What the server is, also if it refuses the key; None if it is of no known kind or does not answer in time."""
+        try:
+            async with asyncio.timeout(self._upstream.timeouts.probe):
+                return await recognize(self._get, (*SERVER_KINDS, UNKNOWN_KIND))
+        except (TimeoutError, UpstreamConnectionError, UpstreamTimeoutError):
+            return None
 
     def _use(self, kind: ServerKind | None) -> None:
         self._is_recognized = True
@@ -213,20 +242,19 @@ class ProviderBackend(ZeroconfAIBackend):
         upstream = HttpUpstream(
             self._session, replace(self.endpoint, base_url=self._root), name=self._info.name, timeouts=self._upstream.timeouts
         )
+        page = await self._look(upstream, path, secret=False)
+        if page is None or not page.is_refused or upstream.headers() == upstream.headers(secret=False):
+            return page
+        return await self._look(upstream, path, secret=True)
+
+    async def _look(self, upstream: HttpUpstream, path: str, *, secret: bool) -> Page | None:
         try:
-            return Page.parse(await upstream.get(path, secret=False, limit=_MAX_BYTES))
+            status, headers, body = await upstream.look(path, secret=secret, limit=_MAX_BYTES)
         except (UpstreamConnectionError, UpstreamTimeoutError):
             raise
-        except (AuthenticationError, PermissionDeniedError):
-            pass
         except ApiError:
             return None
-        try:
-            return Page.parse(await upstream.get(path, limit=_MAX_BYTES))
-        except (UpstreamConnectionError, UpstreamTimeoutError):
-            raise
-        except ApiError:
-            return None
+        return Page.parse(body, status, headers.get("Server"))
 
     @override
     async def models(self) -> tuple[ModelInfo, ...]:

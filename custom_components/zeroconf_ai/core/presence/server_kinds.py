@@ -1,46 +1,10 @@
-"""The kinds of inference servers, and how each is recognized.
+"""The kinds of inference servers: name, ports, and the backend type with the native API of each."""
 
-A port proves nothing: llama.cpp and LocalAI share 8080, and any program can answer with 200. Each server is recognized by
-something that only it says.
-"""
-
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
 
-from ..protocol import json
-from ..protocol.values import mapping
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """The body of an answer with status 200: its text, and the parsed JSON or None."""
-
-    text: str
-    data: Any
-
-    @classmethod
-    def parse(cls, raw: bytes) -> Self:
-        """Parse a body of any kind."""
-        data = None
-        with suppress(ValueError):
-            data = json.loads(raw)
-        return cls(raw.decode(errors="replace"), data)
-
-    @property
-    def object(self) -> Mapping[str, Any]:
-        """The JSON object; empty for anything else."""
-        return mapping(self.data)
-
-    def entries(self, key: str = "data") -> list[Mapping[str, Any]] | None:
-        """The objects in a list of the JSON object; None if it has no such list."""
-        listed = self.object.get(key)
-        return [mapping(entry) for entry in listed] if isinstance(listed, list) else None
-
-
-type Get = Callable[[str], Awaitable[Page | None]]
-"""Asks a server for a path below its root; None for any answer but a 200 that arrives in time."""
+from . import server_signatures as signatures
+from .server_signatures import Access, Get, Page, Signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,104 +17,70 @@ class ServerKind:
     """The usual port."""
     type: str
     """The backend type that uses its native API."""
-    recognize: Callable[[Get], Awaitable[bool]]
+    signature: Signature
     path: str = "/v1"
     """The path of the base URL."""
     is_proxy: bool = False
     """Whether it forwards requests, also to clouds that cost money."""
+    is_front_end: bool = False
+    """Whether it serves the models of other servers: those of this machine are used themselves."""
+    other_ports: tuple[int, ...] = ()
+    """Further ports on which it is searched for on the network."""
+    checks_keys: bool = True
+    """Whether its signature shows that a key is valid; otherwise any key makes it usable until a request is refused."""
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """All ports on which it is searched for on the network."""
+        return (self.port, *self.other_ports)
 
 
-async def _is_ollama(get: Get) -> bool:
-    """Its root says `Ollama is running` (ollama/server/routes.go); `/api/version` and `/api/tags` are its own."""
-    tags = await get("/api/tags")
-    if tags is None or tags.entries("models") is None:
-        return False
-    if (root := await get("/")) is not None and root.text.strip() == "Ollama is running":
-        return True
-    version = await get("/api/version")
-    return version is not None and isinstance(version.object.get("version"), str)
+@dataclass(frozen=True, slots=True)
+class Recognized:
+    """The kind of a server, and whether it answers without a key."""
 
+    kind: ServerKind
+    access: Access
 
-async def _is_lmstudio(get: Get) -> bool:
-    """`/lmstudio-greeting`, by which its own command recognizes it (lms, createClient.ts), or its native list of models."""
-    if not await _lists_models(get):
-        return False
-    if (greeting := await get("/lmstudio-greeting")) is not None and greeting.object.get("lmstudio") is True:
-        return True
-    native = await get("/api/v0/models")
-    entries = native.entries() if native is not None else None
-    return bool(entries) and all("state" in entry and "type" in entry for entry in entries or ())
-
-
-async def _is_llamacpp(get: Get) -> bool:
-    """`/props` with its settings, or its name in the list of models (llama.cpp, tools/server)."""
-    listed = await _models(get)
-    if listed is None:
-        return False
-    if listed and all(entry.get("owned_by") == "llamacpp" for entry in listed):
-        return True
-    props = await get("/props")
-    return props is not None and isinstance(props.object.get("default_generation_settings"), dict)
-
-
-async def _is_localai(get: Get) -> bool:
-    """Its description of itself, or `/system` with its backends (localai.io, "API discovery", "System information")."""
-    if not await _lists_models(get):
-        return False
-    described = await get("/.well-known/localai.json")
-    if described is not None and isinstance(described.object.get("endpoints"), dict):
-        return True
-    system = await get("/system")
-    return system is not None and isinstance(system.object.get("backends"), list)
-
-
-async def _is_vllm(get: Get) -> bool:
-    """Its name in the list of models (vllm, entrypoints/openai/protocol.py)."""
-    listed = await _models(get)
-    return bool(listed) and all(entry.get("owned_by") == "vllm" for entry in listed or ())
-
-
-async def _is_litellm(get: Get) -> bool:
-    """`/health/liveliness` says "I'm alive!" (docs.litellm.ai, "Health checks")."""
-    alive = await get("/health/liveliness")
-    return alive is not None and "I'm alive" in alive.text and await _lists_models(get)
-
-
-async def _is_jan(get: Get) -> bool:
-    """The title of its documentation, or the engines that own its models (jan, src-tauri/src/core/server/proxy.rs)."""
-    listed = await _models(get)
-    if listed is None:
-        return False
-    if listed and all(entry.get("owned_by") in ("llama.cpp", "mlx", "remote") for entry in listed):
-        return True
-    described = await get("/openapi.json")
-    title = None if described is None else mapping(described.object.get("info")).get("title")
-    return isinstance(title, str) and title.startswith("Jan ")
-
-
-async def _models(get: Get) -> list[Mapping[str, Any]] | None:
-    """The entries of OpenAI's list of models; None without a valid list, and for a server of this program."""
-    page = await get("/v1/models")
-    entries = None if page is None else page.entries()
-    if entries is None or not all(isinstance(entry.get("id"), str) for entry in entries):
-        return None
-    return None if any("supports_streaming" in entry for entry in entries) else entries
-
-
-async def _lists_models(get: Get) -> bool:
-    return await _models(get) is not None
+    @property
+    def is_locked(self) -> bool:
+        """Whether it requires an API key."""
+        return self.access is Access.LOCKED
 
 
 SERVER_KINDS: tuple[ServerKind, ...] = (
-    ServerKind("ollama", "Ollama", 11434, "ollama", _is_ollama, path=""),
-    ServerKind("lmstudio", "LM Studio", 1234, "lmstudio", _is_lmstudio),
-    ServerKind("llamacpp", "llama.cpp", 8080, "llamacpp", _is_llamacpp),
-    ServerKind("localai", "LocalAI", 8080, "openai_compatible", _is_localai),
-    ServerKind("vllm", "vLLM", 8000, "vllm", _is_vllm),
-    ServerKind("litellm", "LiteLLM", 4000, "litellm", _is_litellm, is_proxy=True),
-    ServerKind("jan", "Jan", 1337, "openai_compatible", _is_jan),
+    ServerKind("ollama", "Ollama", 11434, "ollama", signatures.ollama, path=""),
+    ServerKind("lmstudio", "LM Studio", 1234, "lmstudio", signatures.lmstudio),
+    ServerKind("llamacpp", "llama.cpp", 8080, "llamacpp", signatures.llamacpp),
+    ServerKind("localai", "LocalAI", 8080, "openai_compatible", signatures.localai),
+    ServerKind("llamaswap", "llama-swap", 8080, "openai_compatible", signatures.llamaswap),
+    ServerKind("vllm", "vLLM", 8000, "vllm", signatures.vllm),
+    ServerKind("litellm", "LiteLLM", 4000, "litellm", signatures.litellm, is_proxy=True),
+    ServerKind("jan", "Jan", 1337, "openai_compatible", signatures.jan),
+    ServerKind("sglang", "SGLang", 30000, "openai_compatible", signatures.sglang, other_ports=(8000,)),
+    ServerKind("tabbyapi", "TabbyAPI", 5000, "openai_compatible", signatures.tabbyapi),
+    ServerKind("text_generation_webui", "text-generation-webui", 5000, "openai_compatible", signatures.text_generation_webui),
+    ServerKind("koboldcpp", "KoboldCpp", 5001, "openai_compatible", signatures.koboldcpp, checks_keys=False),
+    ServerKind("gpt4all", "GPT4All", 4891, "openai_compatible", signatures.gpt4all),
+    ServerKind(
+        "open_webui",
+        "Open WebUI",
+        3000,
+        "openai_compatible",
+        signatures.open_webui,
+        path="/api",
+        is_proxy=True,
+        is_front_end=True,
+        other_ports=(8080,),
+    ),
 )
 """In the order in which servers on one port are asked for."""
+
+UNKNOWN_KIND = ServerKind("openai_compatible", "OpenAI-compatible server", 0, "openai_compatible", signatures.compatible)
+"""A server that refuses requests without a key as OpenAI does, and of which nothing else is known."""
+
+LOCAL_KINDS = tuple(kind for kind in SERVER_KINDS if not kind.is_front_end)
+"""The kinds that are searched for on this machine."""
 
 
 def kind_of(kind_id: str | None) -> ServerKind | None:
@@ -158,7 +88,7 @@ def kind_of(kind_id: str | None) -> ServerKind | None:
     return next((kind for kind in SERVER_KINDS if kind.id == kind_id), None)
 
 
-async def recognize(get: Get, kinds: Sequence[ServerKind] = SERVER_KINDS) -> ServerKind | None:
+async def recognize(get: Get, kinds: Sequence[ServerKind] = SERVER_KINDS) -> Recognized | None:
     """What answers: the first of `kinds` whose signature the server has; None for a server of another kind.
 
     Each path is asked for once.
@@ -171,6 +101,6 @@ async def recognize(get: Get, kinds: Sequence[ServerKind] = SERVER_KINDS) -> Ser
         return pages[path]
 
     for kind in kinds:
-        if await kind.recognize(get_once):
-            return kind
+        if (access := await kind.signature(get_once)) is not None:
+            return Recognized(kind, access)
     return None
