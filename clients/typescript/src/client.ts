@@ -7,6 +7,7 @@ import { type Answer, Stream, wholeAnswer } from "./answers.ts";
 import { Connections } from "./connections.ts";
 import { ApiError, NoProviderError } from "./errors.ts";
 import { API_KEY, BASE_URL, fetchFor } from "./fetch.ts";
+import { parseCode } from "./household.ts";
 import { TIMEOUTS, type Timeouts } from "./http.ts";
 import { AUTO, type ModelInfo } from "./models.ts";
 import type { ProviderInfo } from "./provider.ts";
@@ -21,6 +22,8 @@ const MAX_SESSIONS = 1000;
 export interface ClientOptions {
   /** The API key of the provider that the first argument of `new Client` names. */
   readonly key?: string;
+  /** The code of `zeroconf-ai household`: providers with the same code are used without an API key. */
+  readonly household?: string;
   /** The model for questions without a `model`. "auto" (the default): the provider chooses. */
   readonly model?: string;
   /** Accept the new identity or the new address of a known provider, once. */
@@ -64,6 +67,7 @@ export class Client {
   readonly apiKey = API_KEY;
   readonly #provider: string | undefined;
   readonly #key: string | undefined;
+  readonly #household: string | undefined;
   readonly #options: ClientOptions;
   readonly #timeouts: Timeouts;
   readonly #model: string;
@@ -72,13 +76,15 @@ export class Client {
 
   /** `provider`: the name, id or URL of a provider; undefined: all providers on the network that need no key.
    *
-   * Throws TypeError for a key without a provider, because every provider would get the key.
+   * Throws TypeError for a key without a provider, because every provider would get the key, and for an invalid household code.
    */
   constructor(provider?: string, options: ClientOptions = {}) {
-    const { key, ...others } = options;
+    const { key, household, ...others } = options;
+    if (household !== undefined) parseCode(household);
     if (key !== undefined && provider === undefined) throw new TypeError("A key requires the name of its provider");
     this.#provider = provider;
     this.#key = key;
+    this.#household = household;
     this.#options = others;
     this.#timeouts = { ...TIMEOUTS, ...options.timeouts };
     this.#model = options.model ?? AUTO;
@@ -239,6 +245,7 @@ export class Client {
     const connections = await Connections.open({
       provider: this.#provider,
       key: this.#key,
+      household: this.#household,
       trust,
       interfaces,
       trustFile,

@@ -1,11 +1,13 @@
 // The providers of the network, each at an address where its identity is confirmed.
 
-import { Advertisements } from "./advertisements.ts";
+import { type Advertisement, Advertisements } from "./advertisements.ts";
 import { baseURLOf } from "./base-url.ts";
 import { Browser, type OpenSocket } from "./browser.ts";
 import { ApiError, NoProviderError } from "./errors.ts";
-import { Endpoint } from "./http.ts";
-import { locate } from "./locate.ts";
+import { Household, SealError } from "./household.ts";
+import { Endpoint, Upstream } from "./http.ts";
+import { followCertificate, locate } from "./locate.ts";
+import { provesKey } from "./probe.ts";
 import { Provider } from "./provider.ts";
 import type { ServiceRecord } from "./record.ts";
 import { type Pin, TrustStore } from "./trust.ts";
@@ -35,6 +37,8 @@ export interface Wanted {
   readonly provider: string | undefined;
   /** The API key of `provider`. */
   readonly key: string | undefined;
+  /** The household code; undefined: no household tokens are used. */
+  readonly household?: string | undefined;
   /** Whether to accept the new identity or the new address of a known provider. */
   readonly trust: boolean;
   /** IP addresses of the interfaces to search on; empty: all. */
@@ -47,6 +51,7 @@ export class Connections {
   readonly #trust: TrustStore;
   readonly #advertisements = new Advertisements();
   readonly #browser: Browser;
+  readonly #household: Household | undefined;
   readonly #providers = new Map<string, Provider>();
   /** The reason why an advertised provider is not used, by its id. */
   readonly #refused = new Map<string, ApiError>();
@@ -59,9 +64,10 @@ export class Connections {
   #news: (() => void) | undefined;
   #closed = false;
 
-  private constructor(wanted: Wanted, trust: TrustStore, openSocket?: OpenSocket) {
+  private constructor(wanted: Wanted, trust: TrustStore, household: Household | undefined, openSocket?: OpenSocket) {
     this.#wanted = wanted;
     this.#trust = trust;
+    this.#household = household;
     this.#browser = new Browser(
       {
         found: (key, record) => this.#advertised(this.#advertisements.put(key, record)),
@@ -75,7 +81,8 @@ export class Connections {
 
   /** Finds the providers. Throws NoProviderError if none can be used. `openSocket` opens multicast DNS on an interface. */
   static async open(wanted: Wanted, openSocket?: OpenSocket): Promise<Connections> {
-    const made = new Connections(wanted, await TrustStore.open(wanted.trustFile), openSocket);
+    const household = wanted.household === undefined ? undefined : await Household.of(wanted.household);
+    const made = new Connections(wanted, await TrustStore.open(wanted.trustFile), household, openSocket);
     try {
       const url = wanted.provider === undefined ? undefined : baseURLOf(wanted.provider);
       if (url === undefined) await made.#discover();
@@ -203,6 +210,7 @@ export class Connections {
     const advertisement = this.#advertisements.find(id);
     if (advertisement === undefined || this.#closed) return;
     const known = this.#providers.get(id);
+    await this.#followCertificate(advertisement);
     const refusal = this.#whyNotChosen(advertisement.record);
     if (refusal !== undefined) {
       if (refusal !== IRRELEVANT) this.#refused.set(id, new NoProviderError(refusal));
@@ -211,19 +219,67 @@ export class Connections {
     }
     if (known === undefined && !this.#makeRoom()) return;
     try {
-      const { record, endpoint } = await this.#limited(() =>
-        locate(advertisement, this.#wanted.key, this.#confirmed(id)),
-      );
+      const { record, endpoint } = await this.#limited(() => this.#locate(advertisement));
       this.#refused.delete(id);
       if (this.#isClosed()) return;
-      if (known === undefined) this.#providers.set(id, new Provider(id, record.name, endpoint, record));
-      else known.move(endpoint, record);
+      if (known === undefined) {
+        const provider = new Provider(id, record.name, endpoint, record);
+        if (this.#byHousehold(record)) provider.renewKey = () => this.#renewToken(provider);
+        this.#providers.set(id, provider);
+      } else known.move(endpoint, record);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.#refused.set(id, error);
       return;
     }
     await this.#providers.get(id)?.check();
+  }
+
+  /** Pins the new certificate of a provider if the pinned one's key signed it. */
+  async #followCertificate(advertisement: Advertisement): Promise<void> {
+    const pin = this.#trust.pin(advertisement.record.id);
+    if (pin?.fingerprint === undefined || this.#trust.judge(advertisement.record) !== "changed") return;
+    const found = await this.#limited(() => followCertificate(advertisement, pin));
+    if (found !== undefined) await this.#trust.confirm(found.record, found.baseURL);
+  }
+
+  /** The endpoint of a provider, with its key or its household token. Throws ApiError. */
+  async #locate(advertisement: Advertisement): Promise<{ record: ServiceRecord; endpoint: Endpoint }> {
+    const { record } = advertisement;
+    const token = this.#byHousehold(record) ? this.#tokenOf(record) : undefined;
+    const found = await locate(advertisement, token ?? this.#wanted.key, this.#confirmed(record.id));
+    if (token !== undefined && !(await proves(found.endpoint, record, token))) {
+      throw new NoProviderError(
+        `${record.name} does not prove at ${found.endpoint.baseURL} that it knows the household's token. Nothing was sent there.`,
+      );
+    }
+    return found;
+  }
+
+  /** Whether a provider is used with the household's token. */
+  #byHousehold(record: ServiceRecord): boolean {
+    return this.#wanted.key === undefined && this.#household?.applies(record) === true;
+  }
+
+  /** The token in an advertisement. Throws NoProviderError. */
+  #tokenOf(record: ServiceRecord): string | undefined {
+    try {
+      return this.#household?.token(record);
+    } catch (error) {
+      if (!(error instanceof SealError)) throw error;
+      throw new NoProviderError(`${record.name} cannot be used with the household code: ${error.message}.`);
+    }
+  }
+
+  /** Uses the token that a provider advertises now; resolves to whether it is another one than before. */
+  async #renewToken(provider: Provider): Promise<boolean> {
+    const record = this.#advertisements.find(provider.id)?.record;
+    if (record === undefined || this.#household?.opens(record) !== true) return false;
+    const token = this.#household.token(record);
+    const { upstream } = provider;
+    if (token === upstream.endpoint.key || !(await proves(upstream.endpoint, record, token))) return false;
+    upstream.authorize(token);
+    return true;
   }
 
   /** A function, because the client may be closed during an `await`, which TypeScript does not expect of a field. */
@@ -248,7 +304,10 @@ export class Connections {
   #whyNotChosen(record: ServiceRecord): string | undefined {
     const trust = this.#trust.judge(record);
     const { provider } = this.#wanted;
-    if (provider === undefined) return trust !== "changed" && record.auth === "none" ? undefined : IRRELEVANT;
+    if (provider === undefined) {
+      const usable = record.auth === "none" || (this.#byHousehold(record) && this.#household?.opens(record) === true);
+      return trust !== "changed" && usable ? undefined : IRRELEVANT;
+    }
     const [wanted, id] = [provider.toLowerCase(), record.id];
     const byId = id.toLowerCase() === wanted;
     if (!byId && record.name.toLowerCase() !== wanted) return IRRELEVANT;
@@ -314,6 +373,17 @@ export class Connections {
       'Set a provider, new Client("NAME"): an API key is sent only to the provider that you name, and each provider requires' +
         ` one or has a changed identity. Found: ${names}.`,
     );
+  }
+}
+
+/** Whether the server at an endpoint proves that it knows a token, which is not sent. */
+async function proves(endpoint: Endpoint, record: ServiceRecord, token: string): Promise<boolean> {
+  const { baseURL, fingerprint, publicOnly } = endpoint;
+  const upstream = new Upstream(new Endpoint(baseURL, { fingerprint, publicOnly }), record.name, false);
+  try {
+    return await provesKey(upstream, record.id, token);
+  } finally {
+    upstream.close();
   }
 }
 

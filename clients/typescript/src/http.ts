@@ -66,7 +66,8 @@ export interface Sending {
 
 /** The connections to one provider. `name` is the provider's name in error messages. */
 export class Upstream {
-  readonly endpoint: Endpoint;
+  /** The same address and certificate as at first; another key applies from the next request on. */
+  endpoint: Endpoint;
   readonly name: string;
   readonly #agent: Agent;
   readonly #at: { host: string; port: number; path: string; secure: boolean };
@@ -89,6 +90,12 @@ export class Upstream {
 
   close(): void {
     this.#agent.destroy();
+  }
+
+  /** Uses another key from the next request on. Running requests continue. */
+  authorize(key: string | undefined): void {
+    const { baseURL, fingerprint, publicOnly } = this.endpoint;
+    this.endpoint = new Endpoint(baseURL, { key, fingerprint, publicOnly });
   }
 
   /** The response with a 2xx status; its body is not read yet. Throws ApiError for any other status, and the signal's reason if it aborts. */

@@ -15,9 +15,10 @@ export type Verdict = "same" | "moved_proven" | "moved_unproven" | "changed" | "
 /** The result of probing an address without the key.
  *
  * `proven`: the known id with a proof of the key. `known`: the known id. `unnamed`: a provider that reports no id. `wants_key`: a
- * server that requires a key for every request. `other`: a provider with another id. `silent`: no provider, or another certificate.
+ * server that requires a key for every request. `other`: a provider with another id. `handed_over`: the known id, whose pinned certificate signed
+ * the presented one. `silent`: no provider, or another certificate.
  */
-export type Reply = "proven" | "known" | "unnamed" | "wants_key" | "other" | "silent";
+export type Reply = "proven" | "known" | "unnamed" | "wants_key" | "other" | "handed_over" | "silent";
 
 /** An address to probe. */
 export interface Target {
@@ -26,6 +27,8 @@ export interface Target {
   readonly fingerprint?: string | undefined;
   /** Whether to request a proof of the key from a server with the known id. */
   readonly prove?: boolean;
+  /** The pinned certificate that must have signed the required one. */
+  readonly handedOverBy?: string | undefined;
 }
 
 /** Identifies the server at an address. Sends neither key nor prompt, and does not reject. */
@@ -52,6 +55,8 @@ export interface Identification {
   readonly baseURL?: string | undefined;
   /** Whether requests may go to `baseURL` without confirmation by the owner. */
   readonly follow: boolean;
+  /** The certificate to pin from now on; undefined: the pin stays. */
+  readonly fingerprint?: string;
 }
 
 /** Relates `record` to the confirmed provider. Probes addresses only if the record does not contain the confirmed address.
@@ -76,6 +81,8 @@ export async function identify(
   const mayBeFormer = former === "unnamed" || former === "wants_key";
   if (former === "known" || (mayBeFormer && (known.fingerprint !== undefined || !known.provable || sameAddress)))
     return at("same");
+  const successor = sameCertificate ? undefined : await handedOver(record, urls, known, probe);
+  if (successor !== undefined) return successor;
   if (!sameCertificate) return at(mayBeFormer ? "same" : "changed", record.baseURL());
   // Any host may advertise another upstream, so it is not even probed.
   if (record.isUpstream) return at(mayBeFormer ? "same" : "moved_unproven", record.baseURL());
@@ -100,6 +107,23 @@ export async function identifyAny(
     found.push(await identify(record, known, probe, beyondConfirmed && others.length > 0 ? others : record.urls()));
   }
   return found.reduce((best, next) => (strength(next) > strength(best) ? next : best));
+}
+
+/** The identification of a provider that presents another certificate, signed by the pinned one's key; undefined for any other. */
+async function handedOver(
+  record: ServiceRecord,
+  urls: readonly string[],
+  known: Confirmed,
+  probe: Probe,
+): Promise<Identification | undefined> {
+  const { fingerprint } = record;
+  if (known.fingerprint === undefined || !record.tls || fingerprint === undefined || record.isUpstream)
+    return undefined;
+  for (const baseURL of urls) {
+    if ((await probe({ baseURL, fingerprint, handedOverBy: known.fingerprint })) === "handed_over")
+      return { verdict: "moved_proven", record, baseURL, follow: true, fingerprint };
+  }
+  return undefined;
 }
 
 /** Probes the advertised addresses in turn until one may be used. */

@@ -47,5 +47,17 @@ export async function locate(
     );
   }
   const ephemeral = found.record.baseURLs().has(baseURL) ? found.record.ephemeralKey : undefined;
-  return { record: found.record, endpoint: endpointOf(found.record, baseURL, key ?? ephemeral, pin.fingerprint) };
+  const pinned = found.fingerprint ?? pin.fingerprint;
+  return { record: found.record, endpoint: endpointOf(found.record, baseURL, key ?? ephemeral, pinned) };
+}
+
+/** The record and the address of a provider whose new certificate the pinned one's key signed; undefined for any other. */
+export async function followCertificate(
+  { record, records }: Advertisement,
+  { id, baseURL = "", fingerprint }: Pin,
+): Promise<{ record: ServiceRecord; baseURL: string } | undefined> {
+  const found = await identifyAny(records, { id, baseURL, fingerprint }, identityProbe(record.name, id, undefined));
+  return found.fingerprint === undefined || found.baseURL === undefined
+    ? undefined
+    : { record: found.record, baseURL: found.baseURL };
 }

@@ -3,6 +3,7 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
 
 import { ApiError } from "./errors.ts";
+import { type Step, isHandedOver, parseSteps } from "./hand-over.ts";
 import { Endpoint, TIMEOUTS, Upstream, parsed } from "./http.ts";
 import type { Reply, Target } from "./identity.ts";
 import { CHALLENGE_BYTES, digest, isGenerated, keyId, prove } from "./key-proof.ts";
@@ -23,15 +24,17 @@ export interface Health {
   readonly status: "ok" | "degraded" | "unavailable";
   readonly id: string | undefined;
   readonly proof: string | undefined;
+  readonly handover: readonly Step[];
 }
 
 export function parseHealth(data: unknown): Health {
-  const { status, id, proof } = mapping(data);
+  const { status, id, proof, handover } = mapping(data);
   const word = clean(textOf(status)).toLowerCase();
   return {
     status: word === "degraded" || word === "unavailable" ? word : "ok",
     id: clean(textOf(id), 64) || undefined,
     proof: clean(textOf(proof), 64) || undefined,
+    handover: parseSteps(handover),
   };
 }
 
@@ -131,6 +134,7 @@ export function identityProbe(
     let upstream: Upstream | undefined;
     try {
       upstream = new Upstream(new Endpoint(target.baseURL, options), name, false);
+      if (target.handedOverBy !== undefined) return await handedOver(upstream, providerId, target.handedOverBy);
       const { id } = await health(upstream);
       if (id === undefined) return "unnamed";
       if (id !== providerId) return "other";
@@ -144,6 +148,14 @@ export function identityProbe(
       upstream?.close();
     }
   };
+}
+
+/** `handed_over` if the server, which presents the endpoint's certificate, has the signature of the certificate `pinned`. */
+async function handedOver(upstream: Upstream, providerId: string, pinned: string): Promise<Reply> {
+  const query = `handover=${encodeURIComponent(pinned)}`;
+  const { id, handover } = parseHealth(await upstream.json(`/health?${query}`, { seconds: TIMEOUTS.probe }));
+  if (id !== providerId) return "other";
+  return isHandedOver(providerId, pinned, upstream.endpoint.fingerprint ?? "", handover) ? "handed_over" : "known";
 }
 
 /** Whether the server proves that it is the provider and knows the key. The key is not sent.

@@ -52,6 +52,8 @@ export class Provider {
   /** The number of the last request to this provider, counted over all requests of the client. */
   lastUsed = 0;
   neverOnline = true;
+  /** Sets a newer key after a 401, if there is one; resolves to whether it did. */
+  renewKey: (() => Promise<boolean>) | undefined;
   readonly #since = seconds();
   #leftAt = 0;
   #reported = 0;
@@ -130,7 +132,10 @@ export class Provider {
     const { baseURL, fingerprint, key } = this.upstream.endpoint;
     this.record = record;
     this.#offersStatus = true;
-    if (baseURL === endpoint.baseURL && fingerprint === endpoint.fingerprint && key === endpoint.key) return;
+    if (baseURL === endpoint.baseURL && fingerprint === endpoint.fingerprint) {
+      if (key !== endpoint.key) this.upstream.authorize(endpoint.key);
+      return;
+    }
     this.upstream.close();
     this.upstream = new Upstream(endpoint, this.name);
     this.#wantsKey = false;

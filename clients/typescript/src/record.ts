@@ -115,6 +115,8 @@ export class ServiceRecord {
   readonly load: Load | undefined;
   /** Saturn: the base URL of the upstream; undefined if it is missing or unsafe. */
   readonly apiBase: string | undefined;
+  /** The household token, which only members of the household can open. */
+  readonly sealedToken: string | undefined;
   readonly #ephemeralKey: string | undefined;
 
   /** Parses a TXT record. Throws RecordError. */
@@ -157,6 +159,7 @@ export class ServiceRecord {
     const load = (values.get("load") ?? "").toLowerCase();
     this.load = load === "idle" || load === "busy" || load === "full" ? load : undefined;
     this.apiBase = checkedApiBase(values.get("api_base") ?? "", this.addresses);
+    this.sealedToken = values.get("tok");
     this.#ephemeralKey = values.get("ephemeral_key");
   }
 

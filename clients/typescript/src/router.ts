@@ -80,6 +80,7 @@ export class Router {
     const send = () => open(candidate, request, this.#timeouts, options.headers ?? {}, options.signal);
     try {
       const opened = await send().catch(async (error: unknown) => {
+        if (error instanceof ApiError && error.status === 401 && (await provider.renewKey?.())) return await send();
         if (!mayRetry(error)) throw error;
         await new Promise((resolve) => setTimeout(resolve, RETRY_SECONDS * 1000));
         options.signal?.throwIfAborted();

@@ -14,6 +14,7 @@ import { Provider } from "../src/provider.ts";
 import { ServiceRecord } from "../src/record.ts";
 import { CERTIFICATE, CERTIFICATE_KEY } from "./certificate.ts";
 import { FakeProvider, json, raw } from "./http-server.ts";
+import { vectors } from "./vectors.ts";
 
 const FINGERPRINT = createHash("sha256").update(new X509Certificate(CERTIFICATE).raw).digest("base64url");
 
@@ -30,11 +31,11 @@ function upstream(t: TestContext, endpoint: Endpoint): Upstream {
 }
 
 /** A TLS server that counts its requests. */
-async function secure(t: TestContext): Promise<{ url: string; requests: string[] }> {
+async function secure(t: TestContext, more: object = {}): Promise<{ url: string; requests: string[] }> {
   const requests: string[] = [];
   const server = createServer({ cert: CERTIFICATE, key: CERTIFICATE_KEY }, (request, response) => {
     requests.push(request.url ?? "");
-    response.end('{"status": "ok", "id": "id-1"}');
+    response.end(JSON.stringify({ status: "ok", id: "id-1", ...more }));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   t.after(() => {
@@ -56,6 +57,49 @@ test("http: only a server with the pinned certificate gets the request", async (
   assert.deepEqual(requests, ["/v1/health", "/v1/health"]);
   assert.equal(await identityProbe("Box", "id-1", undefined)({ baseURL: url, fingerprint: FINGERPRINT }), "known");
   assert.equal(await identityProbe("Box", "id-1", undefined)({ baseURL: url, fingerprint: "A".repeat(43) }), "silent");
+});
+
+test("probe: a new certificate is handed over by the pinned one only", async (t) => {
+  interface HandOver {
+    what: string;
+    id: string;
+    pinned: string;
+    steps: object[];
+  }
+  const { id, pinned, steps } =
+    vectors<HandOver[]>("hand-overs").find(({ what }) => what === "three renewals") ?? assert.fail();
+  const { url, requests } = await secure(t, { id, handover: steps });
+  const target = { baseURL: url, fingerprint: FINGERPRINT, handedOverBy: pinned };
+  assert.equal(await identityProbe("Box", id, undefined)(target), "handed_over");
+  assert.deepEqual(requests, [`/v1/health?handover=${pinned}`]);
+  assert.equal(await identityProbe("Box", id, undefined)({ ...target, handedOverBy: "A".repeat(43) }), "known");
+  assert.equal(await identityProbe("Box", "id-2", undefined)(target), "other");
+  const another = { ...target, fingerprint: "A".repeat(43) };
+  assert.equal(await identityProbe("Box", id, undefined)(another), "silent");
+});
+
+test("http: another key applies to the next request, and running requests continue", async (t) => {
+  const provider = await fake(t);
+  provider.scripts = [raw(["one"], false)];
+  const known = new Provider("id-1", "Box", new Endpoint(provider.url, { key: "old" }));
+  t.after(() => known.close());
+  const running = await known.upstream.open("/chat/completions", {
+    method: "POST",
+    body: "{}",
+    seconds: 5,
+    secret: true,
+  });
+  const record = new ServiceRecord([["id", "id-1"]], { name: "Box", host: "box.local", port: 1, addresses: [] });
+  known.move(new Endpoint(provider.url, { key: "new" }), record);
+  assert.equal(known.upstream.endpoint.key, "new");
+  assert.ok(!running.destroyed);
+  await known.upstream.json("/models", { seconds: 5, secret: true });
+  assert.deepEqual(
+    provider.requests.map(({ key }) => key),
+    ["old", "new"],
+  );
+  assert.ok(!running.destroyed);
+  running.destroy();
 });
 
 test("http: no connection is made to an advertised upstream with a private address", async (t) => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { isHandedOver, parseSteps } from "../src/hand-over.ts";
 import { type Confirmed, type Reply, type Target, identifyAny } from "../src/identity.ts";
 import { digest, isGenerated, keyId, prove } from "../src/key-proof.ts";
 import { type Advertised, ServiceRecord } from "../src/record.ts";
@@ -13,7 +14,7 @@ interface Cases {
 }
 
 const { records, known, rows } = vectors<Cases>("identity");
-const REPLIES: Reply[] = ["proven", "known", "unnamed", "wants_key", "other", "silent"];
+const REPLIES: Reply[] = ["proven", "known", "unnamed", "wants_key", "other", "handed_over", "silent"];
 
 for (const name of new Set(rows.map(([confirmed, advertised]) => `${confirmed} and ${advertised}`))) {
   test(`identity: ${name}`, async () => {
@@ -24,10 +25,11 @@ for (const name of new Set(rows.map(([confirmed, advertised]) => `${confirmed} a
       const record = new ServiceRecord(txt, { ...at, serviceType });
       for (const given of reply === "*" ? REPLIES : [reply]) {
         let asked = 0;
-        const probe = ({ baseURL, prove: proven }: Target) => {
+        const probe = ({ baseURL, prove: proven, handedOverBy }: Target) => {
           asked += 1;
+          if (handedOverBy !== undefined) return Promise.resolve(given);
           const found = baseURL.includes("192.0.2.1:") || baseURL.includes("old.") ? old : given;
-          return Promise.resolve(found === "proven" && !proven ? "known" : found);
+          return Promise.resolve((found === "proven" && !proven) || found === "handed_over" ? "known" : found);
         };
         const found = await identifyAny([record], known[confirmed] ?? assert.fail(), probe, beyond);
         const told = [found.verdict, found.follow, found.baseURL ?? null, asked];
@@ -51,6 +53,21 @@ test("identity: of several records with one id, the one with the strongest evide
   const found = await identifyAny([impostor, real], confirmed, probe);
   assert.deepEqual([found.verdict, found.baseURL, found.follow], ["moved_proven", "http://192.0.2.2:8000/v1", true]);
 });
+
+interface HandOver {
+  what: string;
+  id: string;
+  pinned: string;
+  presented: string;
+  steps: unknown;
+  expected: boolean;
+}
+
+for (const { what, id, pinned, presented, steps, expected } of vectors<HandOver[]>("hand-overs")) {
+  test(`hand-over: ${what}`, () => {
+    assert.equal(isHandedOver(id, pinned, presented, parseSteps(steps)), expected);
+  });
+}
 
 interface Proof {
   key: string;

@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 
 from zeroconf_ai.lan.identity import Confirmed, Reply, Target, identify_any
-from zeroconf_ai.protocol import key_proof
+from zeroconf_ai.protocol import hand_over, key_proof
+from zeroconf_ai.protocol.household import HouseholdCode, HouseholdError, HouseholdKey, StaleTokenError, WrongPassphraseError
 from zeroconf_ai.protocol.record import SERVICE_TYPE, RecordError, ServiceRecord
 
 VECTORS = Path(__file__).parents[3] / "clients" / "typescript" / "test" / "vectors"
 RECORDS: list[dict[str, Any]] = json.loads((VECTORS / "records.json").read_text())
 IDENTITY: dict[str, Any] = json.loads((VECTORS / "identity.json").read_text())
+HAND_OVERS: list[dict[str, Any]] = json.loads((VECTORS / "hand-overs.json").read_text())
+HOUSEHOLD: dict[str, Any] = json.loads((VECTORS / "household.json").read_text())
 PROOFS: list[dict[str, Any]] = json.loads((VECTORS / "key-proofs.json").read_text())
 
 
@@ -71,11 +74,11 @@ async def test_identity_is_decided_as_by_the_typescript_client() -> None:
             asked: list[Target] = []
 
             async def probe(target: Target, old: str = old, given: Reply = given, asked: list[Target] = asked) -> Reply:
-                if target.handed_over_by is not None:  # only Python's client asks for this; the other lets its user confirm
-                    return Reply.OTHER
                 asked.append(target)
+                if target.handed_over_by is not None:
+                    return given
                 reply = Reply(old) if "192.0.2.1:" in target.base_url or "old." in target.base_url else given
-                return Reply.KNOWN if reply is Reply.PROVEN and not target.prove else reply
+                return Reply.KNOWN if (reply is Reply.PROVEN and not target.prove) or reply is Reply.HANDED_OVER else reply
 
             found = await identify_any(
                 [record],
@@ -92,6 +95,36 @@ async def test_identity_is_decided_as_by_the_typescript_client() -> None:
             )
             told = (found.verdict, found.follow, found.base_url, len(asked))
             assert told == (verdict, follow, base_url, probes), (confirmed, advertised, old, given, beyond)
+
+
+@pytest.mark.parametrize("case", HAND_OVERS, ids=[case["what"] for case in HAND_OVERS])
+def test_certificate_is_handed_over_as_by_the_typescript_client(case: dict[str, Any]) -> None:
+    steps = hand_over.parse_steps(case["steps"])
+    assert hand_over.is_handed_over(case["id"], case["pinned"], case["presented"], steps) is case["expected"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [case[1:] for case in HOUSEHOLD["codes"]], ids=[case[0] for case in HOUSEHOLD["codes"]]
+)
+def test_household_code_is_read_as_by_the_typescript_client(text: str, expected: list[str] | None) -> None:
+    if expected is None:
+        with pytest.raises(HouseholdError):
+            HouseholdCode.parse(text)
+        return
+    code = HouseholdCode.parse(text)
+    assert [code.name, code.passphrase] == expected
+
+
+def test_household_token_is_opened_as_by_the_typescript_client() -> None:
+    key = HouseholdKey(HouseholdCode.parse(HOUSEHOLD["code"]))
+    for what, sealed, provider_id, now, expected in HOUSEHOLD["tokens"]:
+        try:
+            found = key.open(sealed, provider_id, now).token
+        except StaleTokenError:
+            found = "old"
+        except WrongPassphraseError:
+            found = "wrong"
+        assert found == expected, what
 
 
 @pytest.mark.parametrize("case", PROOFS, ids=[case["address"] for case in PROOFS])
