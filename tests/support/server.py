@@ -22,6 +22,7 @@ from zeroconf_ai.routing.caller import Caller
 from zeroconf_ai.server.access.auth import KeyCheck
 from zeroconf_ai.server.administration.administration import Administration
 from zeroconf_ai.server.app import create_app, create_runner
+from zeroconf_ai.server.enrolment.client_certificates import ClientCertificates
 from zeroconf_ai.server.gateway import Gateway
 from zeroconf_ai.server.tls.server_tls import ServerTls
 
@@ -92,11 +93,13 @@ async def served(
     drain_seconds: float = 0.1,
     administration: Callable[[Gateway], Administration] | None = None,
     tls: ServerTls | None = None,
+    certificates: Callable[[Gateway, ServerTls], ClientCertificates] | None = None,
     **options: Any,
 ) -> AsyncIterator[Served]:
     """A gateway with these backends (default: the demo backend without pauses), each with its models loaded.
 
     `administration` makes its page for administrators. `tls`: it speaks TLS with this certificate, which is made already.
+    `certificates` makes its client certificates.
     """
     async with AsyncExitStack() as stack:
         engine = Engine(own_id=provider_id)
@@ -108,9 +111,17 @@ async def served(
         options = {"totals": None if "ledger" in options else totals, **options}
         gateway = Gateway(engine, provider_id=provider_id, **{"name": "Test gateway", "access": KeyCheck(key), **options})
         gateway.tls = tls
+        certified = None
+        if tls is not None and certificates is not None:
+            made = certificates(gateway, tls)
+            await made.start()
+            stack.callback(made.close)
+            gateway.enrolment = made.enrolment
+            certified = made.connections
         runner = create_runner(
             create_app(gateway, drain_seconds=drain_seconds, administration=administration and administration(gateway)),
             tls=None if tls is None else tls.context,
+            certified=certified,
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)

@@ -8,6 +8,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from ..version import __version__
+from .access.peer_certificate import CertifiedConnections
 from .administration.administration import PATH, Administration
 from .authority_page import AUTHORITY_PATH, authority_certificate
 from .connections import REFUSE, LimitedRunner
@@ -64,17 +65,21 @@ def create_app(
 
 
 def create_runner(
-    app: web.Application, *, cancel_seconds: float = _CANCEL_SECONDS, tls: ssl.SSLContext | None = None
+    app: web.Application,
+    *,
+    cancel_seconds: float = _CANCEL_SECONDS,
+    tls: ssl.SSLContext | None = None,
+    certified: CertifiedConnections | None = None,
 ) -> web.AppRunner:
     """A runner that cancels a request, and so its upstream request, when the client disconnects, and disconnects slow clients.
 
     Its cleanup cancels requests that still run after `cancel_seconds`. `tls`: its ports speak TLS with this context, and answer
-    plain HTTP with the https address.
+    plain HTTP with the https address. `certified`: learns of the connections with a client certificate.
     """
     _HTTP_LOGGER.addFilter(_is_own_failure)
     app[COMPRESSED_BODIES] = True
     front = None if tls is None else TlsFront(tls)
-    return LimitedRunner(app, shutdown_timeout=cancel_seconds, logger=_HTTP_LOGGER, front=front)
+    return LimitedRunner(app, shutdown_timeout=cancel_seconds, logger=_HTTP_LOGGER, front=front, certified=certified)
 
 
 def _is_own_failure(record: logging.LogRecord) -> bool:

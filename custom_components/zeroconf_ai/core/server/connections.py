@@ -18,6 +18,7 @@ import orjson
 
 from ..protocol.addresses import subscriber
 from ..protocol.errors import ApiError, RequestTimeoutError, UnavailableError
+from .access.peer_certificate import CertifiedConnections
 from .vanished_clients import watch_client
 
 try:
@@ -104,10 +105,28 @@ class ConnectionLimits:
 class LimitedConnection(web.RequestHandler):
     """A connection with the limits of this module."""
 
-    __slots__ = ("_address", "_begun", "_events", "_head_timer", "_limits", "_refuse", "_responding", "_stall_timer", "_unsent")
+    __slots__ = (
+        "_address",
+        "_begun",
+        "_certified",
+        "_events",
+        "_head_timer",
+        "_limits",
+        "_refuse",
+        "_responding",
+        "_stall_timer",
+        "_unsent",
+    )
 
-    def __init__(self, server: web.Server, limits: ConnectionLimits, logger: Logger, refuse: Refuse | None) -> None:
-        """Belongs to the running loop."""
+    def __init__(
+        self,
+        server: web.Server,
+        limits: ConnectionLimits,
+        logger: Logger,
+        refuse: Refuse | None,
+        certified: CertifiedConnections | None = None,
+    ) -> None:
+        """Belongs to the running loop. `certified` learns of it if its client has a certificate."""
         self._events = asyncio.get_running_loop()
         super().__init__(
             server,
@@ -123,6 +142,7 @@ class LimitedConnection(web.RequestHandler):
         )
         self._refuse = refuse
         self._limits = limits
+        self._certified = certified
         self._address: str | None = None
         self._begun = False
         self._responding = False
@@ -141,6 +161,8 @@ class LimitedConnection(web.RequestHandler):
             connection.close()
             return
         self._address = address
+        if self._certified is not None:
+            self._certified.opened(connection)
         self._await_head()
         super().connection_made(transport)
         watch_client(transport)
@@ -150,6 +172,8 @@ class LimitedConnection(web.RequestHandler):
         if self._address is not None:
             self._limits.leave(self._address)
             self._address = None
+        if self._certified is not None:
+            self._certified.closed(self.transport)
         for timer in (self._head_timer, self._stall_timer):
             if timer is not None:
                 timer.cancel()
@@ -247,7 +271,9 @@ class LimitedConnection(web.RequestHandler):
 class _LimitedServer(web.Server):
     """A server of limited connections."""
 
-    def __init__(self, made: web.Server, logger: Logger, refuse: Refuse | None, front: Front | None) -> None:
+    def __init__(
+        self, made: web.Server, logger: Logger, refuse: Refuse | None, front: Front | None, certified: CertifiedConnections | None
+    ) -> None:
         """`made` has the handlers of the application."""
         super().__init__(
             made.request_handler,
@@ -258,6 +284,7 @@ class _LimitedServer(web.Server):
         self._logger = logger
         self._refuse = refuse
         self._front = front
+        self._certified = certified
 
     @override
     def __call__(self) -> web.RequestHandler:
@@ -266,24 +293,34 @@ class _LimitedServer(web.Server):
         return cast("web.RequestHandler", self._front(self._connection))  # asyncio needs any protocol here
 
     def _connection(self) -> LimitedConnection:
-        return LimitedConnection(self, self._limits, self._logger, self._refuse)
+        return LimitedConnection(self, self._limits, self._logger, self._refuse, self._certified)
 
 
 class LimitedRunner(web.AppRunner):
     """Runs an application on limited connections."""
 
-    def __init__(self, app: web.Application, *, logger: Logger, shutdown_timeout: float, front: Front | None = None) -> None:
+    def __init__(
+        self,
+        app: web.Application,
+        *,
+        logger: Logger,
+        shutdown_timeout: float,
+        front: Front | None = None,
+        certified: CertifiedConnections | None = None,
+    ) -> None:
         """A request is cancelled when its client disconnects; cleanup cancels those that run after `shutdown_timeout` seconds.
 
-        `front`: what the connections have before HTTP; None: they begin with HTTP.
+        `front`: what the connections have before HTTP; None: they begin with HTTP. `certified`: learns of the connections with a
+        client certificate.
         """
         super().__init__(app, handler_cancellation=True, shutdown_timeout=shutdown_timeout, access_log=None, logger=logger)
         self._logger = logger
         self._front = front
+        self._certified = certified
 
     @override
     async def _make_server(self) -> web.Server:
-        return _LimitedServer(await super()._make_server(), self._logger, self.app.get(REFUSE), self._front)
+        return _LimitedServer(await super()._make_server(), self._logger, self.app.get(REFUSE), self._front, self._certified)
 
 
 class _BeginRequest:

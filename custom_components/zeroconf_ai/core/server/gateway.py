@@ -29,6 +29,7 @@ from .tool_memory import ToolMemory
 from .tool_runner import ToolRunner
 
 if TYPE_CHECKING:
+    from .enrolment.enrolment import Enrolment
     from .relay_entrance import RelayEntrance
     from .tls.server_tls import ServerTls
 
@@ -132,6 +133,8 @@ class Gateway:
         """The certificate of its separate port; None if the port speaks plain HTTP, or if it has no separate port."""
         self.relay: RelayEntrance | None = None
         """Admits connectors on its separate port; None: it takes none there."""
+        self.enrolment: Enrolment | None = None
+        """Gives clients their certificates; None if it is not offered. Belongs to the separate port."""
         self.key_proofs = KeyProofs()
         self.recent_responses = RecentResponses()
         self.provider_in_chunks = False

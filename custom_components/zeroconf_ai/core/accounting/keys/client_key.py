@@ -1,4 +1,4 @@
-"""`ClientKey`: the stored properties of an API key."""
+"""`ClientKey`: the stored properties of an API key, or of a client certificate, which is an identity like a key."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ ADMIN = "admin"
 
 @dataclass(frozen=True, slots=True)
 class ClientKey:
-    """An API key without its secret. Times are seconds since the epoch."""
+    """An API key without its secret, or a client certificate. Times are seconds since the epoch."""
 
     id: str
     name: str
     prefix: str
-    """The first characters of its secret."""
+    """The first characters of its secret, or of its certificate's serial number (hexadecimal)."""
     created: float
     user_id: str | None = None
     """The Home Assistant id of the user who uses the key."""
@@ -34,7 +34,7 @@ class ClientKey:
     """When the key expires."""
     last_used: float | None = None
     former_until: float | None = None
-    """Until when the secret from before a rotation stays valid."""
+    """Until when the secret from before a rotation, or the certificate over which it was renewed, stays valid."""
     requests_per_minute: int | None = None
     """None: unlimited."""
     tokens_per_minute: int | None = None
@@ -50,6 +50,13 @@ class ClientKey:
     """Who disabled the key, as in the audit log; None for an enabled key. Users enable only what they disabled themselves."""
     home_only: bool = False
     """Whether requests with this key stay at home."""
+    certificate_expires: float | None = None
+    """When the current client certificate expires; None for a key with a secret."""
+
+    @property
+    def certificate(self) -> bool:
+        """Whether it is a client certificate, which has no secret."""
+        return self.certificate_expires is not None
 
     @property
     def admin(self) -> bool:

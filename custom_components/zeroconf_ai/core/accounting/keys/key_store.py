@@ -1,4 +1,4 @@
-"""`KeyStore`: API keys, stored as hashes and verified in memory."""
+"""`KeyStore`: API keys and client certificates, stored as hashes and verified in memory."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +15,7 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from ...protocol import key_proof
-from ...protocol.errors import AuthenticationError, PermissionDeniedError
+from ...protocol.errors import AuthenticationError, InvalidRequestError, PermissionDeniedError
 from ...protocol.hosted_tools import checked_grants
 from ...protocol.values import clean
 from .. import audit
@@ -24,6 +24,7 @@ from ..audit import AuditEvent
 from ..storage.database import Database, DatabaseError
 from ..storage.write_queue import QueuedWriter, Write, WriteQueue
 from . import statements
+from .certificates import ExpiredCertificateError, UnknownCertificateError
 from .client_key import ClientKey
 from .labels import checked_labels
 from .llm_apis import check_owner, checked_llm_apis
@@ -126,15 +127,40 @@ class KeyStore(QueuedWriter):
         if (key := self.find(secret)) is None:
             raise AuthenticationError("Invalid API key.")
         key.check(now)
-        self._used[key.id] = now
-        if now - self._recorded_use.get(key.id, 0.0) >= _LAST_USED_SECONDS:
-            self._write_queue.request_flush()
+        self._record_use(key.id, now)
         return key
 
     def find(self, secret: str) -> ClientKey | None:
         """The key of a secret, valid or not, without recording its use; None for an unknown secret."""
         found = self._by_digest.get(key_proof.digest(secret)) if len(secret) <= SECRET_LIMIT else None
         return None if found is None or (found[1] is not None and time.time() >= found[1]) else self._keys[found[0]]
+
+    def knows_certificate(self, digest: bytes) -> bool:
+        """Whether a client certificate with that hash (`certificate_digest`) is stored, valid or not."""
+        found = self._by_digest.get(digest)
+        return found is not None and self._keys[found[0]].certificate
+
+    def check_certificate(self, digest: bytes) -> ClientKey:
+        """Return the key of a client certificate, without recording its use.
+
+        Raises UnknownCertificateError, ExpiredCertificateError, PermissionDeniedError for a disabled or expired key.
+        """
+        now = time.time()
+        if not self.knows_certificate(digest):
+            raise UnknownCertificateError
+        key_id, until = self._by_digest[digest]
+        key = self._keys[key_id]
+        ends = key.certificate_expires if until is None else until
+        if ends is None or now >= ends:
+            raise ExpiredCertificateError
+        key.check(now)
+        return key
+
+    def verify_certificate(self, digest: bytes) -> ClientKey:
+        """Return the key of a client certificate and record its use. Raises as `check_certificate` does."""
+        key = self.check_certificate(digest)
+        self._record_use(key.id, time.time())
+        return key
 
     async def look_up(self, secret: str) -> None:
         """Before a secret is refused: read the keys if it is unknown, and may be one that another process has just created.
@@ -232,10 +258,11 @@ class KeyStore(QueuedWriter):
         labels: tuple[str, ...] = (),
         llm_apis: tuple[str, ...] = (),
         hosted_tools: tuple[str, ...] = (),
+        certificate_expires: float | None = None,
         most_of_user: int | None = None,
         actor: str = "",
     ) -> ClientKey:
-        """Create a key for the hash of an existing secret; returns the existing key if the hash is known.
+        """Create a key for the hash of an existing secret or client certificate; returns the existing key if the hash is known.
 
         Raises as `create` does.
         """
@@ -260,6 +287,7 @@ class KeyStore(QueuedWriter):
                 labels=checked_labels(labels),
                 llm_apis=checked_llm_apis(llm_apis),
                 hosted_tools=checked_grants(hosted_tools),
+                certificate_expires=certificate_expires,
             )
             check_owner(key.llm_apis, key.user_id)
 
@@ -329,13 +357,16 @@ class KeyStore(QueuedWriter):
     async def rotate(self, key_id: str, overlap: float = DAY, *, actor: str = "") -> tuple[ClientKey, str]:
         """Replace the secret of a key. The former secret stays valid for `overlap` seconds; older ones become invalid.
 
-        Raises KeyError for an unknown key, DatabaseError.
+        Raises KeyError for an unknown key, InvalidRequestError for a client certificate, DatabaseError.
         """
+        if self._keys[key_id].certificate:
+            message = "A client certificate has no secret. Its client renews it; to end it, disable or revoke it."
+            raise InvalidRequestError(message, code="no_secret")
         secret = new_secret()
         until = time.time() + overlap if overlap > 0 else None
         new, prefix = key_proof.digest(secret), secret[:PREFIX_LENGTH]
         async with self._changing:
-            _ = self._keys[key_id]
+            _ = self._keys[key_id]  # it may have been revoked in the meantime
             act = _audit_event(actor, "key.rotate", key_id)
             former = await self._write(lambda connection: statements.rotate(connection, key_id, new, prefix, until), act)
             key = self._keys[key_id] = replace(self._keys[key_id], prefix=prefix, former_until=until)
@@ -345,6 +376,37 @@ class KeyStore(QueuedWriter):
                 self._by_digest[former] = (key_id, until)
         self._notify_listeners()
         return self._with_last_use(key), secret
+
+    async def renew(self, presented: bytes, digest: bytes, prefix: str, expires: float) -> ClientKey:
+        """Replace a client certificate by another one, over a connection with the certificate whose hash is `presented`.
+
+        That one stays valid until it expires, because the client may not get the new one; a third one becomes invalid. `digest`,
+        `prefix` and `expires` (seconds since the epoch) belong to the new one.
+
+        Raises as `check_certificate` does, DatabaseError.
+        """
+        async with self._changing:
+            key = self.check_certificate(presented)
+            former = (presented, self._by_digest[presented][1] or key.certificate_expires)
+            values: dict[str, Any] = {"prefix": prefix, "certificate_expires": expires}
+            act = _audit_event(key.id, "key.renew", key.id)
+            await self._write(lambda connection: statements.renew(connection, key.id, digest, former, values), act)
+            changed = self._keys[key.id] = replace(self._keys[key.id], former_until=former[1], **values)
+            self._by_digest = {known: found for known, found in self._by_digest.items() if found[0] != key.id}
+            self._by_digest |= {digest: (key.id, None), presented: (key.id, former[1])}
+        self._notify_listeners()
+        return self._with_last_use(changed)
+
+    async def end_certificates(self, *, actor: str = "") -> None:
+        """Make all client certificates expire now: their clients have to enrol again. Raises DatabaseError."""
+        now = time.time()
+        async with self._changing:
+            act = _audit_event(actor, "key.end_certificates", "")
+            await self._write(lambda connection: statements.end_certificates(connection, now), act)
+            ended = {key.id: key for key in self._keys.values() if (key.certificate_expires or 0.0) > now}
+            self._keys |= {key_id: replace(key, certificate_expires=now, former_until=None) for key_id, key in ended.items()}
+            self._by_digest = {known: one for known, one in self._by_digest.items() if one[1] is None or one[0] not in ended}
+        self._notify_listeners()
 
     def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` when this or another process changes a key; returns a function that unsubscribes."""
@@ -390,6 +452,11 @@ class KeyStore(QueuedWriter):
         if version == self._version + 1:
             self._version = version
         return result
+
+    def _record_use(self, key_id: str, now: float) -> None:
+        self._used[key_id] = now
+        if now - self._recorded_use.get(key_id, 0.0) >= _LAST_USED_SECONDS:
+            self._write_queue.request_flush()
 
     def _with_last_use(self, key: ClientKey) -> ClientKey:
         used = self._used.get(key.id)

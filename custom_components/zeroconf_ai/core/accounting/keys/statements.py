@@ -85,6 +85,21 @@ def rotate(connection: Connection, key_id: str, digest: bytes, prefix: str, form
     return bytes(former)
 
 
+def renew(
+    connection: Connection, key_id: str, digest: bytes, former: tuple[bytes, float | None], values: Mapping[str, Any]
+) -> None:
+    """Replace the hash of a client certificate. `former`: the hash that stays valid, and until when. Raises KeyError."""
+    changed = {"digest": digest, "former_digest": former[0], "former_until": former[1], **values}
+    if not connection.execute(update(keys).where(keys.c.id == key_id).values(**changed)).rowcount:
+        raise KeyError(key_id)
+
+
+def end_certificates(connection: Connection, now: float) -> None:
+    """Make all client certificates expire now."""
+    values = {"certificate_expires": now, "former_digest": None, "former_until": None}
+    connection.execute(update(keys).where(keys.c.certificate_expires > now).values(**values))
+
+
 def remove(connection: Connection, key_ids: Sequence[str]) -> None:
     """Delete keys; missing ones are ignored."""
     connection.execute(delete(keys).where(keys.c.id == bindparam("key_id")), [{"key_id": key_id} for key_id in key_ids])

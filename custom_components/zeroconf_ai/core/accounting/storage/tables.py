@@ -109,6 +109,7 @@ keys = Table(
     Column("llm_apis", JSON),
     Column("hosted_tools", JSON),
     Column("home_only", Boolean, nullable=False, server_default=false()),
+    Column("certificate_expires", Double),
 )
 
 key_labels = Table(

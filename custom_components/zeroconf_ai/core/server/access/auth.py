@@ -10,6 +10,7 @@ from ...engine import Caller, Source
 from ...protocol.errors import AuthenticationError
 from ...protocol.key_proof import digest
 from ...protocol.presented_key import presented_key
+from ...protocol.record import Auth
 
 
 class Access(ABC):
@@ -18,7 +19,7 @@ class Access(ABC):
     @property
     @abstractmethod
     def required(self) -> bool:
-        """Whether requests need a key. Advertised as `auth`."""
+        """Whether requests need a key or a client certificate."""
 
     @abstractmethod
     async def admit(self, request: web.Request, scope: str) -> Caller:
@@ -28,6 +29,17 @@ class Access(ABC):
         address outside the allowed networks, RateLimitError for an address that sent too many invalid keys,
         UnsupportedMediaTypeError for a body that any web page could send.
         """
+
+    @property
+    def mode(self) -> Auth:
+        """What is advertised as `auth`."""
+        return Auth.TOKEN if self.required else Auth.NONE
+
+    def check_page(self, request: web.Request) -> None:  # noqa: B027 - without a guard, all are accepted
+        """Raise PermissionDeniedError or UnsupportedMediaTypeError for a request that a web page of another site sends."""
+
+    def check_network(self, request: web.Request) -> None:  # noqa: B027 - as above
+        """Raise PermissionDeniedError for an address outside the networks that are allowed without an API key."""
 
     def masked(self, key_id: str) -> str | None:
         """The start of the key with that id, by which people recognize it; None for an unknown id."""

@@ -13,6 +13,8 @@ from typing import override
 
 from aiohttp import hdrs, web
 
+from ...accounting.keys.certificates import UnknownCertificateError
+from ...accounting.keys.client_key import ClientKey
 from ...accounting.keys.key_store import KeyStore
 from ...engine import Caller, Source
 from ...protocol.addresses import url_parts
@@ -25,6 +27,7 @@ from .auth import Access, required_key
 from .auth_throttle import AuthThrottle
 from .cors import Origins
 from .household import HouseholdTokens
+from .peer_certificate import peer_digest
 
 type Network = IPv4Network | IPv6Network
 type Address = IPv4Address | IPv6Address
@@ -67,7 +70,8 @@ class HomeUser:
 class Guard(Access):
     """In mode `token`, accepts keys and users of Home Assistant; in mode `none`, also requests without a key from home.
 
-    In both modes, a valid key or a user replaces the checks of requests without a key, and a key's limits apply.
+    In both modes, a valid key or a user replaces the checks of requests without a key, and a key's limits apply. A client
+    certificate that the keys know counts as its key, whatever else is sent. Mode `mtls` accepts only these and users.
     """
 
     def __init__(
@@ -98,7 +102,7 @@ class Guard(Access):
         tokens of the household. Raises ValueError for an invalid network or origin.
         """
         self._keys = keys
-        self._open = mode is Auth.NONE
+        self._mode = mode
         self._digest = digest(key) if key else None
         self._networks = tuple(ip_network(text, strict=False) for text in networks)
         self._host_names = frozenset(name.casefold().rstrip(".") for name in host_names)
@@ -115,7 +119,12 @@ class Guard(Access):
     @property
     @override
     def required(self) -> bool:
-        return not self._open
+        return self._mode is not Auth.NONE
+
+    @property
+    @override
+    def mode(self) -> Auth:
+        return self._mode
 
     @override
     async def admit(self, request: web.Request, scope: str) -> Caller:
@@ -132,7 +141,15 @@ class Guard(Access):
         """The caller. Raises as `admit` does."""
         if self._home_user is not None and (user := self._home_user(request)) is not None:
             return Caller(Source.HTTP, user.name, user_id=user.id, username=user.name, address=request.remote, admin=user.admin)
-        if self._open:
+        certificate = peer_digest(request.transport)
+        if certificate is not None and self._keys is not None and self._keys.knows_certificate(certificate):
+            return self._caller_of(self._keys.verify_certificate(certificate), request, scope)
+        if self._mode is Auth.MTLS:
+            if certificate is not None:
+                raise UnknownCertificateError
+            message = "This server needs a client certificate. Get one with 'zeroconf-ai enroll HOST'."
+            raise AuthenticationError(message, code="missing_certificate")
+        if self._mode is Auth.NONE:
             secret = presented_key(request.headers)
             try:
                 if secret is not None:
@@ -175,6 +192,10 @@ class Guard(Access):
         except AuthenticationError:
             await self._keys.look_up(secret)
             key = self._keys.verify(secret)
+        return self._caller_of(key, request, scope)
+
+    def _caller_of(self, key: ClientKey, request: web.Request, scope: str) -> Caller:
+        """The caller with a valid key or client certificate. Raises PermissionDeniedError if the key has not this scope."""
         if key.endpoints and scope not in key.endpoints:
             message = f"This key may not use {request.path}, only: {', '.join(key.endpoints)}."
             raise PermissionDeniedError(message, code="endpoint_not_allowed")
@@ -201,12 +222,7 @@ class Guard(Access):
 
     def _keyless_caller(self, request: web.Request, scope: str) -> Caller:
         """The caller of a request without a key. Raises PermissionDeniedError or UnsupportedMediaTypeError if it needs one."""
-        if self._remote is not None and self._remote(request):
-            raise PermissionDeniedError("A request from outside the home needs an API key.", code="network_not_allowed")
-        address = self._address(request)
-        if not _within(address, self._networks):
-            message = f"{address} is not in a network that is allowed without an API key. Send a key, or allow its network."
-            raise PermissionDeniedError(message, code="network_not_allowed")
+        address = self._local_address(request)
         self._check_browser(request)
         if request.method == hdrs.METH_POST:
             kind = request.content_type
@@ -215,6 +231,26 @@ class Guard(Access):
                 raise UnsupportedMediaTypeError(message)
         known = None if self._device_name is None else self._device_name(str(address))
         return Caller(Source.HTTP, known or str(address), address=str(address))
+
+    @override
+    def check_page(self, request: web.Request) -> None:
+        self._check_browser(request)
+        if request.content_type != _JSON:
+            raise UnsupportedMediaTypeError("Send JSON, with the header 'Content-Type: application/json'.")
+
+    @override
+    def check_network(self, request: web.Request) -> None:
+        self._local_address(request)
+
+    def _local_address(self, request: web.Request) -> Address:
+        """The client's address in a network that needs no key. Raises PermissionDeniedError for another one."""
+        if self._remote is not None and self._remote(request):
+            raise PermissionDeniedError("A request from outside the home needs an API key.", code="network_not_allowed")
+        address = self._address(request)
+        if not _within(address, self._networks):
+            message = f"{address} is not in a network that is allowed without an API key. Send a key, or allow its network."
+            raise PermissionDeniedError(message, code="network_not_allowed")
+        return address
 
     def _address(self, request: web.Request) -> Address:
         """The client's address, also behind trusted proxies. Raises PermissionDeniedError if it cannot be determined."""

@@ -3,6 +3,7 @@
 from ..dispatch import Route
 from . import (
     audio,
+    enroll,
     gemini,
     generate,
     generation,
@@ -83,5 +84,10 @@ OLLAMA_ROUTES = (
 )
 """Routes of a separate port only: on Home Assistant's port, `/api` is its own API."""
 
-OWN_PORT_ROUTES = (*OLLAMA_ROUTES, Route("GET", "/metrics", metrics.metrics, "metrics"))
+OWN_PORT_ROUTES = (
+    *OLLAMA_ROUTES,
+    Route("GET", "/metrics", metrics.metrics, "metrics"),
+    Route("POST", enroll.PATH, enroll.enroll, public=True),
+    Route("GET", f"{enroll.PATH}/{{request}}", enroll.state, public=True),
+)
 """Routes of a separate port, in addition to `ROUTES`."""

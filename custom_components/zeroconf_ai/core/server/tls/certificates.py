@@ -13,7 +13,7 @@ import socket
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 type Address = IPv4Address | IPv6Address
@@ -87,9 +87,9 @@ def make_authority(title: str, hosts: Hosts, now: datetime, key: ec.EllipticCurv
     permitted: list[x509.GeneralName] = [*map(x509.DNSName, hosts.names)]
     permitted += [x509.IPAddress(ip_network(one)) for one in hosts.addresses]
     builder = (
-        _builder(name, name, key.public_key(), now, AUTHORITY_DAYS)
+        certificate_builder(name, name, key.public_key(), now, AUTHORITY_DAYS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(signs_certificates=True), critical=True)
+        .add_extension(key_usage(signs_certificates=True), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.NameConstraints(permitted, None), critical=True)
     )
@@ -102,9 +102,9 @@ def make_server(title: str, hosts: Hosts, authority: Identity, now: datetime) ->
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, title[:_MAX_NAME])])
     alternatives: list[x509.GeneralName] = [*map(x509.DNSName, hosts.names), *map(x509.IPAddress, hosts.addresses)]
     builder = (
-        _builder(subject, authority.certificate.subject, key.public_key(), now, SERVER_DAYS)
+        certificate_builder(subject, authority.certificate.subject, key.public_key(), now, SERVER_DAYS)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(key_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()), critical=False)
@@ -136,22 +136,29 @@ def key_to_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
 
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime, days: int
+def certificate_builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey,
+    now: datetime,
+    days: int,
+    serial: int | None = None,
 ) -> x509.CertificateBuilder:
+    """What all certificates have. `serial`: a random one by default."""
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key)
-        .serial_number(x509.random_serial_number())
+        .serial_number(serial or x509.random_serial_number())
         .not_valid_before(now.astimezone(UTC) - BACKDATE)
         .not_valid_after(now.astimezone(UTC) + timedelta(days=days))
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
 
 
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+def key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    """The key usage of a CA, or of a certificate that it signs."""
     return x509.KeyUsage(
         digital_signature=not signs_certificates,
         content_commitment=False,

@@ -3,7 +3,7 @@
 Private keys are in files of their own that only the system's user can read, and never in the database. All functions block.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 import logging
@@ -26,6 +26,10 @@ _LOGGER = logging.getLogger(__name__)
 AUTHORITY = "ca.pem"
 """The authority's certificate, for programs that know no pin."""
 _AUTHORITY_KEY = "ca-private.pem"
+CLIENT_AUTHORITY = "client-ca.pem"
+"""The certificate of the authority that signs clients, for other servers that shall accept them."""
+_CLIENT_AUTHORITY_KEY = "client-ca-private.pem"
+_FORMER_CLIENT_AUTHORITIES = "client-ca-former.pem"
 _SERVER = "server.pem"
 _HAND_OVER = "hand-over.json"
 _MAX_BYTES = 256 * 1024
@@ -73,6 +77,28 @@ class IdentityFiles:
     def save_server(self, server: Identity) -> None:
         """Replace the server's certificate and key. The former key is gone then. Raises TlsError."""
         self._write(_SERVER, key_to_pem(server.key) + to_pem([server.certificate]))
+
+    def client_authority(self) -> Identity | None:
+        """The authority that signs clients; None if it was not made yet. Raises TlsError for a file that cannot be read."""
+        return _read(self._folder / _CLIENT_AUTHORITY_KEY)
+
+    def save_client_authority(self, authority: Identity) -> None:
+        """Replace the authority that signs clients. Raises TlsError."""
+        certificate = to_pem([authority.certificate])
+        self._write(_CLIENT_AUTHORITY_KEY, key_to_pem(authority.key) + certificate)
+        self._write(CLIENT_AUTHORITY, certificate)
+
+    def former_client_authorities(self) -> list[x509.Certificate]:
+        """The certificates of replaced authorities for clients, oldest first. Raises TlsError for a file that cannot be read."""
+        file = self._folder / _FORMER_CLIENT_AUTHORITIES
+        if not file.exists():
+            return []
+        found: list[x509.Certificate] = _load(file, x509.load_pem_x509_certificates, "certificates")
+        return found
+
+    def save_former_client_authorities(self, certificates: Sequence[x509.Certificate]) -> None:
+        """Replace the list of replaced authorities for clients. Raises TlsError."""
+        self._write(_FORMER_CLIENT_AUTHORITIES, to_pem(certificates))
 
     def hand_over(self) -> HandOver | None:
         """The stored hand-over; None if none is stored, or if it cannot be read."""

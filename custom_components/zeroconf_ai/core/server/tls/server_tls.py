@@ -48,6 +48,7 @@ class ServerTls:
         now: Callable[[], datetime] = _now,
     ) -> None:
         """`folder` keeps the files. `title` names the server in its certificates. Without `given`, the certificate is its own."""
+        self.folder = folder
         self._files = IdentityFiles(folder)
         self._id = provider_id
         self._title = title
