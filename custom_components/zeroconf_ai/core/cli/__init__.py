@@ -18,6 +18,7 @@ _COMMANDS: Mapping[str, str] = {
     "ask": "Ask one question, also about what a pipe delivers.",
     "ca": "Print the certificate authority of serve --tls, for programs that import one.",
     "chat": "Send a prompt to a provider on the network, or chat with it.",
+    "connectors": "Pair, list and remove machines that are connected over the relay.",
     "completion": "Print the script for completion in bash, zsh or fish.",
     "config": "Check, convert and describe the file of serve.",
     "database": "Show the version of the database's tables, or return to an earlier one.",

@@ -72,6 +72,11 @@ def tls_folder(provider_id: str) -> Path:
     return state_folder() / "tls" / str(UUID(provider_id))
 
 
+def relay_folder(provider_id: str) -> Path:
+    """The folder with the key of a server's relay."""
+    return state_folder() / "relay" / str(UUID(provider_id))
+
+
 def authority_file(provider_id: str) -> Path:
     """The certificate authority of `zeroconf-ai serve --tls` with this ID (`server.tls.identity_files.AUTHORITY`)."""
     return tls_folder(provider_id) / "ca.pem"
