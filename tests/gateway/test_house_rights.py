@@ -43,11 +43,11 @@ async def test_house_tools_are_for_keys_of_users_only(
     hass: HomeAssistant, provider: FakeProvider, hass_access_token: str, how: str
 ) -> None:
     code = HouseholdCode.generate()
-    options: dict[str, Any] = {
+    by_how: dict[str, dict[str, Any]] = {
         "nothing": {CONF_AUTH: "none"},
         "household": {CONF_HOUSEHOLD: code.text, CONF_ADVERTISE: False},
-    }.get(how, {})
-    house = await make_house(hass, provider, **options)
+    }
+    house = await make_house(hass, provider, **by_how.get(how, {}))
     shown: dict[str, str | None] = {"nothing": None, "shared key": KEY, "access token": hass_access_token}
     secret = await household_token(hass, house, code) if how == "household" else shown[how]
     headers = {} if secret is None else bearer(secret)
