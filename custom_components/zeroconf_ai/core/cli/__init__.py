@@ -21,6 +21,7 @@ _COMMANDS: Mapping[str, str] = {
     "connectors": "Pair, list and remove machines that are connected over the relay.",
     "completion": "Print the script for completion in bash, zsh or fish.",
     "config": "Check, convert and describe the file of serve.",
+    "connect": "Offer the models of this machine to a house that cannot reach it.",
     "database": "Show the version of the database's tables, or return to an earlier one.",
     "discover": "List the providers on the network.",
     "doctor": "Check why providers are not found.",
