@@ -18,7 +18,7 @@ const literals: Plugin = {
 };
 
 // The page of both homes in one folder, so that what they share is there once. Home Assistant loads panel.js with the version of
-// the integration as a query parameter; `zeroconf-ai serve` loads page.js from the files in server/, which are copied as they are.
+// the integration as a query parameter; `zeroconf-ai serve` loads page.js and portal.js from the files in server/, which are copied as they are.
 // Names of shared modules contain a hash: a cached one never meets a newer page.
 export default defineConfig({
   plugins: [literals],
@@ -30,7 +30,7 @@ export default defineConfig({
     target: "es2022",
     modulePreload: false,
     rolldownOptions: {
-      input: { panel: "src/home-assistant.ts", page: "src/server.ts" },
+      input: { panel: "src/home-assistant.ts", page: "src/server.ts", portal: "src/portal.ts" },
       output: { entryFileNames: "[name].js", chunkFileNames: "[name]-[hash].js" },
     },
   },

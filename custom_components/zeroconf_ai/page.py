@@ -10,7 +10,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.loader import async_get_integration
 
 from .const import DOMAIN, PAGE_PATH
-from .core.server.administration.administration import FILES
+from .core.server.administration.page_files import FILES
 
 PATH: Final = PAGE_PATH
 _FILES_URL: Final = "/zeroconf_ai_page"

@@ -107,7 +107,7 @@ export class Page extends LitElement {
   }
 
   private get tabs(): readonly Tab[] {
-    if (!this.api.isAdmin) return OWN_TABS;
+    if (!this.api.isAdmin) return OWN_TABS.filter((tab) => tab !== "chat" || this.api.can.chat);
     return this.api.can.records ? TABS : LOAD_TABS;
   }
 

@@ -1,19 +1,11 @@
-import { LitElement, css, html, nothing, type CSSResultGroup, type TemplateResult } from "lit";
+import { LitElement, html, nothing, type CSSResultGroup, type TemplateResult } from "lit";
 import { customElement, state } from "lit/decorators.js";
-import { config_panel as words } from "../../custom_components/zeroconf_ai/translations/en.json";
 import { PageError, sentence } from "./api/errors.js";
 import { ServerApi, currentSession, logIn, logOut, type Session } from "./api/server.js";
+import { texts } from "./english.js";
+import { frame } from "./frame.js";
 import "./page.js";
-import { styles } from "./styles.js";
-import type { Texts } from "./texts.js";
 import { field } from "./views/view.js";
-
-/** Home Assistant's own pages format these texts; here each `{name}` is replaced. */
-const texts: Texts = (key, values = {}) => {
-  const [group, name] = key.split(".") as [keyof typeof words, string];
-  const text = (words[group] as Record<string, string> | undefined)?.[name] ?? key;
-  return text.replace(/\{(\w+)\}/g, (whole, value: string) => String(values[value] ?? whole));
-};
 
 /** Begins the fragment of a link that logs in once, which the server prints. */
 const LOGIN = "#login=";
@@ -41,35 +33,7 @@ async function logInOnce(secret: string): Promise<Session> {
 /** The page of `zeroconf-ai serve`: the form to log in, then the same page as in Home Assistant. */
 @customElement("zai-server")
 export class Server extends LitElement {
-  static override styles: CSSResultGroup = [
-    styles,
-    css`
-      header {
-        display: flex;
-        align-items: center;
-        justify-content: space-between;
-        gap: 16px;
-        padding: 8px 16px;
-        background: var(--zai-surface);
-        border-bottom: 1px solid var(--zai-line);
-      }
-      h1 {
-        font-size: 1.25rem;
-        font-weight: 500;
-        margin: 0;
-      }
-      form {
-        max-width: 30rem;
-        margin: 10vh auto;
-      }
-      form > * {
-        margin: 12px 0;
-      }
-      .wide {
-        width: 100%;
-      }
-    `,
-  ];
+  static override styles: CSSResultGroup = frame;
 
   @state() private session: Session | null | undefined;
   @state() private error = "";
@@ -142,7 +106,7 @@ export class Server extends LitElement {
 
   private form(): TemplateResult {
     return html`<main>
-      <form class="card" @submit=${(event: SubmitEvent) => this.submit(event)}>
+      <form class="card entrance" @submit=${(event: SubmitEvent) => this.submit(event)}>
         <h2>${texts("login.title")}</h2>
         <p class="quiet" id="hint">${texts("login.hint")}</p>
         <label class="wide"

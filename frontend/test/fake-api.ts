@@ -98,7 +98,7 @@ export const fakeApi = (answers: Partial<PageApi>): PageApi =>
     flows: null,
     finding: finding({ discovered: () => Promise.resolve(() => undefined) }),
     serverModels: { list: () => Promise.resolve([]) } as unknown as ServerModelsApi,
-    can: { arrange: true, records: true },
+    can: { arrange: true, records: true, chat: true },
     link: (tab: string) => `#${tab}`,
     ...answers,
   }) as PageApi;

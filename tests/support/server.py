@@ -1,7 +1,7 @@
 """A gateway for tests: the real server on 127.0.0.1, with backends that the test chooses."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC
@@ -92,14 +92,15 @@ async def served(
     key: str | None = None,
     drain_seconds: float = 0.1,
     administration: Callable[[Gateway], Administration] | None = None,
+    pages: Callable[[Gateway], Mapping[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]] | None = None,
     tls: ServerTls | None = None,
     certificates: Callable[[Gateway, ServerTls], ClientCertificates] | None = None,
     **options: Any,
 ) -> AsyncIterator[Served]:
     """A gateway with these backends (default: the demo backend without pauses), each with its models loaded.
 
-    `administration` makes its page for administrators. `tls`: it speaks TLS with this certificate, which is made already.
-    `certificates` makes its client certificates.
+    `administration` makes its page for administrators, `pages` its other ones, by their paths. `tls`: it speaks TLS with this
+    certificate, which is made already. `certificates` makes its client certificates.
     """
     async with AsyncExitStack() as stack:
         engine = Engine(own_id=provider_id)
@@ -119,7 +120,12 @@ async def served(
             gateway.enrolment = made.enrolment
             certified = made.connections
         runner = create_runner(
-            create_app(gateway, drain_seconds=drain_seconds, administration=administration and administration(gateway)),
+            create_app(
+                gateway,
+                drain_seconds=drain_seconds,
+                administration=administration and administration(gateway),
+                pages={} if pages is None else pages(gateway),
+            ),
             tls=None if tls is None else tls.context,
             certified=certified,
         )

@@ -17,7 +17,7 @@ const PANEL = "/zeroconf-ai";
 /** The page's data over Home Assistant's WebSocket. */
 export class HomeAssistantApi implements PageApi {
   readonly settings = "/config/integrations/integration/zeroconf_ai";
-  readonly can = { arrange: true, records: true };
+  readonly can = { arrange: true, records: true, chat: true };
   readonly alerts = alertsApi((command, fields) => this.ask(command, fields));
   readonly records = recordsApi((command, fields) => this.ask(command, fields));
   readonly routing = routingApi((command, fields) => this.ask(command, fields));

@@ -50,6 +50,8 @@ export interface Capabilities {
   arrange: boolean;
   /** Show usage, requests, API keys and budgets. */
   records: boolean;
+  /** Chat on the page. */
+  chat: boolean;
 }
 
 export interface BudgetName {

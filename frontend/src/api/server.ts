@@ -15,15 +15,20 @@ export interface Session {
   name: string;
   /** Whether the server keeps records, API keys and budgets. */
   records: boolean;
+  /** Whether a person may still use the portal. */
+  allowed?: boolean;
 }
 
-const API = "/admin/api/";
+/** Where the page of administrators sends its commands. */
+const ADMINISTRATION = "/admin/api/";
+/** Where the portal sends its commands. */
+export const PORTAL = "/portal/api/";
 
 /** Send a command of the page. Rejects with a `PageError`. */
-async function send<T>(command: string, fields?: Record<string, unknown>): Promise<T> {
+async function send<T>(command: string, fields?: Record<string, unknown>, path = ADMINISTRATION): Promise<T> {
   let response: Response;
   try {
-    response = await fetch(API + command, {
+    response = await fetch(path + command, {
       credentials: "same-origin",
       ...(fields && {
         method: "POST",
@@ -40,9 +45,9 @@ async function send<T>(command: string, fields?: Record<string, unknown>): Promi
 }
 
 /** The running session; null if nobody is logged in. */
-export async function currentSession(): Promise<Session | null> {
+export async function currentSession(path = ADMINISTRATION): Promise<Session | null> {
   try {
-    return await send<Session>("session");
+    return await send<Session>("session", undefined, path);
   } catch (error) {
     if (error instanceof PageError && error.code === "no_session") return null;
     throw error;
@@ -51,11 +56,14 @@ export async function currentSession(): Promise<Session | null> {
 
 export const logIn = (key: string): Promise<Session> => send("login", { key });
 
-export const logOut = (): Promise<void> => send("logout", {});
+export const logOut = (path = ADMINISTRATION): Promise<void> => send("logout", {}, path);
 
-/** The page's data over `/admin/api` of `zeroconf-ai serve`. */
+/** The name of the OpenID provider of the portal. */
+export const openIdProvider = (): Promise<{ name: string }> => send("provider", undefined, PORTAL);
+
+/** The page's data over `/admin/api` of `zeroconf-ai serve`, or over `/portal/api` for a person who has signed in there. */
 export class ServerApi implements PageApi {
-  readonly isAdmin = true;
+  readonly isAdmin: boolean;
   readonly settings = null;
   readonly flows = null;
   readonly can: PageApi["can"];
@@ -68,17 +76,19 @@ export class ServerApi implements PageApi {
   constructor(
     session: Session,
     private readonly onEnd: () => void,
+    private readonly path = ADMINISTRATION,
   ) {
-    this.can = { arrange: false, records: session.records };
+    this.isAdmin = path === ADMINISTRATION;
+    this.can = { arrange: false, records: session.records, chat: this.isAdmin };
     this.chat = new ServerChat(
-      API,
+      path,
       (command, fields) => this.ask(command, fields),
       () => this.check(),
     );
   }
 
   live(onState: (state: Live) => void, onConnected: OnConnected): () => void {
-    return streamLasting(`${API}live`, onState, onConnected, () => this.check());
+    return streamLasting(`${this.path}live`, onState, onConnected, () => this.check());
   }
 
   usage(start: string, end: string, groups: UsageGroup[]): Promise<UsageReport> {
@@ -160,7 +170,7 @@ export class ServerApi implements PageApi {
 
   private async ask<T>(command: string, fields: Record<string, unknown> = {}): Promise<T> {
     try {
-      return await send<T>(command, fields);
+      return await send<T>(command, fields, this.path);
     } catch (error) {
       if (error instanceof PageError && error.code === "no_session") this.onEnd();
       throw error;
@@ -169,7 +179,7 @@ export class ServerApi implements PageApi {
 
   /** Whether only a stream has ended; false: the session has. */
   private async check(): Promise<boolean> {
-    const ended = (await currentSession().catch(() => undefined)) === null;
+    const ended = (await currentSession(this.path).catch(() => undefined)) === null;
     if (ended) this.onEnd();
     return !ended;
   }

@@ -14,7 +14,6 @@ from . import audit
 from .admission_control import StoreAdmissionControl
 from .audit import Audit, AuditEvent
 from .budgets.budget_store import BudgetStore
-from .connectors import ConnectorStore
 from .conversations import deletion, sessions
 from .conversations.conversation_store import ConversationStore
 from .conversations.exchanges import ExchangeStore
@@ -40,6 +39,7 @@ from .usage.opening_balances import OpeningBalances
 from .usage.rollups import FORGOTTEN, Group, UsageFilter
 from .usage.summary import day_of
 from .usage.totals import Totals
+from .users.user_store import UserStore
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -76,12 +76,12 @@ class AccountingStore:
         self._keep_rollups = keep_rollups
         self._write_queue = WriteQueue(database)
         self.keys = KeyStore(database, self._write_queue)
+        self.users = UserStore(database)
         self.totals = Totals(zone, lambda zone: datetime.fromtimestamp(clock(), zone))
         self._totals_read = time.monotonic()
         self.ledger = Ledger(database, self._write_queue, self.totals)
         self.opening_balances = OpeningBalances(database, self._write_queue)
         self.audit = Audit(database, self._write_queue)
-        self.connectors = ConnectorStore(database, self.audit)
         self.exchanges = ExchangeStore(database, self._write_queue, keep=keep_bodies)
         self.responses = ResponseStore(database, self._write_queue, self.exchanges)
         self.images = ImageStore(database, image_folder)
@@ -162,6 +162,7 @@ class AccountingStore:
                 raise
             store = await make(is_damaged=True)
         store._start("keys", store.keys.refresh, REFRESH_SECONDS)
+        store._start("users", store.users.refresh, REFRESH_SECONDS)
         store._start("budgets", store.budgets.refresh, REFRESH_SECONDS)
         if store._leases is not None:
             store._start("leases", store._leases.upkeep, EXPIRE_SECONDS)
@@ -234,6 +235,7 @@ class AccountingStore:
             await self._database.write(lambda connection: rollups.prune(connection, first))
         await self._database.write(labels.prune)
         await self._database.write(sessions.prune)
+        await self.users.tidy()
         await self.budgets.tidy()
         await self._repeat(self._database.shrink)
 
@@ -263,6 +265,8 @@ class AccountingStore:
                     connection.execute(delete(name.table).where(name.contains(subject, autoescape=True)))
 
         await self._database.write(anonymize)
+        if user_id is not None:
+            await self.users.remove(user_id)
         await self._delete_in_batches(partial(ledger.forget, key_id=key_id, user_id=user_id))
         await self._delete_in_batches(partial(deletion.forget, key_id=key_id, user_id=user_id))
         await self.images.sweep()
@@ -313,6 +317,7 @@ class AccountingStore:
         """Load the data that is cached in memory. Raises DatabaseError."""
         try:
             await self.keys.refresh()
+            await self.users.refresh()
             await self.budgets.refresh()
             await self.ledger.refresh(self._is_key)
             await self.opening_balances.load()
@@ -335,6 +340,7 @@ class AccountingStore:
         """Repair a deleted or replaced file, and reload everything if another copy of the database is used."""
         if await self._database.follow_file() is FileChange.REPLACED:
             self.keys.invalidate()
+            self.users.invalidate()
             self.budgets.invalidate()
             await self._load()
         if self._loss_unconfirmed or self._database.shared:

@@ -18,10 +18,8 @@ _COMMANDS: Mapping[str, str] = {
     "ask": "Ask one question, also about what a pipe delivers.",
     "ca": "Print the certificate authority of serve --tls, for programs that import one.",
     "chat": "Send a prompt to a provider on the network, or chat with it.",
-    "connectors": "Pair, list and remove machines that are connected over the relay.",
     "completion": "Print the script for completion in bash, zsh or fish.",
     "config": "Check, convert and describe the file of serve.",
-    "connect": "Offer the models of this machine to a house that cannot reach it.",
     "database": "Show the version of the database's tables, or return to an earlier one.",
     "discover": "List the providers on the network.",
     "doctor": "Check why providers are not found.",
@@ -35,6 +33,7 @@ _COMMANDS: Mapping[str, str] = {
     "service": "Run `serve` at every start of this machine.",
     "status": "Show the servers that run on this machine, or another one.",
     "usage": "Show usage and cost by day, model, backend, API key, user or source.",
+    "users": "List, block and forget the people who have signed in to the portal.",
 }
 
 

@@ -27,6 +27,7 @@ from ..server.access.cors import Origins
 from ..server.access.guard import PRIVATE_NETWORKS, Guard
 from ..server.access.household import HouseholdTokens
 from ..server.metrics import Metrics
+from ..server.portal.policy import PortalPolicy
 from . import state
 from .databases import database_option
 from .errors import CommandError
@@ -255,8 +256,16 @@ class Admission:
         state.remember_database(address, store.id)
         return store
 
-    def guard(self, store: AccountingStore | None, household: HouseholdTokens | None = None) -> Guard:
-        """The guard that checks the API key and the network of every request. `household`: its tokens are accepted too."""
+    def guard(
+        self,
+        store: AccountingStore | None,
+        household: HouseholdTokens | None = None,
+        portal: PortalPolicy | None = None,
+    ) -> Guard:
+        """The guard that checks the API key and the network of every request. `household`: its tokens are accepted too.
+
+        `portal` decides whether the keys of its users count.
+        """
         return Guard(
             store.keys if store is not None else None,
             mode=self.mode,
@@ -265,6 +274,8 @@ class Admission:
             host_names=self.host_names,
             origins=self.origins,
             household=household,
+            active_user=None if portal is None else portal.is_active,
+            blocked_user=None if store is None else store.users.is_blocked,
         )
 
     def open_guard(self) -> Guard:

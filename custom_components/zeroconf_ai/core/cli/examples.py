@@ -21,10 +21,6 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "config check": ("zeroconf-ai config check providers.yaml",),
     "config convert": ("zeroconf-ai config convert server.yaml > providers.yaml",),
     "config schema": ("zeroconf-ai config schema > zeroconf-ai.schema.json",),
-    "connect": (
-        "zeroconf-ai connect wss://ai.example.net --code-file code.txt",
-        "zeroconf-ai connect --parallel 2 --hours 22:00-07:00 --notify ntfy:my-gpu",
-    ),
     "database downgrade": ("zeroconf-ai database downgrade 0006",),
     "database version": ("zeroconf-ai database version",),
     "discover": ("zeroconf-ai discover", "zeroconf-ai discover --watch", "zeroconf-ai discover --json | jq -r '.[].url'"),
@@ -75,6 +71,10 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "zeroconf-ai usage --from 2030-01-01 --group-by model --group-by key",
         "zeroconf-ai usage --format csv > usage.csv",
     ),
+    "users block": ("zeroconf-ai users block ada@example.net",),
+    "users forget": ("zeroconf-ai users forget ada@example.net",),
+    "users list": ("zeroconf-ai users list", "zeroconf-ai users list --json | jq -r '.[].email'"),
+    "users unblock": ("zeroconf-ai users unblock ada@example.net",),
 }
 """Words of the command → examples."""
 

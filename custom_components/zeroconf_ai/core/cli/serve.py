@@ -17,6 +17,7 @@ from ..accounting.store import AccountingStore
 from ..admin.names import Names
 from ..backends.base import BackendInfo
 from ..backends.demo.backend import CAPABILITIES, CHAT_MODEL, WORD_SECONDS, DemoBackend
+from ..config.portal_fields import PortalSettings
 from ..config.server_fields import UsageSettings
 from ..engine import Engine
 from ..lan.interfaces import interface_addresses
@@ -45,11 +46,11 @@ from .notices import notice, warn
 from .operation import Operation
 from .output import json_option, print_json_line
 from .page import how_to_log_in, login_link, open_demo_store, page_address
+from .portal import open_portal, portal_policy, print_address
 from .ports import FIRST_PORT, listen
 from .presence import Presence, reachable_at
 from .progress import progress
 from .recording import Recording
-from .relaying import open_relay
 from .running import RunningServer, noted
 from .stopping import Stopping
 from .tls import Tls, TlsOfServer, open_tls
@@ -87,6 +88,7 @@ class Options:
     """Where the usage also goes, and the alerts."""
     environment: Mapping[str, str] = field(default_factory=dict)
     household: Household = field(default_factory=Household)
+    portal: PortalSettings | None = None
 
 
 def _contact(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
@@ -211,6 +213,7 @@ def command(
         usage,
         environment,
         household,
+        read.portal,
     )
     verbose = bool(click.get_current_context().find_root().params.get("verbose"))
     log = logging_to(LineWriter(), operating.log_format, operating.level(verbose=verbose))
@@ -248,11 +251,12 @@ async def _serve(options: Options, provider_id: str, write_request: Callable[[Ma
         enforce_limits = partial(options.admission.enforce_limits, later, engine)
         supply = await _supply(stack, engine, options, store, enforce_limits)
         household = await options.household.issue(stack, engine, provider_id)
+        policy = portal_policy(options.admission, store, options.portal)
         gateway = Gateway(
             engine,
             provider_id=provider_id,
             name=options.name,
-            access=options.admission.guard(store, household),
+            access=options.admission.guard(store, household, policy),
             ledger=store.ledger if store is not None and (is_open_demo or options.admission.records) else None,
             totals=totals,
             metrics=metrics,
@@ -268,18 +272,18 @@ async def _serve(options: Options, provider_id: str, write_request: Callable[[Ma
         if store is not None:
             gateway.names = partial(_names, store)
             gateway.usage_page = lambda _: USAGE_PAGE
+        pages = await open_portal(stack, gateway, store, policy, options.admin)
         health = await open_health_port(stack, gateway, options.admission.open_guard(), options.operation)
         host_name = _host_name(provider_id)
         names = (host_name, *options.admission.host_names)
         secure = await open_tls(stack, options.tls, provider_id=provider_id, title=options.name, host=options.host, names=names)
         gateway.tls = server_tls = None if secure is None else secure.tls
         runner = create_runner(
-            create_app(gateway, drain_seconds=None, administration=administration),
+            create_app(gateway, drain_seconds=None, administration=administration, pages=pages),
             tls=None if server_tls is None else server_tls.context,
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        program.relay = await open_relay(stack, engine, gateway, store)
         stack.push_async_callback(gateway.drain, options.operation.drain_seconds, whole_engine=True)
         stopping.on_second(gateway.interrupt)
         port = await listen(runner, options.host, options.port)
@@ -331,6 +335,7 @@ async def _serve(options: Options, provider_id: str, write_request: Callable[[Ma
             click.echo(f'serving {_models_text(record, options)} as "{gateway.name}" on {url}')
             if page is not None:
                 click.echo(f"page: {page} ({hint})")
+            print_address(policy)
             if health is not None:
                 click.echo(f"health and metrics: {health}")
             if authority is not None:
@@ -342,7 +347,7 @@ async def _serve(options: Options, provider_id: str, write_request: Callable[[Ma
 
 
 async def _names(store: AccountingStore) -> Names:
-    return Names(store.keys)
+    return Names(store.keys, store.users.name)
 
 
 def _administration(

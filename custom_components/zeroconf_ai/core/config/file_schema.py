@@ -7,6 +7,7 @@ from .connector_fields import connector_schema
 from .currency_fields import currency_schema
 from .fields import FieldKind, snake
 from .model_entries import models_schema
+from .portal_fields import portal_schema
 from .routing_fields import ROUTER, ROUTER_KEYS, limits_schema, routing_schema
 from .server_fields import server_schema, usage_schema
 
@@ -34,6 +35,7 @@ def file_schema() -> dict[str, Any]:
             "connect": connector_schema(),
             "usage_tracking": usage,
             "usageTracking": usage,
+            "portal": portal_schema(),
             **currency_schema(),
         },
         "additionalProperties": False,

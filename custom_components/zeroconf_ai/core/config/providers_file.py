@@ -32,12 +32,13 @@ from .document import ConfigError, Value, VariableValue, suggestion
 from .draft import Draft, base_url, errors_at, variable_prefix
 from .fields import snake
 from .model_entries import split_models
+from .portal_fields import KEYS as PORTAL_KEYS, PortalSettings, read_portal
 from .routing_fields import KEYS as ROUTING_KEYS, is_router, read_limits, read_policy, read_router
 from .server_fields import KEYS as SERVER_KEYS, ServerSettings, UsageSettings, read_server, read_usage
 
 LISTS = ("providers", "backends")
 """The keys of a file whose values are backends."""
-SECTIONS = (*LISTS, *ROUTING_KEYS, *SERVER_KEYS, *CONNECTOR_KEYS, *CURRENCY_KEYS)
+SECTIONS = (*LISTS, *ROUTING_KEYS, *SERVER_KEYS, *CONNECTOR_KEYS, *CURRENCY_KEYS, *PORTAL_KEYS)
 """All keys of a file."""
 _NO_TYPE = frozenset({"id", "type", "endpoint", "enabled", "authSecret"})
 """The settings that `PROVIDER_{ID}_{KEY}` does not override here: `Draft.resolve` reads their variables."""
@@ -59,6 +60,8 @@ class Configuration:
     exchange: Exchange = NO_EXCHANGE
     """The currency of budgets, and the exchange rates to it."""
     connector: ConnectorRules = field(default_factory=ConnectorRules)
+    portal: PortalSettings | None = None
+    """None: there is no portal."""
 
 
 @dataclass(slots=True)
@@ -80,7 +83,7 @@ def read_config(text: str, source: str, environment: Mapping[str, str], taken: I
     """
     document = Value.parse(text, source)
     sections = document.fields(SECTIONS)
-    if not any(key in sections for key in (*LISTS, *SERVER_KEYS, *CONNECTOR_KEYS)):
+    if not any(key in sections for key in (*LISTS, *SERVER_KEYS, *CONNECTOR_KEYS, *PORTAL_KEYS)):
         raise document.error("the file must contain a list of `providers:`.")
     ids = {variable_prefix(other): other for other in taken}
     entries: list[_Entry] = []
@@ -105,6 +108,7 @@ def read_config(text: str, source: str, environment: Mapping[str, str], taken: I
     virtual = dict(router for router in read_routers if router is not None)
     limits = read_limits(sections)
     exchange = read_exchange(sections, found)
+    portal = read_portal(sections, environment)
     return Configuration(
         tuple(found),
         read_policy(sections, aliases, {**_auto(default, sections), **virtual}),
@@ -115,6 +119,7 @@ def read_config(text: str, source: str, environment: Mapping[str, str], taken: I
         tuple(document.warnings),
         exchange,
         read_connector(sections),
+        portal,
     )
 
 

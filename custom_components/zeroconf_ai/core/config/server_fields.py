@@ -113,7 +113,7 @@ def read_server(sections: Mapping[str, Value], environment: Mapping[str, str]) -
     """Read `server:`. Raises ConfigError."""
     if "server" not in sections:
         return ServerSettings()
-    given = _given(sections["server"], SERVER)
+    given = given_values(sections["server"], SERVER)
     host = name = None
     if "hostname" in given:
         host, name = (text, None) if _is_address(text := given["hostname"].text()) else (None, text)
@@ -156,7 +156,7 @@ def read_usage(sections: Mapping[str, Value], environment: Mapping[str, str]) ->
     section = sections.get("usage_tracking", sections.get("usageTracking"))
     if section is None:
         return UsageSettings()
-    given = _given(section, USAGE)
+    given = given_values(section, USAGE)
     storage = _SQLITE
     if "storage" in given:
         if (word := given["storage"].text()) not in _STORAGES:
@@ -167,7 +167,7 @@ def read_usage(sections: Mapping[str, Value], environment: Mapping[str, str]) ->
     if storage == _INFLUXDB or "influxdb" in given:
         influx = _influx(section, given.get("influxdb"), environment)
     alerts = tuple(map(_alert, given["alerts"].items())) if "alerts" in given else ()
-    smtp = read_smtp(_given(given["smtp"], smtp_keys()) if "smtp" in given else None, environment)
+    smtp = read_smtp(given_values(given["smtp"], smtp_keys()) if "smtp" in given else None, environment)
     if smtp is None and any(is_mail_address(target) for alert in alerts for target in alert.notify):
         given["alerts"].warn("alerts by mail go through the mail server of this machine. Set `smtp: {host: …}` for another one.")
     return UsageSettings(given["enabled"].flag() if "enabled" in given else None, database, influx, alerts, smtp)
@@ -222,7 +222,7 @@ def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": both, "additionalProperties": False}
 
 
-def _given(section: Value, keys: tuple[str, ...]) -> dict[str, Value]:
+def given_values(section: Value, keys: tuple[str, ...]) -> dict[str, Value]:
     """The values by key in snake case; a key in camel case means the same, and null is no value. Raises ConfigError."""
     names = {name: key for key in keys for name in (key, camel(key))}
     found: dict[str, Value] = {}
@@ -303,7 +303,7 @@ def _database(section: Value, given: Mapping[str, Value], storage: str, environm
 
 def _influx(section: Value, own: Value | None, environment: Mapping[str, str]) -> InfluxTarget:
     """The InfluxDB server of the file, or of the variables that InfluxDB's own clients read. Raises ConfigError."""
-    given = {} if own is None else _given(own, ("url", "org", "bucket", "token"))
+    given = {} if own is None else given_values(own, ("url", "org", "bucket", "token"))
     found: dict[str, str] = {}
     for name in ("url", "org", "bucket", "token"):
         if name in given:
@@ -326,4 +326,4 @@ def _influx(section: Value, own: Value | None, environment: Mapping[str, str]) -
 
 def _alert(value: Value) -> CostAlert:
     value.name = "an alert"
-    return read_alert(value, _given(value, ("type", "value", "notify")))
+    return read_alert(value, given_values(value, ("type", "value", "notify")))

@@ -1,5 +1,6 @@
 """The server on a separate port."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 import logging
 import ssl
@@ -7,6 +8,7 @@ import ssl
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
+from ..protocol.values import NOTHING
 from ..version import __version__
 from .access.peer_certificate import CertifiedConnections
 from .administration.administration import PATH, Administration
@@ -30,12 +32,17 @@ _CANCEL_SECONDS = 2.0
 
 
 def create_app(
-    gateway: Gateway, *, drain_seconds: float | None = DRAIN_SECONDS, administration: Administration | None = None
+    gateway: Gateway,
+    *,
+    drain_seconds: float | None = DRAIN_SECONDS,
+    administration: Administration | None = None,
+    pages: Mapping[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = NOTHING,
 ) -> web.Application:
     """An application with all routes.
 
     Its shutdown drains the gateway, which gives running requests `drain_seconds` to finish. None: the caller drains it,
-    or another server keeps using it. `administration` is the page below `/admin`, whose sessions end at the shutdown.
+    or another server keeps using it. `administration` is the page below `/admin`, whose sessions end at the shutdown. `pages`
+    answer all other requests at and below a path such as `/portal`.
     """
     app = web.Application(middlewares=[_fallback_middleware(gateway)])
     app[REFUSE] = refusals(gateway, logged=True)
@@ -51,6 +58,9 @@ def create_app(
     app.router.add_get(RELAY_PATH, partial(admit_connector, gateway), allow_head=False)
     if administration is not None:
         app.router.add_route(hdrs.METH_ANY, f"{PATH}{{rest:(/.*)?}}", administration.answer)
+
+    for path, answer in pages.items():
+        app.router.add_route(hdrs.METH_ANY, f"{path}{{rest:(/.*)?}}", answer)
 
     async def drain(_: web.Application) -> None:
         if administration is not None:

@@ -6,7 +6,7 @@ import pytest
 from yarl import URL
 
 from tests.support.server import served
-from zeroconf_ai.server.administration.administration import FILES
+from zeroconf_ai.server.administration.page_files import FILES
 
 from .browser import POLICY, Browser, Site
 

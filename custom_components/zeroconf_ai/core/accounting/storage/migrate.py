@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "migrations"
 VERSION_TABLE = "alembic_version"
-VERSIONED_COUNTERS = ("keys", "budgets")
-"""The counters that every change of API keys or budgets increases."""
+VERSIONED_COUNTERS = ("keys", "budgets", "users")
+"""The counters that every change of API keys, budgets or users of the portal increases."""
 _ALONE = Lock()
 """Alembic scripts use the process-wide module `alembic.op`, so only one may run at a time."""
 _POSTGRESQL_LOCK = 0x7A65726F

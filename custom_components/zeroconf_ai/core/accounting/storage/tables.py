@@ -315,14 +315,25 @@ buckets = Table(
     Index(None, "at"),
 )
 
-relay_connectors = Table(
-    "relay_connectors",
+portal_users = Table(
+    "portal_users",
     metadata,
     Column("id", String(32), primary_key=True),
+    Column("issuer", Text, nullable=False),
+    Column("subject", Text, nullable=False),
     Column("name", Text, nullable=False),
-    Column("key", LargeBinary(32), nullable=False),
+    Column("email", Text),
+    Column("groups", JSON, nullable=False),
     Column("created", Double, nullable=False),
-    Column("enabled", Boolean, nullable=False),
-    Column("last_seen", Double),
-    UniqueConstraint("key"),
+    Column("signed_in", Double, nullable=False),
+    Column("blocked", Boolean, nullable=False, server_default=false()),
+    UniqueConstraint("issuer", "subject"),
+)
+
+portal_sessions = Table(
+    "portal_sessions",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("user_id", String(32), nullable=False, index=True),
+    Column("expires", Double, nullable=False, index=True),
 )

@@ -54,7 +54,7 @@ _FORM_SCOPE = "audio"
 
 HOUSEHOLD = "Household"
 """The name of callers with a household token."""
-BLOCKED = "An administrator of Home Assistant has blocked this user. Ask an administrator."
+BLOCKED = "An administrator has blocked this user. Ask an administrator."
 """What a blocked user is told."""
 
 
@@ -131,7 +131,7 @@ class Guard(Access):
         caller = await self._identify(request, scope)
         if caller.key_id is not None and caller.user_id is not None and self._active_user is not None:
             if not await self._active_user(caller.user_id):
-                message = "The user of this key is deactivated or deleted in Home Assistant. Use another key."
+                message = "The user of this key is deactivated or deleted, or may not have keys any more. Use another key."
                 raise PermissionDeniedError(message, code="key_disabled")
         if caller.user_id is not None and self._blocked_user is not None and await self._blocked_user(caller.user_id):
             raise PermissionDeniedError(BLOCKED, code="user_blocked")

@@ -1,11 +1,9 @@
 """`Administration`: answers every request below `/admin`."""
 
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Callable
 import logging
-from pathlib import Path
 import re
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import hdrs, web
 
@@ -20,13 +18,11 @@ from ...protocol.errors import (
     ApiError,
     AuthenticationError,
     InvalidRequestError,
-    MethodNotAllowedError,
     NotFoundError,
     PermissionDeniedError,
     UnavailableError,
     UnsupportedMediaTypeError,
 )
-from ...protocol.json import JSONDecodeError, loads
 from ..body_memory import BodyShare
 from ..dispatch import RequestContext, begin, internal_error
 from ..endpoints.images import PATH as IMAGES_PATH, store_upload
@@ -35,8 +31,9 @@ from ..request_log import CLIENT_CLOSED
 from .chat import chats_of, follow_chat, session_owner
 from .commands import COMMANDS
 from .context import Context
-from .fields import Body, text
+from .fields import Body, json_object, text
 from .live_stream import stream
+from .page_files import HEADERS, need_method, page_file
 from .program import Program
 from .sessions import LIFETIME, Session, Sessions
 
@@ -48,23 +45,6 @@ _API: Final = f"{PATH}/api/"
 _LOGIN_BYTES = 4 * 1024
 _COMMAND_BYTES = 1024 * 1024
 """A request whose plan is asked for may contain a long conversation."""
-FILES: Final = Path(__file__).parent / "files"
-"""The page of both homes, built from `frontend/`. Everybody gets these files: they contain the form to log in."""
-_TYPES: Final = {
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
-HEADERS: Final[Mapping[str, str]] = {
-    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
-"""Of every answer below `/admin`."""
 
 
 class Administration:
@@ -119,21 +99,21 @@ class Administration:
     async def _answer(self, context: RequestContext) -> web.StreamResponse:
         request = context.http
         if request.path == f"{PATH}/usage":  # GET is answered before
-            _need(request, hdrs.METH_GET)
+            need_method(request, hdrs.METH_GET)
         if not request.path.startswith(_API):
-            return _file(request)
+            return page_file(request, PATH)
         command = request.path.removeprefix(_API)
         if command in ("session", "live", "chat/follow"):
-            _need(request, hdrs.METH_GET)
+            need_method(request, hdrs.METH_GET)
             session = self._session(request)
             if command == "session":
                 return context.json({"name": session.name, "records": self._store is not None})
             return await self._stream(context, session, command)
         if command == "chat/images":
-            _need(request, hdrs.METH_POST)
+            need_method(request, hdrs.METH_POST)
             return context.json(await self._upload(context))
         if command in ("login", "logout") or command in COMMANDS:
-            _need(request, hdrs.METH_POST)
+            need_method(request, hdrs.METH_POST)
             return await self._command(context, command)
         raise NotFoundError(f"There is nothing at {request.path}.")
 
@@ -144,7 +124,7 @@ class Administration:
         if command == "chat/follow":
             follow = follow_chat(self._chats, session, context.http)
             return await stream(self._gateway, session, context.http, headers, follow)
-        names = Names(None if self._store is None else self._store.keys)
+        names = Names() if self._store is None else Names(self._store.keys, self._store.users.name)
         engine, totals = self._gateway.engine, self._gateway.totals
 
         async def follow_live(send: Callable[[Live], None]) -> Callable[[], None]:
@@ -165,7 +145,7 @@ class Administration:
         self._gateway.begin()
         share = context.share = BodyShare(self._gateway.body_memory, request.remote or "")
         try:
-            body = _object(await context.read(_COMMAND_BYTES if session else _LOGIN_BYTES))
+            body = json_object(await context.read(_COMMAND_BYTES if session else _LOGIN_BYTES))
             if session is None:
                 return await self._log_in(context, body, origin)
             if command == "logout":
@@ -252,25 +232,6 @@ class Administration:
         return session
 
 
-@cache
-def _files() -> Mapping[str, str]:
-    """The types of the files of the page by name. They do not change while the server runs, so the folder is read once."""
-    return {file.name: _TYPES[file.suffix] for file in FILES.iterdir() if file.suffix in _TYPES}
-
-
-def _file(request: web.Request) -> web.StreamResponse:
-    """A file of the page. Raises NotFoundError or MethodNotAllowedError."""
-    if request.path == PATH:
-        return web.Response(status=308, headers={hdrs.LOCATION: f"{PATH}/"})
-    name = request.path.removeprefix(f"{PATH}/") or "index.html"
-    if (kind := _files().get(name)) is None:
-        raise NotFoundError(f"There is nothing at {request.path}.")
-    if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
-        raise MethodNotAllowedError(f"{request.path} allows GET, not {request.method}.")
-    # Browsers ask each time whether the file has changed.
-    return web.FileResponse(FILES / name, headers={**HEADERS, hdrs.CONTENT_TYPE: kind, hdrs.CACHE_CONTROL: "no-cache"})
-
-
 def _own_origin(request: web.Request) -> str:
     """The origin of the page that sent a request. Raises PermissionDeniedError unless it is this server's."""
     origin = request.headers.get(hdrs.ORIGIN, "")
@@ -282,19 +243,3 @@ def _own_origin(request: web.Request) -> str:
 def _foreign() -> PermissionDeniedError:
     message = "Only this server's own page may send this. A proxy before this server must pass on the header 'Host'."
     return PermissionDeniedError(message, code="origin_not_allowed")
-
-
-def _need(request: web.Request, method: str) -> None:
-    """Raise MethodNotAllowedError for another method."""
-    if request.method != method:
-        raise MethodNotAllowedError(f"{request.path} allows {method}, not {request.method}.")
-
-
-def _object(raw: bytes) -> dict[str, Any]:
-    try:
-        found = loads(raw)
-    except JSONDecodeError as err:
-        raise InvalidRequestError(f"The body is not valid JSON: {err.msg}.", code="invalid_body") from err
-    if not isinstance(found, dict):
-        raise InvalidRequestError("The body must be a JSON object.", code="invalid_body")
-    return found

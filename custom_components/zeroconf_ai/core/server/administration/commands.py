@@ -10,25 +10,22 @@ from ...accounting.budget import LARGEST, Action, Scope, budget_id
 from ...accounting.keys.client_key import ClientKey
 from ...accounting.keys.key_store import DAY, LARGEST_RATE, SCOPES
 from ...accounting.periods import Period
-from ...accounting.usage.generation import Outcome
-from ...accounting.usage.record_search import PAGE_LIMIT, RecordFilter
-from ...accounting.usage.rollups import UsageFilter
 from ...admin.callers import list_callers
 from ...admin.currency import describe_currency
 from ...admin.keys import check_expiry, describe_budget, describe_key, describe_new_key, list_keys, set_monthly_budget
 from ...admin.models import list_models
 from ...admin.names import budget_owner
 from ...admin.pasted_request import LIMIT
-from ...admin.requests import find_requests, find_words
-from ...admin.usage import ReportQuery, report_by
+from ...admin.requests import find_words
 from ...admin.why import why_pasted
 from ...protocol.errors import InvalidRequestError, NotFoundError
 from ...protocol.hosted_tools import GRANTS
 from ...protocol.values import NANO
-from . import connectors, finding, server_models
+from . import finding, server_models
 from .chat import CHAT_COMMANDS, ChatCommand, run_chat_command
 from .context import Context
-from .fields import Body, choice, day, flag, long_text, number, optional_number, optional_text, percentages, text, texts
+from .fields import Body, choice, flag, long_text, number, optional_number, optional_text, percentages, text, texts
+from .reports import request_page, usage_report
 
 _NAME_LIMIT = 100
 
@@ -37,25 +34,11 @@ type Command = Callable[[Context], Awaitable[Any]]
 
 
 async def _usage(context: Context) -> Any:
-    start, end = day(context.body, "start"), day(context.body, "end")
-    groups = texts(context.body, "group_by", 4) or ["day"]
-    filters = ("model", "backend_id", "key_id", "user_id", "label", "source")
-    only = UsageFilter(**{name: optional_text(context.body, name) for name in filters})
-    query = ReportQuery(start, end, groups, only, optional_text(context.body, "address"))
-    return await report_by(context.accounting.ledger, context.names, query)
+    return await usage_report(context.accounting, context.names, context.body)
 
 
 async def _requests(context: Context) -> Any:
-    body = context.body
-    wanted: dict[str, Any] = {name: found for name in ("start", "end") if (found := optional_number(body, name)) is not None}
-    for name in ("request_id", "model", "backend_id", "key_id", "user_id", "label", "address", "source"):
-        if (named := optional_text(body, name)) is not None:
-            wanted[name] = named
-    if "outcome" in body:
-        wanted["outcome"] = choice(body, "outcome", Outcome)
-    limit = int(number(body, "limit", 1, PAGE_LIMIT)) if "limit" in body else 50
-    after = optional_text(body, "after")
-    return await find_requests(context.accounting.ledger, context.names, RecordFilter(**wanted), after=after, limit=limit)
+    return await request_page(context.accounting, context.names, context.body)
 
 
 async def _words(context: Context) -> Any:
@@ -184,11 +167,6 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "home_only": finding.home_only,
     "discovered": finding.discovered,
     "discovery/scan": finding.scan,
-    "relay": connectors.describe,
-    "relay/pair": connectors.pair,
-    "relay/cancel": connectors.cancel,
-    "relay/update": connectors.update,
-    "relay/remove": connectors.remove,
     "server_models": server_models.list_servers,
     "server_models/load": server_models.load,
     "server_models/unload": server_models.unload,

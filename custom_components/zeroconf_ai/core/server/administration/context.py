@@ -38,8 +38,8 @@ class Context:
 
     @property
     def names(self) -> Names:
-        """The names of keys."""
-        return Names(None if self.store is None else self.store.keys)
+        """The names of keys and of users of the portal."""
+        return Names() if self.store is None else Names(self.store.keys, self.store.users.name)
 
     @property
     def actor(self) -> str:

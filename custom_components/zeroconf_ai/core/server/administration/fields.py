@@ -8,12 +8,24 @@ import re
 from typing import Any
 
 from ...protocol.errors import InvalidRequestError
+from ...protocol.json import JSONDecodeError, loads
 from ...protocol.values import clean
 
 TEXT_LIMIT = 512
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 type Body = Mapping[str, Any]
+
+
+def json_object(raw: bytes) -> dict[str, Any]:
+    """The JSON object of a body."""
+    try:
+        found = loads(raw)
+    except JSONDecodeError as err:
+        raise InvalidRequestError(f"The body is not valid JSON: {err.msg}.", code="invalid_body") from err
+    if not isinstance(found, dict):
+        raise InvalidRequestError("The body must be a JSON object.", code="invalid_body")
+    return found
 
 
 def text(body: Body, name: str, limit: int = TEXT_LIMIT) -> str:
