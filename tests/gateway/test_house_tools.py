@@ -1,96 +1,29 @@
 """The tools of the house for programs: what a key of a user may call, and how the calls run."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from openai import APIStatusError, AsyncOpenAI, BadRequestError, PermissionDeniedError
+from openai import APIStatusError, BadRequestError, PermissionDeniedError
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.zeroconf_ai.const import CONF_HOME_LABELS, CONF_OWN_PORT
-from custom_components.zeroconf_ai.core.accounting.store import AccountingStore
 from custom_components.zeroconf_ai.core.server.tool_runner import ToolResult
-from custom_components.zeroconf_ai.data import DATA
 from custom_components.zeroconf_ai.gateway.house_tools import OpenApis
-from homeassistant.auth.const import GROUP_ID_READ_ONLY, GROUP_ID_USER
-from homeassistant.auth.models import User
+from homeassistant.auth.const import GROUP_ID_READ_ONLY
 from homeassistant.components import conversation
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import entity_registry as er, label_registry as lr
-from homeassistant.helpers.entity_component import EntityComponent
-from homeassistant.setup import async_setup_component
 
 from ..support.fakes.provider import FakeProvider, text, tool_call
-from ..support.home_assistant.agents import Lamp
-from ..support.home_assistant.entries import set_up
-from ..support.home_assistant.gateway import bearer, box, gateway_with, runtime_of
-from .test_runtime import free_port
+from ..support.home_assistant.gateway import bearer
+from ..support.home_assistant.house import ASK, LIGHT, MCP, READ_ALL, TOOLS, TURN_ON, House, make_house
 
 pytestmark = pytest.mark.usefixtures("ready_to_serve")
-
-LIGHT = "light.kitchen_light"
-TURN_ON = tool_call("intent__HassTurnOn", '{"name": "Kitchen light"}')
-TOOLS = {"X-ZeroconfAI-Tools": "home"}
-ASK: dict[str, Any] = {"model": "test-model", "messages": [{"role": "user", "content": "Turn on the kitchen light."}]}
-
-
-@dataclass
-class House:
-    """A gateway on its own port, a light that is off, and a provider that calls tools."""
-
-    hass: HomeAssistant
-    entry: MockConfigEntry
-    provider: FakeProvider
-    port: int
-    user: User
-
-    @property
-    def store(self) -> AccountingStore:
-        """The accounting store of the gateway."""
-        store: AccountingStore = runtime_of(self.entry).store
-        return store
-
-    @property
-    def light(self) -> str:
-        """`on` or `off`."""
-        state = self.hass.states.get(LIGHT)
-        assert state is not None
-        return state.state
-
-    @asynccontextmanager
-    async def client(self, *llm_apis: str, user: User | None = None) -> AsyncIterator[AsyncOpenAI]:
-        """OpenAI's client with a key of a user that may use these LLM APIs."""
-        _, secret = await self.store.keys.create("Laptop", user_id=(user or self.user).id, llm_apis=llm_apis)
-        async with self.client_with(secret) as client:
-            yield client
-
-    def client_with(self, secret: str) -> AsyncOpenAI:
-        """OpenAI's client with a key."""
-        return AsyncOpenAI(base_url=f"http://127.0.0.1:{self.port}/v1", api_key=secret, max_retries=0)
-
-    async def tool_events(self) -> list[tuple[str, str]]:
-        """Actor and subject of the calls in the audit log, the newest first."""
-        return [(event.actor, event.subject) for event in await self.store.audit.list() if event.act == "tool.call"]
 
 
 @pytest.fixture
 async def house(hass: HomeAssistant, provider: FakeProvider) -> House:
-    """A house with a light that Assist may use, and a user who is no administrator."""
-    await hass.auth.async_create_user("Ada")  # the first one owns the home
-    user = await hass.auth.async_create_user("Bo", group_ids=[GROUP_ID_USER])
-    for domain in ("conversation", "llm", "light"):
-        assert await async_setup_component(hass, domain, {})
-    lights: EntityComponent[Any] = hass.data["light"]
-    await lights.async_add_entities([Lamp()])
-    async_expose_entity(hass, conversation.DOMAIN, LIGHT, True)
-    port = free_port()
-    hass.http.server_host = ["127.0.0.1"]
-    entry = await set_up(hass, gateway_with(box(provider), options={CONF_OWN_PORT: port}))
-    return House(hass, entry, provider, port, user)
+    """A house with a light that Assist may use."""
+    return await make_house(hass, provider)
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -254,29 +187,17 @@ async def test_house_tools_work_in_every_dialect_and_are_not_shown(house: House)
 
 
 async def test_house_tools_result_of_a_labelled_entity_stays_at_home(house: House) -> None:
-    label = lr.async_get(house.hass).async_create("Private")
-    found = er.async_get(house.hass).async_get_or_create("lock", "demo", "1", suggested_object_id="door")
-    er.async_get(house.hass).async_update_entity(found.entity_id, labels={label.label_id})
-    house.hass.states.async_set(found.entity_id, "unlocked", {"friendly_name": "Front door"})
-    async_expose_entity(house.hass, conversation.DOMAIN, found.entity_id, True)
-    options = {**house.entry.options, CONF_HOME_LABELS: [label.label_id]}
-    house.hass.config_entries.async_update_entry(house.entry, options=options)
-    await house.hass.async_block_till_done()
-    (member,) = (one for one in house.hass.data[DATA].engine.pool if one.name == "Box")
-    member.leaves_home = True
-    read = tool_call("homeassistant__GetLiveContext", "{}")
+    await house.add_labelled_lock()
+    house.move_provider(outside=True)
     async with house.client("assist") as client:
         house.provider.answers = [TURN_ON, text("Done.")]
         answer = await client.chat.completions.create(**ASK, extra_headers=TOOLS)
         assert answer.choices[0].message.content == "Done."
-        house.provider.answers = [read, text("Never.")]
+        house.provider.answers = [READ_ALL, text("Never.")]
         with pytest.raises(APIStatusError) as refused:
             await client.chat.completions.create(**ASK, extra_headers=TOOLS)
         assert refused.value.code == "home_only"
     assert "unlocked" not in str(house.provider.requests)
-
-
-MCP: dict[str, Any] = {"type": "mcp", "server_label": "home", "require_approval": "never"}
 
 
 @pytest.mark.parametrize("stream", [True, False])

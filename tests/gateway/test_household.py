@@ -12,6 +12,7 @@ from custom_components.zeroconf_ai.const import (
     CONF_HOUSEHOLD_TOKENS_PER_HOUR,
 )
 from custom_components.zeroconf_ai.core.protocol.household import HouseholdCode, HouseholdKey
+from custom_components.zeroconf_ai.core.server.tool_requests import HEADER as HOUSE_TOOLS
 from custom_components.zeroconf_ai.diagnostics import async_get_config_entry_diagnostics
 from custom_components.zeroconf_ai.flows.household import HOUSEHOLD_INVALID
 from homeassistant.core import HomeAssistant
@@ -52,6 +53,11 @@ async def test_gateway_with_a_household_admits_its_members_to_chat_alone(
     assert answer.status == 200
     answer = await client.get("/v1/usage", headers=bearer(token))
     assert answer.status == 403
+    for path in ("/v1/images/upload", "/v1/responses", "/v1/audio/speech", "/v1/embeddings"):
+        answer = await client.post(path, json={}, headers=bearer(token))
+        assert (answer.status, (await answer.json())["error"]["code"]) == (403, "endpoint_not_allowed")
+    answer = await client.post(CHAT_PATH, json=CHAT, headers=bearer(token) | {HOUSE_TOOLS: "home"})
+    assert (answer.status, (await answer.json())["error"]["code"]) == (403, "house_tools_not_allowed")
     answer = await client.post(CHAT_PATH, json=CHAT | {"max_tokens": 6000}, headers=bearer(token))
     assert answer.status == 429
     shown = str(await async_get_config_entry_diagnostics(hass, entry))

@@ -54,6 +54,10 @@ class HomeTools(ToolRunner):
         self._store = store
 
     @override
+    def home_rule(self, name: str, arguments: str, result: str) -> HomeRule | None:
+        return HomeRule.ENTITY if HomeLabels(self.hass).was_read(name, arguments, result) else None
+
+    @override
     async def open(self, caller: Caller) -> OpenTools:
         await self.check(caller)
         wanted = [api_id for api_id in caller.llm_apis if api_id in llm_apis(self.hass)]

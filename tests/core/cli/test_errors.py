@@ -294,6 +294,7 @@ ARGUMENTS_OF_ALL = {
     "ask": ("hello",),
     "chat": ("hello",),
     "completion": ("bash",),
+    "connect": ("--demo",),
     "config check": (os.devnull,),
     "config convert": (os.devnull,),
     "models delete": ("llama2:7b", "--yes"),
@@ -303,7 +304,7 @@ ARGUMENTS_OF_ALL = {
     "replay": (".",),
     "serve": ("--demo", "--no-advertise", "--host", "127.0.0.1"),
 }
-NO_LOOP = ("ca", "completion", "config", "database", "household", "replay", "serve", "service")
+NO_LOOP = ("ca", "completion", "config", "connect", "database", "household", "replay", "serve", "service")
 RUNS_A_LOOP = [path for path in PATHS if path.split()[0] not in NO_LOOP]
 """Ctrl-C ends `serve` and `replay` as usual; the others do not wait for anything."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import closing
+import inspect
 import json
 from pathlib import Path
 import re
@@ -14,7 +15,8 @@ from urllib.request import Request, urlopen
 import pytest
 
 from zeroconf_ai.accounting.keys.client_key import ADMIN
-from zeroconf_ai.accounting.keys.key_store import SCOPES
+from zeroconf_ai.accounting.keys.key_store import SCOPES, KeyStore
+from zeroconf_ai.cli.keys import command
 from zeroconf_ai.server.endpoints import ROUTES
 
 from ...support.command import run, serving
@@ -116,6 +118,33 @@ def test_keys_hosted_tools_are_granted_added_and_removed(tmp_path: Path) -> None
     assert granted("update", "Laptop", "--parallel", "2") == ["web_search", "mcp", "server_url"]
     assert granted("update", "Laptop", "--no-hosted-tools") == []
     assert "'shell' is not one of" in keys(tmp_path, "update", "Laptop", "--hosted-tool", "shell").stderr
+
+
+def test_keys_every_field_of_a_key_has_an_option_and_is_shown(tmp_path: Path) -> None:
+    fields = set(inspect.signature(KeyStore.create).parameters) - {"self", "most_of_user", "actor"}
+    assert fields > {"llm_apis", "hosted_tools", "home_only"}
+    for name in ("create", "update"):
+        assert fields <= {parameter.name for parameter in command.commands[name].params}, name
+    keys(tmp_path, "create", "Phone")
+    assert fields <= listed(tmp_path)[0].keys()
+
+
+def test_keys_every_field_is_changed_by_update_and_removed(tmp_path: Path) -> None:
+    keys(tmp_path, "create", "Phone", "--model", "qwen*", "--expires", "7d")
+    changes = ("--name", "Tablet", "--user", "bo", "--device", "tablet", "--model", "gemma*", "--endpoint", "chat")
+    more = ("--llm-api", "assist", "--llm-api", "mcp-1", "--background", "--home-only", "--expires", "never")
+    assert keys(tmp_path, "update", "Phone", *changes, *more).returncode == 0
+    (key,) = listed(tmp_path)
+    assert (key["name"], key["user_id"], key["device"], key["expires"]) == ("Tablet", "bo", "tablet", None)
+    assert (key["models"], key["endpoints"], key["llm_apis"]) == (["qwen*", "gemma*"], ["chat"], ["assist", "mcp-1"])
+    assert (key["background"], key["home_only"]) == (True, True)
+    assert "Only an API key of a user" in refused(keys(tmp_path, "update", "Tablet", "--no-owner"))
+    removed = ("--no-owner", "--no-llm-apis", "--no-models", "--model", "phi*", "--no-endpoints", "--no-background")
+    assert keys(tmp_path, "update", "Tablet", *removed).returncode == 0
+    (key,) = listed(tmp_path)
+    assert (key["user_id"], key["device"], key["llm_apis"], key["endpoints"]) == (None, None, [], [])
+    assert (key["models"], key["background"], key["home_only"]) == (["phi*"], False, True)
+    assert "Only an API key of a user" in refused(keys(tmp_path, "create", "Radio", "--llm-api", "assist"))
 
 
 def test_keys_are_changed_by_name_id_or_prefix(tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ import aiohttp
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.support.server import Served, served
+from zeroconf_ai.accounting.connectors import PairedConnector
 from zeroconf_ai.accounting.one_time_codes import OneTimeCode, OneTimeCodes
 from zeroconf_ai.backends.base import Backend, BackendInfo, Endpoint
 from zeroconf_ai.backends.zeroconfai import ZeroconfAIBackend
 from zeroconf_ai.protocol.relayed import response_headers
 from zeroconf_ai.relay.frames import MAX_FRAME_BYTES, SUBPROTOCOL
-from zeroconf_ai.relay.handshake import PairedConnector, Welcome, authenticate_to_house, public_bytes
+from zeroconf_ai.relay.handshake import Welcome, authenticate_to_house, public_bytes
 from zeroconf_ai.relay.hub import RelayHub
 from zeroconf_ai.relay.link import Accept, Link, Role
 from zeroconf_ai.relay.session import relay_session, relay_url
@@ -82,12 +83,18 @@ class House:
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[aiohttp.ClientWebSocketResponse]:
         """A connection of a connector, without a handshake."""
-        url = f"{self.server.url}/relay"
-        async with (
-            aiohttp.ClientSession() as session,
-            session.ws_connect(url, protocols=(SUBPROTOCOL,), max_msg_size=MAX_FRAME_BYTES) as socket,
-        ):
+        async with open_socket(self.server.url) as socket:
             yield socket
+
+
+@asynccontextmanager
+async def open_socket(base_url: str) -> AsyncGenerator[aiohttp.ClientWebSocketResponse]:
+    """A connection of a connector to the house with this base URL, without a handshake."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{base_url}/relay", protocols=(SUBPROTOCOL,), max_msg_size=MAX_FRAME_BYTES) as socket,
+    ):
+        yield socket
 
 
 @asynccontextmanager
@@ -136,12 +143,23 @@ async def _body(stream: Stream) -> AsyncIterator[bytes]:
         raise ConnectionResetError(str(err)) from None
 
 
+class InProcessProvider:
+    """Answers requests that arrive over a link by a server of this process."""
+
+    def __init__(self, server: Served) -> None:
+        self._inside = InProcess(server.runner)
+
+    async def answer(self, link: Link, stream: Stream) -> None:
+        """Answer one request."""
+        request = stream.request
+        await self._inside.answer(request.method, request.path, request.headers, _body(stream), _Sink(link, stream))
+
+
 def answering(home: House, server: Served) -> Accept:
     """Answer requests as a connector whose provider is `server`."""
-    inside = InProcess(server.runner)
+    provider = InProcessProvider(server)
 
     async def accept(stream: Stream) -> None:
-        link, request = home.links[-1], stream.request
-        await inside.answer(request.method, request.path, request.headers, _body(stream), _Sink(link, stream))
+        await provider.answer(home.links[-1], stream)
 
     return accept

@@ -12,13 +12,13 @@ from aiohttp.test_utils import TestServer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 import pytest
 
+from zeroconf_ai.accounting.connectors import PairedConnector
 from zeroconf_ai.accounting.one_time_codes import OneTimeCode, OneTimeCodes, Purpose
 from zeroconf_ai.protocol.pairing import CodeError
 from zeroconf_ai.relay import handshake
 from zeroconf_ai.relay.frames import FrameType, decode, decode_json, encode_json
 from zeroconf_ai.relay.handshake import (
     HandshakeError,
-    PairedConnector,
     Welcome,
     admit_connector,
     authenticate_to_house,

@@ -14,6 +14,7 @@ from . import audit
 from .admission_control import StoreAdmissionControl
 from .audit import Audit, AuditEvent
 from .budgets.budget_store import BudgetStore
+from .connectors import ConnectorStore
 from .conversations import deletion, sessions
 from .conversations.conversation_store import ConversationStore
 from .conversations.exchanges import ExchangeStore
@@ -82,6 +83,7 @@ class AccountingStore:
         self.ledger = Ledger(database, self._write_queue, self.totals)
         self.opening_balances = OpeningBalances(database, self._write_queue)
         self.audit = Audit(database, self._write_queue)
+        self.connectors = ConnectorStore(database, self.audit)
         self.exchanges = ExchangeStore(database, self._write_queue, keep=keep_bodies)
         self.responses = ResponseStore(database, self._write_queue, self.exchanges)
         self.images = ImageStore(database, image_folder)

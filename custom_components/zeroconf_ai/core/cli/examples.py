@@ -21,6 +21,10 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "config check": ("zeroconf-ai config check providers.yaml",),
     "config convert": ("zeroconf-ai config convert server.yaml > providers.yaml",),
     "config schema": ("zeroconf-ai config schema > zeroconf-ai.schema.json",),
+    "connect": (
+        "zeroconf-ai connect wss://ai.example.net --code-file code.txt",
+        "zeroconf-ai connect --parallel 2 --hours 22:00-07:00 --notify ntfy:my-gpu",
+    ),
     "database downgrade": ("zeroconf-ai database downgrade 0006",),
     "database version": ("zeroconf-ai database version",),
     "discover": ("zeroconf-ai discover", "zeroconf-ai discover --watch", "zeroconf-ai discover --json | jq -r '.[].url'"),

@@ -3,23 +3,20 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
-import re
 import time
 from typing import Any
 
 import click
 
-from ..accounting.budget import Scope, parse_amount
-from ..accounting.keys.client_key import ADMIN, ClientKey
-from ..accounting.keys.key_store import LARGEST_RATE, SCOPES, KeyStore
-from ..accounting.keys.labels import checked_labels
+from ..accounting.budget import Scope
+from ..accounting.keys.client_key import ClientKey
+from ..accounting.keys.key_store import KeyStore
 from ..accounting.periods import Period
 from ..accounting.store import AccountingStore
-from ..protocol.errors import InvalidRequestError
-from ..protocol.hosted_tools import GRANTS
 from . import state
 from .databases import database_option, existing_database
 from .errors import CommandError
+from .key_options import changed_fields, duration, new_fields, options_of_a_change, options_of_a_new_key
 from .output import json_option, print_json
 from .remembered import complete_keys, remember
 from .tables import Column, Styled, print_table
@@ -39,82 +36,8 @@ _STATE_COLOURS = {"enabled": "green", "disabled": "yellow", "expired": "red"}
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
-def _duration(_ctx: click.Context, _param: click.Parameter, value: str) -> float:
-    """Parse `90s`, `30m`, `24h`, `7d` or `4w` to seconds. Raises click.BadParameter."""
-    found = re.fullmatch(r"(\d{1,6})([smhdw])", value.strip())
-    if found is None:
-        raise click.BadParameter(f"{value!r} is not a duration. Enter a number and a unit: 90s, 30m, 24h, 7d or 4w.")
-    return float(found[1]) * _UNITS[found[2]]
-
-
-def _moment(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
-    """Parse a duration from now, a date (its start in local time) or a date and time to seconds since the epoch."""
-    if value is None:
-        return None
-    if "-" not in value:
-        return time.time() + _duration(ctx, param, value)
-    try:
-        moment = datetime.fromisoformat(value).timestamp()
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is not a date. Enter 2030-12-31, 2030-12-31T18:00 or a duration: 30d.") from None
-    if moment <= time.time():
-        raise click.BadParameter(f"{value} is in the past.")
-    return moment
-
-
-def _budget(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[int, Period], ...]:
-    """Parse `5/month`, `2.50/week` or `0.5/day` to the amount in nano-units and the period. Raises click.BadParameter."""
-    try:
-        return tuple(parse_amount(value) for value in values)
-    except ValueError as err:
-        raise click.BadParameter(str(err)) from None
-
-
-def _limit_options[F: Callable[..., Any]](function: F) -> F:
-    """Add the options for limits and budgets of a key."""
-    number = click.IntRange(1, LARGEST_RATE)
-    for option in (
-        click.option("--requests-per-minute", type=number, metavar="N", help="Maximum requests per minute."),
-        click.option("--tokens-per-minute", type=number, metavar="N", help="Maximum tokens per minute."),
-        click.option("--parallel", type=number, metavar="N", help="Maximum concurrent requests."),
-        click.option(
-            "--budget",
-            "budgets",
-            multiple=True,
-            callback=_budget,
-            metavar="AMOUNT/PERIOD",
-            help="Maximum cost, such as 5/month, 2.50/week or 0.5/day. Repeatable.",
-        ),
-    ):
-        function = option(function)
-    return function
-
-
-def _labels(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    """Raises click.BadParameter for invalid labels."""
-    try:
-        return checked_labels(values)
-    except InvalidRequestError as err:
-        raise click.BadParameter(err.message) from None
-
-
-_label_option = click.option(
-    "--label",
-    "labels",
-    multiple=True,
-    callback=_labels,
-    metavar="TEXT",
-    help="A room, a device or an app, to group and filter usage by. Repeatable.",
-)
 _url_option = click.option(
     "--url", default="http://localhost:8000/v1", show_default=True, help="The gateway's URL in the printed example."
-)
-_hosted_option = click.option(
-    "--hosted-tool",
-    "hosted_tools",
-    multiple=True,
-    type=click.Choice(GRANTS),
-    help="Pass on this tool that providers run, or what its options name. Repeatable.",
 )
 _key_argument = click.argument("key", shell_complete=complete_keys)
 
@@ -130,24 +53,7 @@ def command() -> None:
 
 @command.command("create")
 @click.argument("name")
-@click.option("--user", "user_id", metavar="ID", help="The Home Assistant user who uses it.")
-@click.option("--device", metavar="NAME", help="The device that uses it.")
-@click.option("--model", "models", multiple=True, metavar="PATTERN", help="Allow only this model, such as `qwen*`. Repeatable.")
-@click.option(
-    "--endpoint",
-    "endpoints",
-    multiple=True,
-    type=click.Choice((*SCOPES, ADMIN)),
-    help="Allow only this endpoint group. Repeatable. `admin` logs in to the page of `zeroconf-ai serve --keys`.",
-)
-@_hosted_option
-@click.option("--background", is_flag=True, help="Requests of this API key wait until no other requests are waiting.")
-@click.option("--home-only", is_flag=True, help="Requests with this API key stay at home: providers outside never get them.")
-@click.option(
-    "--expires", callback=_moment, metavar="WHEN", help="Expire after a duration (`30d`), or at a date.  [default: never]"
-)
-@_label_option
-@_limit_options
+@options_of_a_new_key
 @_url_option
 @database_option
 @json_option
@@ -157,7 +63,7 @@ def create(
     """Create an API key for NAME. Its secret is shown only once and is not stored."""
 
     async def do(store: AccountingStore) -> None:
-        key, secret = await store.keys.create(name, actor="command", **options)
+        key, secret = await store.keys.create(name, actor="command", **new_fields(options))
         await _set_budgets(store, key, budgets)
         _show_secret(key, secret, url, as_json=as_json)
 
@@ -166,52 +72,23 @@ def create(
 
 @command.command("update")
 @_key_argument
-@_limit_options
-@_label_option
-@click.option(
-    "--home-only/--no-home-only",
-    default=None,
-    help="Whether requests with this API key stay at home: providers outside never get them.",
-)
-@_hosted_option
-@click.option("--no-limits", is_flag=True, help="Remove all limits and budgets that are not set by this command.")
-@click.option("--no-labels", is_flag=True, help="Remove all labels that are not set by this command.")
-@click.option("--no-hosted-tools", is_flag=True, help="Remove all hosted tools that are not set by this command.")
+@options_of_a_change
 @database_option
 @json_option
-def update(
-    key: str,
-    database: str | None,
-    as_json: bool,
-    budgets: tuple[tuple[int, Period], ...],
-    no_limits: bool,
-    labels: tuple[str, ...],
-    no_labels: bool,
-    home_only: bool | None,
-    hosted_tools: tuple[str, ...],
-    no_hosted_tools: bool,
-    **rates: int | None,
-) -> None:
-    """Change labels, hosted tools, limits, budgets and --home-only of KEY.
+def update(key: str, database: str | None, as_json: bool, budgets: tuple[tuple[int, Period], ...], **options: Any) -> None:
+    """Change KEY.
 
-    Options that are not given keep their values; labels and hosted tools are added.
+    Options that are not given keep their values. Models, endpoints, LLM APIs, hosted tools and labels are added.
     """
 
     async def do(store: AccountingStore) -> None:
         found = _find(store.keys, key)
-        if no_limits:
+        if options["no_limits"]:
             periods = {period for _, period in budgets}
             for budget in store.budgets.of(Scope.KEY, found.id):
                 if budget.period not in periods:
                     await store.budgets.remove(budget.id, actor="command")
-        changes: dict[str, Any] = {name: rate for name, rate in rates.items() if no_limits or rate is not None}
-        if home_only is not None:
-            changes["home_only"] = home_only
-        if labels or no_labels:
-            changes["labels"] = labels if no_labels else (*found.labels, *labels)
-        if hosted_tools or no_hosted_tools:
-            changes["hosted_tools"] = hosted_tools if no_hosted_tools else (*found.hosted_tools, *hosted_tools)
-        found = await store.keys.update(found.id, actor="command", **changes)
+        found = await store.keys.update(found.id, actor="command", **changed_fields(found, options))
         await _set_budgets(store, found, budgets)
         _show(found, f'"{found.name}" ({found.prefix}…) is changed', as_json=as_json)
 
@@ -263,7 +140,7 @@ def revoke(key: str, database: str | None, as_json: bool) -> None:
 @_key_argument
 @click.option(
     "--overlap",
-    callback=_duration,
+    callback=duration,
     default="24h",
     show_default=True,
     help="How long the old secret stays valid.",
@@ -407,6 +284,7 @@ def key_json(key: ClientKey) -> dict[str, Any]:
         "tokens_per_minute": key.tokens_per_minute,
         "parallel": key.parallel,
         "labels": list(key.labels),
+        "llm_apis": list(key.llm_apis),
         "hosted_tools": list(key.hosted_tools),
     }
 

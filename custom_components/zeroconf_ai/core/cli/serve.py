@@ -51,6 +51,7 @@ from .ports import FIRST_PORT, listen
 from .presence import Presence, reachable_at
 from .progress import progress
 from .recording import Recording
+from .relaying import open_relay
 from .running import RunningServer, noted
 from .stopping import Stopping
 from .tls import Tls, TlsOfServer, open_tls
@@ -284,6 +285,7 @@ async def _serve(options: Options, provider_id: str, write_request: Callable[[Ma
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
+        program.relay = await open_relay(stack, engine, gateway, store)
         stack.push_async_callback(gateway.drain, options.operation.drain_seconds, whole_engine=True)
         stopping.on_second(gateway.interrupt)
         port = await listen(runner, options.host, options.port)

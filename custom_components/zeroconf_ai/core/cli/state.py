@@ -72,6 +72,11 @@ def tls_folder(provider_id: str) -> Path:
     return state_folder() / "tls" / str(UUID(provider_id))
 
 
+def relay_folder(provider_id: str) -> Path:
+    """The folder with the key of a server's relay."""
+    return state_folder() / "relay" / str(UUID(provider_id))
+
+
 def authority_file(provider_id: str) -> Path:
     """The certificate authority of `zeroconf-ai serve --tls` with this ID (`server.tls.identity_files.AUTHORITY`)."""
     return tls_folder(provider_id) / "ca.pem"
@@ -176,8 +181,8 @@ def _home_only_ids(unreadable: Sequence[str] = ()) -> list[str]:
 
 
 @contextmanager
-def identity(file: Path) -> Iterator[str]:
-    """Lock `file`, so that no second server uses its UUID, and yield the UUID, which is created the first time.
+def identity(file: Path, command: str = "serve") -> Iterator[str]:
+    """Lock `file`, so that no second `command` uses its UUID, and yield the UUID, which is created the first time.
 
     Raises CommandError if the file cannot be used or is locked.
     """
@@ -188,7 +193,7 @@ def identity(file: Path) -> Iterator[str]:
         message = f"The provider ID cannot be saved in {file}: {err.strerror}."
         raise CommandError(message, "Set another --id-file.", kind="file_error") from None
     with handle:
-        _lock(handle, file)
+        _lock(handle, file, command)
         handle.seek(0)
         text = handle.read(_MAX_ID_CHARACTERS).strip()
         if not text:
@@ -216,11 +221,13 @@ def _make(file: Path) -> UUID:
     return uuid5(_NAMESPACE, "|".join(parts))
 
 
-def _lock(handle: IO[str], file: Path) -> None:
+def _lock(handle: IO[str], file: Path, command: str) -> None:
     if sys.platform == "win32":
         return
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        message = f"Another `zeroconf-ai serve` already uses the ID in {file}."
-        raise CommandError(message, "Set another file: --id-file OTHER_FILE.", kind="id_in_use") from None
+        message = f"Another `zeroconf-ai {command}` already uses the ID in {file}."
+        other = "End it, or set XDG_STATE_HOME to another folder."
+        hint = "Set another file: --id-file OTHER_FILE." if command == "serve" else other
+        raise CommandError(message, hint, kind="id_in_use") from None

@@ -62,7 +62,9 @@ class Sources:
     auto: bool = False
     """Whether to use the inference servers of this machine, and the clouds whose keys are in the environment."""
     share_clouds: bool = True
-    """Whether `auto` includes clouds: not if everybody on the network could use them."""
+    """Whether `auto` includes clouds: not if others could use them whom their owner has not given a key."""
+    spenders: str = "with --open, everybody on the network"
+    """Who could spend the money of clouds then."""
 
     def __bool__(self) -> bool:
         """Whether any source is set."""
@@ -110,10 +112,12 @@ class Supply:
         enforce_limits: Callable[[], Awaitable[None]],
         limits: RateLimiter | None = None,
         recorder: Recorder | None = None,
+        reloaded: Callable[[Configuration], None] | None = None,
     ) -> None:
         """`limits` are the rate limits that the file may override. `recorder` records the exchanges with all backends.
 
         `enforce_limits` attaches admission control to the engine, for limits of single backends; raises click.ClickException.
+        `reloaded` is called with a configuration that was read again.
 
         Raises click.ClickException if the sources are invalid or contain no backend.
         """
@@ -121,6 +125,7 @@ class Supply:
         self._enforce_limits = enforce_limits
         self._limits = limits
         self._recorder = recorder
+        self._reloaded = reloaded
         self._named = None if limits is None else (limits.per_address, limits.per_user)
         self._sources = sources
         self._environment = environment
@@ -244,7 +249,7 @@ class Supply:
             if self._sources.share_clouds:
                 notice(f"Found {name} in the environment")
             else:
-                notice(f"{name} is not used: with --open, everybody on the network could spend its money")
+                notice(f"{name} is not used: {self._sources.spenders} could spend its money")
         if not engines and not self._wanted.upstreams:
             notice(_nothing_found())
 
@@ -307,6 +312,8 @@ class Supply:
         self._wanted = wanted
         _LOGGER.info("Configuration read again: %d providers", len(self._wanted.upstreams))
         self._apply_rules()
+        if self._reloaded is not None:
+            self._reloaded(wanted)
         await self._upstreams.apply(self._all)
 
 

@@ -12,7 +12,7 @@ from ..protocol.sse import SSEEvent
 from ..protocol.tool_calls import ToolCall, is_complete
 from ..protocol.usage import Usage
 from ..protocol.values import mapping
-from .house_server import HouseServer
+from .house_server import HouseCall, HouseServer
 from .reasoning import details_of
 
 
@@ -68,6 +68,8 @@ class ParsedRequest(NamedTuple):
     """A factory of the response writer for an answer in the client's own dialect."""
     house: HouseServer | None = None
     """What the client's request says of the tools of the house, in its own words."""
+    house_calls: tuple[HouseCall, ...] = ()
+    """The calls of these tools in the conversation, with their results."""
 
 
 def first_choice(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

@@ -5,7 +5,7 @@ Source: OpenAI's SDK 3.52 (`responses/tool_param.py`, `response_output_item.py`,
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import orjson
@@ -42,6 +42,25 @@ class HouseServer:
         if self.approval.get("always") is not None and _matches(self.approval["always"], name, annotations):
             return True
         return not (self.approval.get("never") is not None and _matches(self.approval["never"], name, annotations))
+
+
+class HouseCall(NamedTuple):
+    """A call of a tool of the house in a conversation."""
+
+    name: str
+    arguments: str
+    """JSON, as the model sent it."""
+    output: str
+
+
+def house_calls(items: object) -> tuple[HouseCall, ...]:
+    """The calls of the house's tools in the items of a conversation, whether or not the request asks for these tools again."""
+    listed = (mapping(item) for item in items if isinstance(item, Mapping)) if isinstance(items, list) else ()
+    return tuple(
+        HouseCall(str(item.get("name")), str(item.get("arguments")), str(item.get("output")))
+        for item in listed
+        if item.get("type") == "mcp_call" and item.get("server_label") == HOME
+    )
 
 
 def house_server(request: Mapping[str, Any]) -> tuple[HouseServer | None, Mapping[str, Any]]:

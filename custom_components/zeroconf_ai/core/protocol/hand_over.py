@@ -57,6 +57,19 @@ def fingerprint_of(certificate: bytes) -> str:
     return encode(hashlib.sha256(certificate).digest())
 
 
+def pin_of(text: str) -> str:
+    """A fingerprint that a person has copied, as in the advertisement.
+
+    It has 64 hexadecimal digits, with or without colons, or is base64url. Raises ValueError for any other text.
+    """
+    joined = text.strip().replace(":", "").replace(" ", "")
+    try:
+        raw = bytes.fromhex(joined) if len(joined) == 2 * FINGERPRINT_BYTES else decode(joined.rstrip("="), FINGERPRINT_BYTES)
+    except ValueError:
+        raise ValueError("not a SHA-256 fingerprint") from None
+    return encode(raw)
+
+
 def parse_steps(data: object) -> tuple[Step, ...]:
     """The steps of an answer; empty if one is malformed or there are too many."""
     if not isinstance(data, Sequence) or isinstance(data, str) or not 0 < len(data) <= MAX_STEPS:

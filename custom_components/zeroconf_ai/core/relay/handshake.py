@@ -31,6 +31,7 @@ import aiohttp
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from ..accounting.connectors import MAX_NAME, PairedConnector
 from ..accounting.one_time_codes import InvalidCodeError, OneTimeCode, OneTimeCodes, Purpose
 from ..protocol.pairing import Pairing, PairingError, WrongCodeError, read_code
 from ..protocol.values import clean
@@ -39,7 +40,6 @@ from .link import WebSocket
 from .stream import RelayError
 
 HANDSHAKE_SECONDS = 20.0
-MAX_NAME = 63
 _KEY_BYTES = _NONCE_BYTES = 32
 _SIGNATURE_BYTES = 64
 _CONTEXT = b"zai-relay-1"
@@ -53,19 +53,6 @@ class HandshakeError(RelayError):
         """`code`: `not_paired`, `disabled`, `invalid_code`, `wrong_house`, `throttled`, `unavailable` or `protocol_error`."""
         super().__init__(message)
         self.code = code
-
-
-@dataclass(frozen=True, slots=True)
-class PairedConnector:
-    """A connector that was paired with a house. Times are seconds since the epoch."""
-
-    id: str
-    name: str
-    key: bytes
-    """Its public key, 32 bytes."""
-    created: float
-    enabled: bool = True
-    last_seen: float | None = None
 
 
 class PairedConnectors(Protocol):

@@ -11,13 +11,14 @@ from typing import Any
 from aiohttp import hdrs, web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ..accounting.connectors import PairedConnector
 from ..accounting.one_time_codes import OneTimeCodes
 from ..protocol.addresses import subscriber
 from ..protocol.errors import ApiError, InvalidRequestError, PermissionDeniedError, RateLimitError, UnavailableError
 from ..protocol.values import clean
 from ..server.access.auth_throttle import AuthThrottle
 from .frames import MAX_FRAME_BYTES, SUBPROTOCOL
-from .handshake import HandshakeError, PairedConnector, PairedConnectors, Welcome, admit_connector
+from .handshake import HandshakeError, PairedConnectors, Welcome, admit_connector
 from .link import Link, Role
 from .uplink import Uplink
 
@@ -74,6 +75,11 @@ class RelayHub:
         if found is None:
             found = self._uplinks[connector_id] = Uplink(connector_id)
         return found
+
+    def is_connected(self, connector_id: str) -> bool:
+        """Whether a connector has a link, or has lost it so recently that requests wait for it."""
+        uplink = self._uplinks.get(connector_id)
+        return uplink is not None and uplink.connected
 
     def offer(self, connector_id: str) -> Offer:
         """What a connector said of itself last."""

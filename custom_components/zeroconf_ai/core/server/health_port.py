@@ -5,10 +5,13 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from http import HTTPStatus
 
 from aiohttp import web
 
 from ..protocol.errors import ApiError, MethodNotAllowedError, NotFoundError
+from ..protocol.status import Health
+from ..version import __version__
 from .access.auth import Access
 from .connections import REFUSE
 from .dispatch import RequestContext, begin
@@ -39,8 +42,11 @@ HEALTH_PATHS = frozenset(path for path, handler in PATHS.items() if handler is n
 """The paths that programs probe all the time."""
 
 
-def create_health_app(gateway: Gateway, access: Access) -> web.Application:
-    """An application with the paths of this module for those whom `access` admits."""
+def create_health_app(gateway: Gateway, access: Access, reachable: Callable[[], bool] | None = None) -> web.Application:
+    """An application with the paths of this module for those whom `access` admits.
+
+    `reachable`: whether clients reach the gateway, for one that they reach over a link; otherwise it is not ready.
+    """
 
     @web.middleware
     async def know_paths(
@@ -57,8 +63,17 @@ def create_health_app(gateway: Gateway, access: Access) -> web.Application:
     app = web.Application(middlewares=[know_paths])
     app[REFUSE] = refusals(gateway, logged=False)
     for path, handler in PATHS.items():
-        app.router.add_get(path, partial(_answer, gateway, access, handler))  # answers HEAD too
+        found = handler if handler is not health or reachable is None else partial(_health_of_reachable, reachable)
+        app.router.add_get(path, partial(_answer, gateway, access, found))  # answers HEAD too
     return app
+
+
+async def _health_of_reachable(reachable: Callable[[], bool], gateway: Gateway, context: RequestContext) -> web.Response:
+    found = await health(gateway, context)
+    if found.status == HTTPStatus.OK and not reachable():
+        report = Health("unavailable", gateway.name, __version__, gateway.uptime, gateway.id)
+        return context.json(report.to_json(), status=HTTPStatus.SERVICE_UNAVAILABLE)
+    return found
 
 
 async def _answer(gateway: Gateway, access: Access, handler: _Handler, request: web.Request) -> web.StreamResponse:

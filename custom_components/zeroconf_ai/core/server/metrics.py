@@ -86,6 +86,10 @@ class Metrics(Recorder):
         """Add the gauges of these budgets. `budgets` is called with every `render`."""
         self._state.budgets = budgets
 
+    def add(self, collector: Collector) -> None:
+        """Also show the metrics of a collector."""
+        self._registry.register(collector)
+
     @override
     def record(self, generation: Generation) -> None:
         model = self._model(generation)

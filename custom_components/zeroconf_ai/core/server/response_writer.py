@@ -15,7 +15,7 @@ from ..routing.execution.reply import Reply
 from ..routing.execution.sessions import session_key
 from .dispatch import RequestContext, header_text, internal_error
 from .gateway import Gateway
-from .tool_requests import open_house, wants_house_tools
+from .tool_requests import kept_at_home, open_house, wants_house_tools
 from .tool_rounds import RoundsReply, run_rounds
 
 _LOGGER = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ async def answer(
         if request.kind is Kind.CHAT:
             named = context.http.headers.get("X-Session-ID")
             request = request.with_meta(session=session_key(named, request.body, context.caller.key_id))
+            request = kept_at_home(gateway, context, request, parsed.house_calls)
         async with AsyncExitStack() as stack:
             answer: Reply | RoundsReply
             if wants_house_tools(context) or parsed.house is not None:

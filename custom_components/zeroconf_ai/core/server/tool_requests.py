@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from ..dialects.house_server import HouseServer
+from ..dialects.house_server import HouseCall, HouseServer
 from ..dialects.turns import function_tool
 from ..protocol.errors import InvalidRequestError, PermissionDeniedError
 from ..protocol.request import Kind, Request
@@ -75,6 +75,19 @@ def wants_house_tools(context: RequestContext) -> bool:
     return True
 
 
+def kept_at_home(gateway: Gateway, context: RequestContext, request: Request, calls: Sequence[HouseCall]) -> Request:
+    """The request, which stays at home if a labelled entity was read earlier in its conversation.
+
+    `calls`: the calls of the house's tools that the request shows.
+    """
+    key_id, runner = context.caller.key_id, gateway.tool_runner
+    if request.home_rule is not None or runner is None or key_id is None:
+        return request
+    rule = gateway.tool_memory.rule_of(key_id, request.body["messages"])
+    rule = rule or next(filter(None, (runner.home_rule(*call) for call in calls)), None)
+    return request if rule is None else request.with_meta(home_rule=rule)
+
+
 async def open_house(
     gateway: Gateway, context: RequestContext, request: Request, server: HouseServer | None
 ) -> tuple[Request, HouseRequest]:
@@ -97,7 +110,8 @@ async def open_house(
     transcript = memory.transcript(caller.key_id, _request_name(context) or _approvals(server), request.body)
     house = HouseRequest(opened, offered, transcript, memory, caller.key_id, server)
     house.begin()
-    messages = memory.rejoined(caller.key_id, request.body["messages"])
+    messages, home_rule = memory.rejoined(caller.key_id, request.body["messages"])
+    transcript.home_rule = transcript.home_rule or home_rule or request.home_rule
     tools = _with_house_tools(request.body.get("tools") or [], offered)
     return request.with_body(messages=_instructed(messages, opened.instructions), tools=tools or None), house
 

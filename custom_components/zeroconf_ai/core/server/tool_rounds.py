@@ -139,6 +139,8 @@ class RoundsReply:
         try:
             await self._stack.aclose()
         finally:
+            if (rule := self._transcript.home_rule) is not None:  # also for a text that was cut short
+                self._house.memory.keep_answer(self._house.key_id, self._request.body["messages"], self._text, rule)
             if self._locked:
                 self._locked = False
                 self._transcript.lock.release()
@@ -239,7 +241,8 @@ class RoundsReply:
         """Whether the model is not asked again: it called no tool of the house, or also tools that the client runs."""
         if turn.house and turn.client:
             results = self._transcript.messages[turn.results_from :]
-            self._house.memory.divide(self._house.key_id, turn.message, results, turn.client)
+            rule = self._transcript.home_rule
+            self._house.memory.divide(self._house.key_id, turn.message, results, turn.client, rule)
         return turn.waits or bool(turn.client) or not turn.house
 
     async def _run_pending(self) -> AsyncIterator[None]:

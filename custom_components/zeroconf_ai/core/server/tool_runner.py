@@ -59,5 +59,9 @@ class ToolRunner(ABC):
     """Opens the tools of a home for a request."""
 
     @abstractmethod
+    def home_rule(self, name: str, arguments: str, result: str) -> HomeRule | None:
+        """Why a conversation with this earlier call of a tool stays at home; None: it may leave."""
+
+    @abstractmethod
     async def open(self, caller: Caller) -> OpenTools:
         """The tools that the caller may use. Raises PermissionDeniedError if the caller may use no tool."""

@@ -73,7 +73,13 @@ async def gateway_of(
     try:
         guard = Guard(store.keys, household=tokens)
         async with served(
-            *(backends or (StubBackend("local"),)), provider_id=ID, access=guard, ledger=store.ledger, totals=store.totals
+            *(backends or (StubBackend("local"),)),
+            provider_id=ID,
+            access=guard,
+            ledger=store.ledger,
+            totals=store.totals,
+            images=store.images,
+            responses=store.responses,
         ) as gateway:
             await gateway.engine.attach(Accounting.of(store))
             await gateway.engine.attach(Accounting(household=cap))
@@ -136,6 +142,7 @@ async def test_household_token_may_chat_and_nothing_else(
     tmp_path: Path, tokens: HouseholdTokens, key: HouseholdKey, clock: Clock
 ) -> None:
     allowed = {"chat", "models", "status"}
+    stores = "/v1/images/upload"  # a path of chat that keeps something, which every member of the household could change
     async with gateway_of(tmp_path / "db", tokens, HouseholdCap(10_000, 0, clock)) as (gateway, store):
         asked = bearer(current(tokens, key, clock))
         assert (await gateway.ask("POST", "chat/completions", json=ASK, **asked))[0] == 200
@@ -143,15 +150,36 @@ async def test_household_token_may_chat_and_nothing_else(
         status, body, _ = await gateway.get("status", **asked)
         assert status == 200
         assert "usage" not in body
-        forbidden = [route for route in (*ROUTES, *OWN_PORT_ROUTES) if not route.public and route.scope not in allowed]
+        forbidden = [
+            route
+            for route in (*ROUTES, *OWN_PORT_ROUTES)
+            if not route.public and (route.scope not in allowed or route.path == stores)
+        ]
         assert len(forbidden) > 15
         for route in forbidden:
             path = route.path.replace(":.+", "").replace("{", "").replace("}", "")
             status, body, _ = await gateway.ask(route.method, path, json={}, **asked)
             assert status == 403, route
+            assert "household token may not use" in str(body), route
+        status, body, _ = await gateway.ask("POST", "enroll", json={"csr": "x", "name": "x"}, **asked)
+        assert (status, body["error"]["code"]) == (400, "https_required")  # over HTTPS it counts as no key
         await store.flush()
         [row] = await store.ledger.search(RecordFilter())
     assert (row["key_id"], row["caller"]) == ("household", "Household")
+
+
+async def test_household_token_passes_on_no_hosted_tools(
+    tmp_path: Path, tokens: HouseholdTokens, key: HouseholdKey, clock: Clock
+) -> None:
+    local = StubBackend("local")
+    async with gateway_of(tmp_path / "db", tokens, HouseholdCap(10_000, 0, clock), local) as (gateway, _):
+        asked = bearer(current(tokens, key, clock))
+        search = {"web_search_options": {}, "tools": [{"type": "web_search"}]}
+        status, _, headers = await gateway.ask("POST", "chat/completions", json=ASK | search, **asked)
+        assert status == 200
+        assert "web_search" in headers["X-ZeroconfAI-Dropped-Tools"]
+        sent = local.sent[-1].body
+        assert not {"web_search_options", "tools"} & sent.keys()
 
 
 async def test_household_token_is_refused_when_it_is_old_or_of_another_household(

@@ -21,7 +21,7 @@ from sqlalchemy.dialects import sqlite
 from ...protocol import json
 from ..budget import make_budget
 from .statements import TEXT_LIMIT
-from .tables import accounts, audit, budgets, key_labels, key_months, key_rollups, keys, portal_users, rollups
+from .tables import accounts, audit, budgets, key_labels, key_months, key_rollups, keys, portal_users, relay_connectors, rollups
 
 _SECONDS = 20.0
 """How long rows are searched for."""
@@ -32,7 +32,7 @@ _DIGEST_BYTES = 32
 _MAGIC = b"SQLite format 3\0"
 _PAGE_BYTES = 4096
 _HEADER_BYTES = 100
-_TABLES = (keys, key_labels, portal_users, budgets, accounts, rollups, key_rollups, key_months, audit)
+_TABLES = (keys, key_labels, portal_users, budgets, accounts, rollups, key_rollups, key_months, audit, relay_connectors)
 """Without opening balances: recorded anew, they make up for the usage rows that are lost."""
 
 

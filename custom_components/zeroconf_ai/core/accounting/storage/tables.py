@@ -315,6 +315,18 @@ buckets = Table(
     Index(None, "at"),
 )
 
+relay_connectors = Table(
+    "relay_connectors",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("key", LargeBinary(32), nullable=False),
+    Column("created", Double, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("last_seen", Double),
+    UniqueConstraint("key"),
+)
+
 portal_users = Table(
     "portal_users",
     metadata,

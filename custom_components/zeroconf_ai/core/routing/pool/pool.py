@@ -200,10 +200,10 @@ class Pool:
             return True
         return False
 
-    def record_goodbye(self, member: Member) -> None:
-        """Record that a member withdrew its advertisement. The next success brings it back, unless that check began before."""
+    def record_goodbye(self, member: Member, reason: str = "it is no longer advertised on the network") -> None:
+        """Record that a member has left. The next success brings it back, unless that check began before."""
         member.left_at = time.monotonic()
-        self._set_state(member, ProviderState.OFFLINE, "it is no longer advertised on the network")
+        self._set_state(member, ProviderState.OFFLINE, reason)
 
     def _enter(self, member: Member) -> None:
         self._members[member.id] = member

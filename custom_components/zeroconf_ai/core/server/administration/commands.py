@@ -21,7 +21,7 @@ from ...admin.why import why_pasted
 from ...protocol.errors import InvalidRequestError, NotFoundError
 from ...protocol.hosted_tools import GRANTS
 from ...protocol.values import NANO
-from . import finding, server_models
+from . import connectors, finding, server_models
 from .chat import CHAT_COMMANDS, ChatCommand, run_chat_command
 from .context import Context
 from .fields import Body, choice, flag, long_text, number, optional_number, optional_text, percentages, text, texts
@@ -167,6 +167,11 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "home_only": finding.home_only,
     "discovered": finding.discovered,
     "discovery/scan": finding.scan,
+    "relay": connectors.describe,
+    "relay/pair": connectors.pair,
+    "relay/cancel": connectors.cancel,
+    "relay/update": connectors.update,
+    "relay/remove": connectors.remove,
     "server_models": server_models.list_servers,
     "server_models/load": server_models.load,
     "server_models/unload": server_models.unload,

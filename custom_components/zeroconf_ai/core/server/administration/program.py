@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from ...admin.connectors import RelayControl
 from ...lan.providers import Provider
 from ...protocol.record import ServiceRecord
 
@@ -21,3 +22,5 @@ class Program:
     """Looks for providers on the network for some seconds. Raises UnavailableError without multicast DNS."""
     advertised: Callable[[], ServiceRecord | None] = lambda: None
     """What the server advertises now; None: nothing."""
+    relay: RelayControl | None = None
+    """Its connectors; None: it takes none."""

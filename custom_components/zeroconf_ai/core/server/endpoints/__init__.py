@@ -61,7 +61,7 @@ ROUTES = (
     Route("POST", "/v1/audio/speech", audio.speech, "audio"),
     Route("GET", "/v1/audio/models", audio.list_models, "audio"),
     Route("GET", "/v1/audio/voices", audio.list_voices, "audio"),
-    Route("POST", f"{images.PATH}/upload", images.upload, "chat"),
+    Route("POST", images.UPLOAD_PATH, images.upload, "chat"),
     Route("GET", f"{images.PATH}/{{conversation}}/{{message}}/{{filename}}", images.show, public=True),
     Route("GET", "/v1/health", status.health, public=True),
     Route("GET", "/v1/status", status.status, "status"),

@@ -10,11 +10,13 @@ from ...accounting.conversations.image_store import URL_SECONDS, ImageStore, Ori
 from ...accounting.storage.database import DatabaseError
 from ...admin.images import HomeImages, ShownImage
 from ...protocol.errors import InvalidRequestError, NotFoundError, PermissionDeniedError, UnavailableError
+from ...protocol.household import CALLER_ID
 from ..dispatch import RequestContext
 from ..forms import FormLimits, read_form
 from ..gateway import Gateway
 
 PATH: Final = "/v1/images"
+UPLOAD_PATH: Final = f"{PATH}/upload"
 _FORM: Final = FormLimits(MAX_BYTES, f"The image is larger than {MAX_BYTES >> 20} MB. Send a smaller one.", ("file", "image"))
 _CONVERSATION: Final = ("conversation_id", "conversationId", "conversation")
 _MESSAGE: Final = ("message_id", "messageId", "message")
@@ -33,6 +35,9 @@ async def upload(gateway: Gateway, context: RequestContext) -> web.Response:
     caller = context.caller
     if gateway.images is None or not gateway.images.offered:
         raise NotFoundError("This server stores no images: it has no database.", code="not_offered")
+    if caller.key_id == CALLER_ID:  # all members of the household share its token, and an image belongs to one
+        message = f"A household token may not use {UPLOAD_PATH}. Use an API key, or send the image in the message."
+        raise PermissionDeniedError(message, code="endpoint_not_allowed")
     if (owner := owner_of(caller.key_id, caller.user_id)) is None:
         raise PermissionDeniedError("Images belong to an API key or a user. Send an API key.", code="key_required")
     async with gateway.interruptible():

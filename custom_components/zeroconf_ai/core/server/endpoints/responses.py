@@ -9,7 +9,7 @@ from aiohttp import web
 from ...accounting.conversations.response_store import StoredResponse
 from ...accounting.storage.database import DatabaseError
 from ...dialects.base import ParsedRequest
-from ...dialects.house_server import house_server
+from ...dialects.house_server import house_calls, house_server
 from ...dialects.responses.client_request import to_chat
 from ...dialects.responses.client_response import ResponsesWriter
 from ...dialects.responses.hosted_tools import hosted_tools
@@ -79,6 +79,7 @@ def _parse(gateway: Gateway, context: RequestContext, raw: bytes) -> ParsedReque
         tools.dropped,
         lambda model: NativeResponsesWriter(body, model, kept, stored=is_stored),
         house,
+        house_calls(conversation),
     )
 
 

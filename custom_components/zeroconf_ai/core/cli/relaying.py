@@ -1,0 +1,32 @@
+"""The relay of `serve`: connectors that no network leads to open their links to it."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from ..accounting.store import AccountingStore
+from ..engine import Engine
+from ..relay.handshake import Welcome
+from ..relay.house import RelayHouse, house_key
+from ..relay.key_file import KeyFileError
+from ..server.gateway import Gateway
+from .errors import CommandError
+from .state import relay_folder
+
+
+async def open_relay(stack: AsyncExitStack, engine: Engine, gateway: Gateway, store: AccountingStore | None) -> RelayHouse | None:
+    """Admit connectors at the ports of the gateway until `stack` closes; None without a database, which stores the connectors.
+
+    Raises CommandError if the key file cannot be used.
+    """
+    if store is None:
+        return None
+    try:
+        key = await asyncio.to_thread(house_key, relay_folder(gateway.id))
+    except KeyFileError as err:
+        raise CommandError(str(err), kind="file_error") from None
+    relay = RelayHouse(engine, store, key, Welcome(gateway.id, gateway.name))
+    relay.pin = lambda: None if gateway.tls is None else gateway.tls.fingerprint
+    gateway.relay = relay.hub
+    await relay.start()
+    stack.push_async_callback(relay.close)
+    return relay
