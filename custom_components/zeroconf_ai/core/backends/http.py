@@ -12,6 +12,7 @@ from ..protocol.chunks import completion_as_chunk, has_message
 from ..protocol.errors import (
     ApiError,
     CertificateError,
+    ClientCertificateError,
     StreamBrokenError,
     UpstreamConnectionError,
     UpstreamTimeoutError,
@@ -24,6 +25,7 @@ from ..protocol.values import NOTHING
 from .audio import HttpSpeechAnswer, TranscriptAnswer, form_of
 from .base import Answer, Endpoint, SpeechAnswer, StaticAnswer, Timeouts
 from .bodies import MAX_BODY_BYTES, loads, read_limited
+from .client_tls import PinMismatchError, refusal
 from .connect_limit import connect_limit
 from .egress import Egress
 from .headers import merged, secrets_in
@@ -91,11 +93,27 @@ class HttpUpstream:
 
         `secret` False: without the key and the configured headers. `limit`: maximum bytes of the body (None: MAX_BODY_BYTES).
         """
+        return (await self.exchange("GET", path, headers=self.headers(secret=secret), limit=limit))[1]
+
+    async def exchange(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        limit: int | None = None,
+    ) -> tuple[int, bytes]:
+        """Status and body of the response to a short request, within the probe's timeout. Raises as `get` does.
+
+        `body`: JSON; `headers`: all headers (None: those of every request); `limit`: maximum bytes of the response's body.
+        """
+        sent = {**(self.headers() if headers is None else headers), **(NOTHING if body is None else _JSON)}
         try:
             async with asyncio.timeout(self.timeouts.probe):
-                response = await self._open("GET", path, None, self.headers(secret=secret))
+                response = await self._open(method, path, body, sent)
                 try:
-                    return await read_limited(response, limit or MAX_BODY_BYTES)
+                    return response.status, await read_limited(response, limit or MAX_BODY_BYTES)
                 finally:
                     response.close()
         except TimeoutError:
@@ -249,10 +267,12 @@ class HttpUpstream:
 
     def unreachable(self, err: Exception) -> ApiError:
         """The error for a connection that failed, or was lost before a response."""
-        if isinstance(err, aiohttp.ServerFingerprintMismatch):
+        if isinstance(err, aiohttp.ServerFingerprintMismatch) or isinstance(err.__cause__, PinMismatchError):
             return CertificateError(f"{self.name} presents a different certificate from the confirmed one")
         if isinstance(err, aiohttp.ClientConnectorCertificateError):
             return CertificateError(f"{self.name} presents a certificate that cannot be verified")
+        if (refused := refusal(err)) is not None:
+            return ClientCertificateError(f"{self.name} refuses the connection: {refused}")
         if isinstance(err, aiohttp.ConnectionTimeoutError):
             seconds = min(self.timeouts.connect, connect_limit() or self.timeouts.connect)
             return UpstreamConnectionError(f"{self.name} did not accept the connection within {seconds:g} s")

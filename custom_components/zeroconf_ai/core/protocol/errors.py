@@ -112,6 +112,12 @@ class AuthenticationError(ApiError):
     default_code = "invalid_api_key"
 
 
+class ClientCertificateError(AuthenticationError):
+    """The provider requires a client certificate, or does not accept the one that was presented."""
+
+    default_code = "invalid_certificate"
+
+
 class PermissionDeniedError(ApiError):
     """The API key is valid but lacks the permission."""
 
@@ -341,11 +347,13 @@ def error_from_data(
     error_class = _BY_STATUS.get(meant) or (InvalidRequestError if 400 <= status < 500 else UpstreamError)
     if status == 429 and "insufficient_quota" in (code, kind):
         error_class = QuotaError
+    if meant == 401 and code in _CERTIFICATE_REASONS:
+        message, error_class = _CERTIFICATE_REASONS[code], ClientCertificateError
     if error_class is UnavailableError:
         code = "provider_capacity_exceeded"
     elif error_class is NotFoundError and (param == "model" or "model" in upstream_message.lower()):
         code = code or "model_not_found"
-    elif error_class not in (InvalidRequestError, NotFoundError, PermissionDeniedError):
+    elif error_class not in (InvalidRequestError, NotFoundError, PermissionDeniedError, ClientCertificateError):
         code = None
     if issubclass(error_class, _REQUEST_ERRORS) and upstream_message:
         message = without_addresses(upstream_message)  # the caller needs the provider's message to correct the request
@@ -353,6 +361,14 @@ def error_from_data(
     if wait is None:
         wait = next((seconds for detail in details if (seconds := _retry_delay(detail)) is not None), None)
     return error_class(message, code=code, param=param, retry_after=wait, upstream_status=status, log_text=log_text)
+
+
+_CERTIFICATE_REASONS: Mapping[str | None, str] = {
+    "missing_certificate": "the provider requires a client certificate",
+    "invalid_certificate": "the provider does not know the client certificate, or not any more",
+    "certificate_expired": "the client certificate has expired",
+}
+"""The codes of a 401 about a client's certificate (docs/protocol.md, section 4) → what they mean."""
 
 
 def _google_details(fields: Mapping[str, Any]) -> list[Mapping[str, Any]]:
