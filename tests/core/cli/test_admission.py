@@ -21,6 +21,7 @@ from zeroconf_ai.accounting.usage.generation import Generation, Outcome, Recorde
 from zeroconf_ai.cli import admission, state
 from zeroconf_ai.cli.admission import Admission, record_requests
 from zeroconf_ai.cli.keys import command as keys_command
+from zeroconf_ai.config.state_folder import state_folder
 from zeroconf_ai.engine import Engine
 from zeroconf_ai.protocol.record import Auth
 from zeroconf_ai.protocol.usage import Usage
@@ -232,7 +233,7 @@ def test_state_that_cannot_be_written_is_reported(tmp_path: Path, monkeypatch: p
 
 def test_state_that_cannot_be_read_is_replaced(tmp_path: Path) -> None:
     state.remember_database("address", "1")
-    file = state.state_folder() / "databases.json"
+    file = state_folder() / "databases.json"
     for content in (b"no JSON", b"[]", b'{"address": 1}'):
         file.write_bytes(content)
         assert state.known_databases() == {}

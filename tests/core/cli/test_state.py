@@ -6,16 +6,8 @@ import sys
 import pytest
 
 from zeroconf_ai.cli.errors import CommandError
-from zeroconf_ai.cli.state import (
-    cost_alerts_told,
-    home_only,
-    id_in,
-    identity,
-    known_databases,
-    save_home_only,
-    state_folder,
-    trust_file,
-)
+from zeroconf_ai.cli.state import cost_alerts_told, home_only, id_in, identity, known_databases, save_home_only, trust_file
+from zeroconf_ai.config.state_folder import state_folder
 from zeroconf_ai.lan.trust import TrustStore
 from zeroconf_ai.protocol.errors import UnavailableError
 

@@ -26,6 +26,7 @@ _COMMANDS: Mapping[str, str] = {
     "discover": "List the providers on the network.",
     "doctor": "Check why providers are not found.",
     "endpoint": "Print the address and the API key of a provider, for other programs.",
+    "enroll": "Get a certificate of a provider, by which it knows this client.",
     "household": "Make a code with which providers and clients of a household need no API key.",
     "keys": "Create, list and revoke API keys of clients.",
     "mcp": "Let agents ask the providers on the network (Model Context Protocol).",

@@ -1,19 +1,21 @@
 """The options that say which provider a command talks to."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 import os
 from typing import Any
 
 import click
 
+from ..backends.base import Endpoint
 from ..client.client import Client
-from ..client.connections import Hints, Wanted
+from ..client.connections import Connections, Hints, Wanted
 from ..protocol.household import HouseholdCode, HouseholdError
 from ..protocol.models import AUTO
 from .errors import CommandError
 from .network import interface_option
 from .remembered import complete_models, complete_providers
-from .state import trust_file
+from .state import enrolments_folder, trust_file
 from .variables import Environment
 
 HOUSEHOLD = "ZEROCONF_AI_HOUSEHOLD"
@@ -65,6 +67,26 @@ def household_of(process: Mapping[str, str]) -> str | None:
         raise CommandError(f"{HOUSEHOLD} is no household code: {err}.", "Make one: zeroconf-ai household", kind="usage") from None
 
 
+async def connect(wanted: Wanted) -> Connections:
+    """Find the providers. Raises NoProviderError."""
+    return await Connections.open(wanted, trust_file=trust_file(), hints=HINTS, enrolments=enrolments_folder())
+
+
+async def endpoint_at(url: str, key: str | None) -> Endpoint:
+    """The endpoint of the server at a URL, with the client certificate for it, if there is one."""
+    return await asyncio.to_thread(_endpoint_at, url, key)
+
+
+def _endpoint_at(url: str, key: str | None) -> Endpoint:
+    if not (folder := enrolments_folder()).is_dir():
+        return Endpoint(url, key)
+    from ..backends.enrolments import EnrolmentStore  # noqa: PLC0415 - it loads `cryptography`
+
+    store = EnrolmentStore(folder)
+    found = next((enrolment for enrolment in store.all() if enrolment.is_at(url)), None)
+    return Endpoint(url, key) if found is None else Endpoint(url, key, store.context(found))
+
+
 def client_of(wanted: Wanted) -> Client:
     """A client for this provider, to be opened."""
     return Client(
@@ -75,4 +97,5 @@ def client_of(wanted: Wanted) -> Client:
         trust_file=trust_file(),
         hints=HINTS,
         household=wanted.household,
+        enrolments=enrolments_folder(),
     )

@@ -13,12 +13,11 @@ import click
 
 from ..backends.base import Endpoint
 from ..backends.zeroconfai import ZeroconfAIBackend
-from ..client.connections import Connections, Wanted
-from .connecting import HINTS, connection_options, wanted_of
+from ..client.connections import Wanted
+from .connecting import connect, connection_options, wanted_of
 from .errors import CommandError
 from .output import json_option, print_json
 from .progress import progress
-from .state import trust_file
 
 NO_KEY: Final = "none"
 """API key for clients that require one, if the provider requires none. It also overrides a key of another service."""
@@ -109,7 +108,7 @@ def command(
 async def _endpoint(wanted: Wanted) -> Endpoint:
     """The endpoint of the preferred provider, which accepts the key. Raises NoProviderError."""
     with progress("Looking for a provider"):
-        connections = await Connections.open(wanted, trust_file=trust_file(), hints=HINTS)
+        connections = await connect(wanted)
         try:
             backend = connections.members[0].backend
             assert isinstance(backend, ZeroconfAIBackend)

@@ -35,6 +35,11 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "zeroconf-ai endpoint --env > .env",
         "zeroconf-ai endpoint --exec opencode -- run 'explain this project'",
     ),
+    "enroll": (
+        "zeroconf-ai enroll attic.local:8000",
+        "zeroconf-ai enroll attic.local:8000 --code-file code.txt --pin SHA256",
+        "zeroconf-ai enroll attic.local:8000 --ask-owner",
+    ),
     "household": ("zeroconf-ai household", "zeroconf-ai household > household.code   # for ZEROCONF_AI_HOUSEHOLD_FILE"),
     "keys confirm-loss": ("zeroconf-ai keys confirm-loss",),
     "keys create": (

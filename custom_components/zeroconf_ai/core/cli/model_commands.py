@@ -8,11 +8,10 @@ from typing import Any, Final
 import click
 
 from ..admin.server_models import Pull, ServerModels
-from ..client.connections import Connections, Wanted
-from .connecting import HINTS, connection_options, wanted_of
+from ..client.connections import Wanted
+from .connecting import connect, connection_options, wanted_of
 from .output import json_option, print_json
 from .progress import progress
-from .state import trust_file
 from .tables import Column, print_table
 
 _THIS_MACHINE: Final = "http://127.0.0.1:11434"
@@ -146,7 +145,7 @@ def _run(
 
 @asynccontextmanager
 async def _models(wanted: Wanted) -> AsyncIterator[tuple[ServerModels, str]]:
-    connections = await Connections.open(wanted, trust_file=trust_file(), hints=HINTS)
+    connections = await connect(wanted)
     models = ServerModels(connections.engine)
     try:
         yield models, connections.members[0].id

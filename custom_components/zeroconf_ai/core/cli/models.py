@@ -6,14 +6,13 @@ from typing import Final
 import click
 
 from ..admin.models import KnownModel, ServedModel, list_models
-from ..client.connections import Connections, Wanted
+from ..client.connections import Wanted
 from ..protocol.values import clean
-from .connecting import HINTS, connection_options, wanted_of
+from .connecting import connect, connection_options, wanted_of
 from .model_commands import add_model_commands
 from .output import json_option, print_json
 from .progress import progress
 from .remembered import remember
-from .state import trust_file
 from .tables import Column, Styled, print_table
 
 _COLUMNS: Final = (
@@ -66,7 +65,7 @@ add_model_commands(command)
 async def _models(wanted: Wanted) -> tuple[list[KnownModel], list[str]]:
     """All models, and the names of the providers that require an API key. Raises NoProviderError."""
     with progress("Asking the providers for their models"):
-        connections = await Connections.open(wanted, trust_file=trust_file(), hints=HINTS)
+        connections = await connect(wanted)
         try:
             engine = connections.engine
             await asyncio.gather(*(engine.checker.check(member, models=True) for member in engine.pool))

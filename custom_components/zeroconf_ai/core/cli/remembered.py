@@ -11,9 +11,9 @@ import click
 from click.shell_completion import CompletionItem
 import orjson
 
+from ..config.state_folder import state_folder
 from ..protocol import json
 from ..protocol.values import clean
-from .state import state_folder
 
 _LIMIT: Final = 500
 """Names of a kind."""

@@ -11,8 +11,8 @@ from uuid import UUID
 
 import orjson
 
+from ..config.state_folder import state_folder
 from ..protocol import json
-from .state import state_folder
 
 _LOGGER = logging.getLogger(__name__)
 _MAX_BYTES: Final = 64 * 1024

@@ -10,7 +10,7 @@ import sys
 
 import click
 
-from . import state
+from ..config.state_folder import state_folder
 from .errors import CommandError
 from .output import json_option, print_json
 from .service_files import LABEL, NAME, launchd_job, systemd_unit
@@ -203,7 +203,7 @@ def _variables_file(*, system: bool) -> Path:
     """The file with the variables of the service."""
     if system:
         return Path("/etc") / NAME / "environment"
-    return (state.state_folder() if sys.platform == "darwin" else _config_home() / NAME) / "environment"
+    return (state_folder() if sys.platform == "darwin" else _config_home() / NAME) / "environment"
 
 
 def _read_variables(file: Path) -> dict[str, str]:

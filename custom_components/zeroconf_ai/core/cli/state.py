@@ -6,7 +6,6 @@ The provider's own ID, trusted identities, cached providers, the database, and t
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 import logging
-import os
 from pathlib import Path
 import socket
 import sys
@@ -15,6 +14,7 @@ from uuid import UUID, getnode, uuid5
 
 import orjson
 
+from ..config.state_folder import ENROLMENTS, state_folder
 from ..protocol import json
 from ..protocol.errors import UnavailableError
 from .errors import CommandError
@@ -34,17 +34,6 @@ _MAX_BYTES = 4 * 1024**2
 """Of a state file. The rest of a larger one is not read, so that it is no valid JSON."""
 _MAX_ID_CHARACTERS = 64
 _NAMESPACE = UUID("0d3c8c9e-2b2f-5d53-9d0c-6f1f3c0a7e55")
-
-
-def state_folder() -> Path:
-    """The platform's folder for state files of the user (XDG on Linux). This function does not create it."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    return base / "zeroconf-ai"
 
 
 def id_file() -> Path:
@@ -80,6 +69,11 @@ def relay_folder(provider_id: str) -> Path:
 def authority_file(provider_id: str) -> Path:
     """The certificate authority of `zeroconf-ai serve --tls` with this ID (`server.tls.identity_files.AUTHORITY`)."""
     return tls_folder(provider_id) / "ca.pem"
+
+
+def enrolments_folder() -> Path:
+    """The client certificates with which providers know this user."""
+    return state_folder() / ENROLMENTS
 
 
 def database_file() -> Path:

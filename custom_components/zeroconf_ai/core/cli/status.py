@@ -10,7 +10,7 @@ import click
 
 from ..backends.base import BackendInfo, Endpoint
 from ..backends.zeroconfai import ZeroconfAIBackend, fingerprint_ssl, probe
-from ..client.connections import Connections, Wanted, base_url_of
+from ..client.connections import Wanted, base_url_of
 from ..protocol.errors import (
     ApiError,
     AuthenticationError,
@@ -22,12 +22,11 @@ from ..protocol.errors import (
 from ..protocol.status import Health, ProviderStatus
 from ..protocol.values import NANO, clean, mapping
 from .admin_session import AdminSession
-from .connecting import HINTS, connection_options, wanted_of
+from .connecting import connect, connection_options, endpoint_at, wanted_of
 from .discover import STATE_COLOURS
 from .output import json_option, print_json
 from .progress import progress
 from .running import RunningServer, running_servers
-from .state import trust_file
 from .tables import Column, Styled, print_table
 
 NOT_RUNNING: Final = 3
@@ -97,8 +96,8 @@ async def _remote(wanted: Wanted) -> list[dict[str, Any]]:
     """The state of the server that --provider names. Raises ApiError."""
     url = base_url_of(wanted.provider or "")
     if url is not None:
-        return [await _ask(Endpoint(url, wanted.key), wanted.key)]
-    connections = await Connections.open(wanted, trust_file=trust_file(), hints=HINTS)
+        return [await _ask(await endpoint_at(url, wanted.key), wanted.key)]
+    connections = await connect(wanted)
     try:
         backend = connections.members[0].backend
         assert isinstance(backend, ZeroconfAIBackend)

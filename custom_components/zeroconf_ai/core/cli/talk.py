@@ -18,10 +18,9 @@ from ..protocol.thinking import Piece
 from ..protocol.values import clean, printable, terminal_text
 from ..routing.execution.reply import Reply
 from ..routing.pool.member import Member
-from .connecting import HINTS
+from .connecting import connect
 from .markdown_style import MarkdownStyle
 from .output import colour_choice
-from .state import trust_file
 from .transcript import Attachment, Turn
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ class Talk:
     @classmethod
     async def begin(cls, wanted: Wanted, model: str, session: str | None = None) -> Self:
         """Find the providers, and continue the chat with the name `session`. Raises ApiError, NoProviderError among them."""
-        talk = cls(await _connect(wanted), wanted, model)
+        talk = cls(await connect(wanted), wanted, model)
         try:
             if session is not None:
                 await talk._resume(session)
@@ -125,7 +124,7 @@ class Talk:
             self._pin = None
         else:
             fresh = replace(self._wanted, provider=None if wanted == AUTO else name, key=key, trust=False)
-            connections = await _connect(fresh)
+            connections = await connect(fresh)
             former, self._connections = self._connections, connections
             self._wanted, self._pin = fresh, None
             await former.close()
@@ -265,7 +264,3 @@ class Printer:
             click.echo(self._style.flush(), nl=False)
         if self.answer or self._open:
             click.echo()
-
-
-async def _connect(wanted: Wanted) -> Connections:
-    return await Connections.open(wanted, trust_file=trust_file(), hints=HINTS)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import logging
 from pathlib import Path
 import signal
+import ssl
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -34,7 +36,11 @@ from .errors import CommandError
 from .network import open_zeroconf
 from .notices import notice, warn
 from .progress import progress
-from .state import providers_file, trust_file
+from .state import enrolments_folder, providers_file, trust_file
+
+if TYPE_CHECKING:
+    from ..backends.enrolments import Enrolment
+    from ..presence.own_certificates import OwnCertificates
 
 _LOGGER = logging.getLogger(__name__)
 _MAX_FILE_BYTES = 4 * 1024 * 1024
@@ -141,6 +147,8 @@ class Supply:
         self._session: aiohttp.ClientSession | None = None
         self._upstreams: ConfiguredMembers | None = None
         self._engines: LocalEngines | None = None
+        self._certificates: OwnCertificates | None = None
+        self._reconnecting: set[asyncio.Task[None]] = set()
         self._reload_requested = asyncio.Event()
         for warning in self._wanted.warnings:
             warn(warning)
@@ -154,7 +162,8 @@ class Supply:
         middlewares = () if self._recorder is None else (self._recorder.middleware,)
         session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), middlewares=middlewares)
         self._session = await self._stack.enter_async_context(session)
-        self._upstreams = ConfiguredMembers(self._engine, self._session)
+        await self._use_certificates(self._session)
+        self._upstreams = ConfiguredMembers(self._engine, self._session, tls_at=self._tls_at)
         self._apply_rules()
         self._stack.push_async_callback(self._engine.close)
         if self._sources.auto:
@@ -197,7 +206,12 @@ class Supply:
         manager = DiscoveryManager(zeroconf, trust=TrustStore(trust_file()), own_ids=(own_id,))
         await self._stack.enter_async_context(manager)
         neighbours = DiscoveredMembers(
-            self._engine, manager, self._session, await asyncio.to_thread(ProviderCache, providers_file()), household
+            self._engine,
+            manager,
+            self._session,
+            await asyncio.to_thread(ProviderCache, providers_file()),
+            household,
+            self._certificates,
         )
         neighbours.start()
         self._stack.push_async_callback(neighbours.close)
@@ -224,6 +238,29 @@ class Supply:
                 continue
             found += [] if backend is None else [backend]
         return (*wanted, *found)
+
+    async def _use_certificates(self, session: aiohttp.ClientSession) -> None:
+        """Use the certificates by which other providers know this user, and renew them in time."""
+        folder = enrolments_folder()
+        if not self._sources.discovered and not await asyncio.to_thread(folder.is_dir):
+            return
+        from ..backends.enrolments import EnrolmentStore  # noqa: PLC0415 - it loads `cryptography`
+        from ..presence.own_certificates import OwnCertificates  # noqa: PLC0415 - as above
+
+        self._certificates = await OwnCertificates(session, EnrolmentStore(folder)).load()
+        self._certificates.listen(self._certificate_changed)
+        renewing = asyncio.create_task(self._certificates.keep_renewed(), name="zeroconf_ai client certificates")
+        self._stack.push_async_callback(_end, renewing)
+
+    def _tls_at(self, endpoint: str) -> ssl.SSLContext | None:
+        held = None if self._certificates is None else self._certificates.at(endpoint)
+        return None if held is None else held.context
+
+    def _certificate_changed(self, enrolment: "Enrolment") -> None:
+        if self._upstreams is not None:
+            task = asyncio.get_running_loop().create_task(self._upstreams.reconnect(enrolment.is_at))
+            self._reconnecting.add(task)
+            task.add_done_callback(self._reconnecting.discard)
 
     async def _keep_looking(self, engines: LocalEngines) -> None:
         """Serve the inference servers of this machine that are started later, and no longer those that are stopped."""

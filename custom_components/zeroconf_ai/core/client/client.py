@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from ..config.state_folder import ENROLMENTS, state_folder
 from ..engine import Caller, Source
 from ..protocol.errors import InvalidRequestError
 from ..protocol.household import HouseholdCode
@@ -67,6 +68,7 @@ class Client:
         sessions: str | Path | None = None,
         hints: Hints | None = None,
         household: str | None = None,
+        enrolments: str | Path | None = None,
     ) -> None:
         """`provider`: the name or id of one on the network, or its URL; None: all that need no key. `key` is its API key.
 
@@ -74,8 +76,9 @@ class Client:
         of a known provider, once. `interfaces`: the IP addresses of those to search on (none: all). `trust_file` keeps the
         identities of providers between runs, and `sessions`, an SQLite file, the conversations; without them, they end with
         the client. `hints`: how errors write the options, for a program that has its own. `household`: the code of
-        `zeroconf-ai household`, whose providers need no key. Raises ValueError for a key without a provider, which would be sent
-        to any, and HouseholdError for a text that is no code.
+        `zeroconf-ai household`, whose providers need no key. `enrolments`: the folder with the client certificates of
+        `zeroconf-ai enroll` (None: that of the command), each of which is used for its provider. Raises ValueError for a key
+        without a provider, which would be sent to any, and HouseholdError for a text that is no code.
         """
         if key is not None and provider is None:
             raise ValueError("A key belongs to one provider: name it")
@@ -85,6 +88,7 @@ class Client:
         self._trust_file = None if trust_file is None else Path(trust_file)
         self._session_file = None if sessions is None else Path(sessions)
         self._hints = hints
+        self._enrolments = state_folder() / ENROLMENTS if enrolments is None else Path(enrolments)
         self._connections: Connections | None = None
         self._history: History = MemoryHistory()
         self._server: OpenAIServer | None = None
@@ -105,7 +109,9 @@ class Client:
         if self._session_file is not None:
             self._history = await (await asyncio.to_thread(_file_history)).open(self._session_file)
         try:
-            self._connections = await Connections.open(self._wanted, trust_file=self._trust_file, hints=self._hints)
+            self._connections = await Connections.open(
+                self._wanted, trust_file=self._trust_file, hints=self._hints, enrolments=self._enrolments
+            )
         except BaseException:
             await self._history.close()
             raise

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 import re
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 import aiohttp
 from zeroconf import IPVersion
@@ -26,11 +27,14 @@ from ..lan.providers import Provider
 from ..lan.trust import Trust, TrustStore
 from ..presence.household_access import HouseholdAccess
 from ..presence.provider_backend import ProviderBackend
-from ..protocol.errors import ApiError, UnavailableError
+from ..protocol.errors import ApiError, CertificateError, UnavailableError
 from ..protocol.household import HouseholdCode, HouseholdKey, SealError
 from ..protocol.record import Auth, ServiceRecord, names_public_host
 from ..protocol.status import ProviderState
 from ..routing.pool.member import Member
+
+if TYPE_CHECKING:
+    from ..presence.own_certificates import OwnCertificate, OwnCertificates
 
 _URL = re.compile(r"(?P<scheme>https?)://(?P<rest>[^\s?#]+)|(?P<bare>(?:[\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}(?:/[^\s?#]*)?)")
 
@@ -54,6 +58,8 @@ class Hints:
     url: str = 'Client("http://HOST:PORT")'
     key: str = "key="
     trust: str = "trust=True"
+    enroll: str = "zeroconf-ai enroll {address}"
+    """How to get a client certificate of the server at `{address}`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +98,18 @@ class Connections:
         self._hints = hints
         self._found: dict[str, _Located] = {}
         self._household: HouseholdAccess | None = None
+        self._certificates: OwnCertificates | None = None
         self.left_out: list[ServiceRecord] = []
         """Providers on the network that require an API key, if the caller named no provider."""
 
     @classmethod
-    async def open(cls, wanted: Wanted, *, trust_file: Path | None, hints: Hints | None = None) -> Self:
+    async def open(
+        cls, wanted: Wanted, *, trust_file: Path | None, hints: Hints | None = None, enrolments: Path | None = None
+    ) -> Self:
         """Find the providers. `trust_file` keeps the identities of providers that answered; None: they are not kept.
 
-        Raises NoProviderError if no provider can be used.
+        `enrolments`: the folder with the client certificates; None: none is used. Raises NoProviderError if no provider can be
+        used.
         """
         async with AsyncExitStack() as stack:
             session = await stack.enter_async_context(aiohttp.ClientSession())
@@ -109,8 +119,13 @@ class Connections:
             if wanted.household is not None:
                 key = await asyncio.to_thread(HouseholdKey, HouseholdCode.parse(wanted.household))
                 made._household = HouseholdAccess((key,))
+            if enrolments is not None:
+                made._certificates = await _own_certificates(session, enrolments)
             if wanted.provider is not None and (url := base_url_of(wanted.provider)) is not None:
-                engine.add(ProviderBackend(session, BackendInfo(url, url), Endpoint(url, wanted.key)))
+                endpoint = Endpoint(url, wanted.key)
+                if made._certificates is not None and (held := made._certificates.at(url)) is not None:
+                    endpoint = replace(endpoint, ssl=(await made._followed_certificate(held)).context)
+                engine.add(ProviderBackend(session, BackendInfo(url, url), endpoint))
             else:
                 await made._discover(session)
             await asyncio.gather(*(engine.checker.check(member) for member in engine.pool))
@@ -146,7 +161,7 @@ class Connections:
 
     async def _discover(self, session: aiohttp.ClientSession) -> None:
         providers = [await self._followed(session, provider) for provider in await self._scan()]
-        chosen = choose(providers, self._wanted, self._hints, self._opens)
+        chosen = choose(providers, self._wanted, self._hints, self._admits)
         if self._wanted.provider is None:
             self.left_out = [found.record for found in providers if found.record.auth is not Auth.NONE and found not in chosen]
         located = await asyncio.gather(*(self._locate(session, provider) for provider in chosen), return_exceptions=True)
@@ -186,6 +201,28 @@ class Connections:
         """Whether a provider is used with the household's token."""
         return self._wanted.key is None and self._household is not None and self._household.applies(record)
 
+    def _admits(self, record: ServiceRecord) -> bool:
+        """Whether a provider accepts this client without an API key: by its certificate, or by the household's token."""
+        return self._certificate(record.id) is not None or self._opens(record)
+
+    def _certificate(self, provider_id: str) -> "OwnCertificate | None":
+        return None if self._certificates is None else self._certificates.of(provider_id)
+
+    async def _followed_certificate(self, held: "OwnCertificate") -> "OwnCertificate":
+        """The certificate for a provider, renewed if it is due. Raises NoProviderError if the provider has another one itself."""
+        assert self._certificates is not None
+        provider_id = held.enrolment.provider_id
+        try:
+            await self._certificates.follow(provider_id)
+        except CertificateError as err:
+            raise NoProviderError(f"{err.message}: {self._enroll_at(held.enrolment.base_url)}") from None
+        await self._certificates.renew_due(provider_id)
+        return self._certificates.of(provider_id) or held
+
+    def _enroll_at(self, base_url: str) -> str:
+        """How to enrol with the provider at an address."""
+        return self._hints.enroll.format(address=urlsplit(base_url).netloc)
+
     def _opens(self, record: ServiceRecord) -> bool:
         return self._by_household(record) and self._household is not None and self._household.opens(record)
 
@@ -200,6 +237,8 @@ class Connections:
 
     async def _locate(self, session: aiohttp.ClientSession, provider: Provider) -> _Located:
         """The endpoint of a provider. Raises NoProviderError if its identity must be confirmed first."""
+        if (held := self._certificate(provider.id)) is not None:
+            return await self._locate_enrolled(provider, held)
         if not self._by_household(provider.record) or self._household is None:
             return await self._locate_with(session, provider, self._wanted.key)
         name = provider.record.name
@@ -213,6 +252,18 @@ class Connections:
                 f"{name} does not prove at {found.endpoint.base_url} that it knows the household's token. Nothing was sent there."
             )
         return found
+
+    async def _locate_enrolled(self, provider: Provider, held: "OwnCertificate") -> _Located:
+        """The endpoint of a provider that knows this client by a certificate. Raises NoProviderError for another server."""
+        assert self._certificates is not None
+        try:
+            found = await self._certificates.locate(provider)
+        except CertificateError as err:
+            raise NoProviderError(f"{err.message}: {self._enroll_at(provider.base_url)}") from None
+        await self._certificates.renew_due(provider.id)
+        record = provider.record if found is None else found[0]
+        held = self._certificates.of(provider.id) or held
+        return _Located(record, Endpoint(held.enrolment.base_url, self._wanted.key, held.context))
 
     async def _locate_with(self, session: aiohttp.ClientSession, provider: Provider, key: str | None) -> _Located:
         """The endpoint of a provider, with a key. Raises NoProviderError if its identity must be confirmed first."""
@@ -251,24 +302,41 @@ class Connections:
         """Why a provider cannot be used, and what to do about it."""
         if member.state is not ProviderState.UNAUTHORIZED:
             return f"{(member.last_reason or f'{member.name} does not answer').rstrip('.')}."
+        if member.wants_certificate:
+            return f"{(member.last_reason or '').rstrip('.')}. Enrol with it: {self._enroll_at(member.backend.address or '')}"
         if self._wanted.key is None:
             return f"{member.name} requires an API key. Set {self._hints.key}."
         return f"{member.name} does not accept this API key."
 
 
+async def _own_certificates(session: aiohttp.ClientSession, folder: Path) -> "OwnCertificates | None":
+    """The client certificates in a folder; None if it does not exist, as for most clients, which then load no `cryptography`."""
+
+    def make() -> "OwnCertificates | None":
+        if not folder.is_dir():
+            return None
+        from ..backends.enrolments import EnrolmentStore  # noqa: PLC0415
+        from ..presence.own_certificates import OwnCertificates  # noqa: PLC0415
+
+        return OwnCertificates(session, EnrolmentStore(folder))
+
+    made = await asyncio.to_thread(make)
+    return None if made is None else await made.load()
+
+
 def choose(
-    providers: list[Provider], wanted: Wanted, hints: Hints, opens: Callable[[ServiceRecord], bool] = lambda _: False
+    providers: list[Provider], wanted: Wanted, hints: Hints, admits: Callable[[ServiceRecord], bool] = lambda _: False
 ) -> list[Provider]:
     """The providers that may be used. Raises NoProviderError with the reason if no provider may be used.
 
-    `opens`: whether a provider is of the household, and so needs no key.
+    `admits`: whether a provider knows this client without a key.
     """
     if not providers:
         raise NoProviderError(f"No provider was found on the network. Set a URL: {hints.url}")
     names = ", ".join(provider.record.name for provider in providers)
     if wanted.provider is None:
         known = [found for found in providers if found.trust is not Trust.CHANGED]
-        usable = [found for found in known if found.record.auth is Auth.NONE or opens(found.record)]
+        usable = [found for found in known if found.record.auth is Auth.NONE or admits(found.record)]
         if not usable:
             message = (
                 f"Set {hints.provider}: an API key is sent only to the provider that you name, and each provider requires"

@@ -1,8 +1,9 @@
 """`ConfiguredMembers`: applies a configuration to an engine's backends."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from ssl import SSLContext
 
 import aiohttp
 
@@ -19,7 +20,11 @@ _AT_ONCE = 64
 """How many backends are added and checked at a time."""
 
 
-def make_backend(config: BackendConfig, session: aiohttp.ClientSession) -> Catalogue:
+type TlsAt = Callable[[str], SSLContext | None]
+"""The TLS context of an address at which this client has a certificate; None for any other one."""
+
+
+def make_backend(config: BackendConfig, session: aiohttp.ClientSession, tls_at: TlsAt = lambda _: None) -> Catalogue:
     """Create a backend from its configuration, without network requests. `session` is shared and stays open."""
     backend_type = config.type if config.health_path is None else config.type.with_health_path(config.health_path)
     backend_type = backend_type.with_options(OllamaOptions(num_ctx=config.num_ctx, keep_alive=config.keep_alive))
@@ -27,7 +32,7 @@ def make_backend(config: BackendConfig, session: aiohttp.ClientSession) -> Catal
     if config.key_header is not None and key is not None:
         scheme = "Bearer " if config.key_header.lower() == "authorization" else ""
         headers[config.key_header], key = f"{scheme}{key}", None
-    endpoint = Endpoint(config.endpoint, key, config.verify_ssl, headers)
+    endpoint = Endpoint(config.endpoint, key, tls_at(config.endpoint) or config.verify_ssl, headers)
     info = backend_type.info(config.id, config.name)
     return Catalogue(backend_type.make(session, info, endpoint, timeouts=config.timeouts), config.backend_overrides)
 
@@ -35,11 +40,18 @@ def make_backend(config: BackendConfig, session: aiohttp.ClientSession) -> Catal
 class ConfiguredMembers:
     """The configured backends of an engine."""
 
-    def __init__(self, engine: Engine, session: aiohttp.ClientSession, prices: PriceBook | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        session: aiohttp.ClientSession,
+        prices: PriceBook | None = None,
+        tls_at: TlsAt = lambda _: None,
+    ) -> None:
         """`session` is shared and stays open; `prices` may be shared too."""
         self._engine = engine
         self._session = session
         self._prices = prices or PriceBook()
+        self._tls_at = tls_at
         self._running: dict[str, tuple[BackendConfig, Catalogue]] = {}
         self._lock = asyncio.Lock()
 
@@ -54,6 +66,15 @@ class ConfiguredMembers:
                 await self._remove(backend_id)
             waiting = iter(by_id.values())
             await asyncio.gather(*(self._put_all(waiting) for _ in range(min(_AT_ONCE, len(by_id)))))
+
+    async def reconnect(self, is_meant: Callable[[str], bool]) -> None:
+        """Use another TLS context for the backends at the addresses that are meant. Running requests are not interrupted."""
+        async with self._lock:
+            for config, _ in [*self._running.values()]:
+                if config.enabled and is_meant(config.endpoint):
+                    backend = make_backend(config, self._session, self._tls_at)
+                    self._running[config.id] = config, backend
+                    await self._engine.replace(backend, await self._terms(config, backend))
 
     async def _put_all(self, waiting: Iterator[BackendConfig]) -> None:
         """Put one after the other while there are any; several of these share the iterator."""
@@ -72,7 +93,7 @@ class ConfiguredMembers:
             self._running[config.id] = config, backend
             await self._update_in_place(member, config, backend)
         elif config.enabled:
-            backend = make_backend(config, self._session)
+            backend = make_backend(config, self._session, self._tls_at)
             self._running[config.id] = config, backend
             await self._engine.replace(backend, await self._terms(config, backend))
         else:  # `replace` would check a disabled backend
@@ -80,7 +101,7 @@ class ConfiguredMembers:
             await self._add(config)
 
     async def _add(self, config: BackendConfig) -> None:
-        backend = make_backend(config, self._session)
+        backend = make_backend(config, self._session, self._tls_at)
         self._running[config.id] = config, backend
         member = self._engine.add(backend, await self._terms(config, backend))
         member.enabled = config.enabled

@@ -5,7 +5,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from functools import partial
 import logging
-from typing import Any
+from ssl import SSLContext
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
@@ -19,11 +20,15 @@ from ..lan.provider_cache import CachedProvider, ProviderCache
 from ..lan.providers import Change, ChangeKind, Provider
 from ..lan.reprobe import Reprober
 from ..lan.trust import Trust
-from ..protocol.errors import ApiError
+from ..protocol.errors import ApiError, CertificateError
 from ..protocol.record import Auth, ServiceRecord, names_public_host
 from ..routing.pool.member import Member
 from .household_access import HouseholdAccess
 from .provider_backend import ProviderBackend
+
+if TYPE_CHECKING:
+    from ..backends.enrolments import Enrolment
+    from .own_certificates import OwnCertificates
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -46,27 +51,31 @@ class DiscoveredMembers:
         session: aiohttp.ClientSession,
         remembered: ProviderCache | None = None,
         household: HouseholdAccess | None = None,
+        certificates: "OwnCertificates | None" = None,
     ) -> None:
         """`discovery` must be running and exclude this server's own id; it and `session` are shared and stay open.
 
         Providers in the cache `remembered` are probed at the start and added if the same id answers. `household`: also add its
-        providers.
+        providers. `certificates`: also add the providers that know this client by one.
         """
         self._engine = engine
         self._discovery = discovery
         self._session = session
         self._provider_cache = remembered
         self._household = household
+        self._certificates = certificates
         self._backends: dict[str, ProviderBackend] = {}
         self._confirmed: dict[str, Confirmed] = {}
         """The properties with which each provider was added, by id."""
         self._reprober = Reprober(self._answers, lambda record: self._reprober.discard(record.id))  # the health loop goes on
         self._tasks: set[asyncio.Task[object]] = set()
-        self._stop: Callable[[], None] | None = None
+        self._stops: list[Callable[[], None]] = []
 
     def start(self) -> None:
         """Add the known providers and listen for changes."""
-        self._stop = self._discovery.watch_for_changes(self._on_change)
+        self._stops.append(self._discovery.watch_for_changes(self._on_change))
+        if self._certificates is not None:
+            self._stops.append(self._certificates.listen(self._on_certificate))
         for provider in self._discovery.providers:
             self._add_or_update(provider)
         for cached in self._provider_cache.providers if self._provider_cache is not None else ():
@@ -75,8 +84,8 @@ class DiscoveredMembers:
 
     async def close(self) -> None:
         """Remove all discovered providers."""
-        if self._stop is not None:
-            self._stop()
+        while self._stops:
+            self._stops.pop()()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -143,6 +152,9 @@ class DiscoveredMembers:
         if found.follow and found.base_url is not None:
             pin = found.fingerprint or known.fingerprint
             ssl = backend.endpoint.ssl if found.fingerprint is None else fingerprint_ssl(found.fingerprint)
+            if self._certificates is not None and isinstance(backend.endpoint.ssl, SSLContext):
+                held = await self._certificates.move(provider.id, base_url=found.base_url, pin=found.fingerprint)
+                ssl = backend.endpoint.ssl if held is None else held.context
             self._confirmed[provider.id] = replace(known, base_url=found.base_url, fingerprint=pin)
             backend.move(replace(backend.endpoint, base_url=found.base_url, key=key, ssl=ssl, public_only=False))
         return found
@@ -150,7 +162,7 @@ class DiscoveredMembers:
     def _update(self, backend: ProviderBackend, record: ServiceRecord, *, heard: bool = False) -> None:
         """Update the backend and its member from the provider's advertisement."""
         if (
-            self._provider_cache is not None and backend.key is None and not record.id_derived
+            self._provider_cache is not None and record.auth is Auth.NONE and not record.id_derived
         ):  # a derived id cannot be verified later
             self._provider_cache.put(CachedProvider.of(record, backend.base_url))
         backend.update_record(record)
@@ -166,6 +178,8 @@ class DiscoveredMembers:
     async def _admit(self, provider: Provider) -> bool:
         """Add a provider of the household at the first address that proves its token; returns whether it is added."""
         record, household = provider.record, self._household
+        if self._certificates is not None and self._certificates.of(provider.id) is not None:
+            return await self._admit_enrolled(provider, self._certificates)
         try:
             advertised = endpoint_of_record(record)
         except ValueError:
@@ -186,6 +200,30 @@ class DiscoveredMembers:
         _LOGGER.info("%s does not prove its household token at an advertised address, and is not used", record.name)
         self._reprober.add(record)
         return False
+
+    async def _admit_enrolled(self, provider: Provider, certificates: "OwnCertificates") -> bool:
+        """Add a provider that knows this client by a certificate, if its own one is the pinned one; returns True in any case."""
+        try:
+            found = await certificates.locate(provider)
+        except (CertificateError, OSError) as err:
+            _LOGGER.warning("%s", err)
+            return True  # probing it again would not help
+        if found is not None and provider.id not in self._backends and self._discovery.get(provider.id) is not None:
+            record, held = found
+            backend = self._backend(provider.id, record.name, Endpoint(held.enrolment.base_url, ssl=held.context))
+            backend.identity = provider.id
+            self._offer(provider.id, backend, held.enrolment.pin)
+            self._update(backend, record)
+        return True
+
+    def _on_certificate(self, enrolment: "Enrolment") -> None:
+        """Use a new or renewed certificate from the next connection on."""
+        backend, provider = self._backends.get(enrolment.provider_id), self._discovery.get(enrolment.provider_id)
+        held = None if self._certificates is None else self._certificates.of(enrolment.provider_id)
+        if backend is not None and held is not None and isinstance(backend.endpoint.ssl, SSLContext):
+            backend.move(replace(backend.endpoint, ssl=held.context))
+        elif provider is not None and backend is None:
+            self._add_or_update(provider)
 
     async def _renew(self, provider_id: str, backend: ProviderBackend) -> bool:
         """Use the newest token of a provider of the household; returns whether it is another one than before."""
@@ -264,7 +302,7 @@ class DiscoveredMembers:
 
     def _usable(self, provider: Provider) -> bool:
         """Whether a provider needs no key, or advertises a token that our household can open."""
-        if _open(provider):
+        if _open(provider) or (self._certificates is not None and self._certificates.of(provider.id) is not None):
             return True
         household = self._household
         return household is not None and provider.trust is not Trust.CHANGED and household.opens(provider.record)

@@ -9,7 +9,7 @@ import time
 
 from ...accounting.prices.energy import EnergyMeter
 from ...backends.base import Backend
-from ...protocol.errors import ApiError
+from ...protocol.errors import ApiError, ClientCertificateError
 from ...protocol.models import ModelInfo
 from ...protocol.status import Health, ProviderState, ProviderStatus
 from ..policy import Terms
@@ -62,6 +62,8 @@ class Member:
     """With the wording of the system or the backend: for the owner only."""
     last_reason: str | None = None
     """The same as a standard reason, which contains the member's name."""
+    wants_certificate: bool = False
+    """Whether its last failure was about the client's certificate (TLS), and not about an API key."""
     last_seen: float | None = None
     """`time.time()` of its last success, for display."""
     leaves_home: bool | None = None
@@ -140,6 +142,7 @@ class Member:
     def record_error(self, error: ApiError) -> None:
         """Record why it failed last."""
         self.last_error = error.log_text
+        self.wants_certificate = isinstance(error, ClientCertificateError)
         self.last_reason = error.message if self.name in error.message else f"{self.name}: {error.message}"
 
     def record_use(self, turn: int) -> None:
