@@ -294,11 +294,8 @@ ARGUMENTS_OF_ALL = {
     "ask": ("hello",),
     "chat": ("hello",),
     "completion": ("bash",),
-<<<<<<< HEAD
     "connect": ("--demo",),
-=======
     "enroll": ("127.0.0.1:9", "--ask-owner", "--pin", "A" * 43),
->>>>>>> 480afba7 (enrolment: zeroconf-ai enroll gets a client certificate; commands, serve and the client library use and renew it)
     "config check": (os.devnull,),
     "config convert": (os.devnull,),
     "models delete": ("llama2:7b", "--yes"),

@@ -58,15 +58,9 @@ def fingerprint_of(certificate: bytes) -> str:
 
 
 def pin_of(text: str) -> str:
-<<<<<<< HEAD
     """A fingerprint that a person has copied, as in the advertisement.
 
     It has 64 hexadecimal digits, with or without colons, or is base64url. Raises ValueError for any other text.
-=======
-    """A fingerprint that a person has copied, in the form of the advertisement. Raises ValueError for any other text.
-
-    It may have 64 hexadecimal digits, with or without colons, or be base64url.
->>>>>>> 480afba7 (enrolment: zeroconf-ai enroll gets a client certificate; commands, serve and the client library use and renew it)
     """
     joined = text.strip().replace(":", "").replace(" ", "")
     try:
