@@ -7,6 +7,7 @@ import json
 import time
 from typing import Any
 
+from openai import AsyncOpenAI, PermissionDeniedError
 import pytest
 import pytest_asyncio
 
@@ -160,3 +161,25 @@ async def test_curl_with_the_documented_command_turns_on_the_light(site: Gateway
     assert choice["message"]["content"] == "Turned on the light"
     assert await site.client.state("light.kitchen_light") == "on"
     assert site.openai.received == []
+
+
+async def test_sdk_turns_on_a_light_with_the_tools_of_the_house_and_only_with_a_key_that_may(site: GatewayHome) -> None:
+    (user,) = (user for user in await site.client.call("config/auth/list") if user["is_owner"])
+    light, on = "light.bedroom_light", Call("intent__HassTurnOn", {"name": "Bedroom light"}, id="call_bedroom")
+    asked: Any = {"model": CHAT_MODEL, "messages": [{"role": "user", "content": "Light in the bedroom, please."}]}
+    asked["extra_headers"] = {"X-ZeroconfAI-Tools": "home"}
+
+    async def key_with(*llm_apis: str) -> AsyncOpenAI:
+        made = await site.client.call("zeroconf_ai/keys/create", name="Laptop", user_id=user["id"], llm_apis=list(llm_apis))
+        return AsyncOpenAI(base_url=f"{site.address.url}/v1", api_key=made["key"], max_retries=0)
+
+    await site.client.call_service("light", "turn_off", {"entity_id": light})
+    site.openai.outcomes = [Reply(calls=(on,)), Reply("It is on.")]
+    async with await key_with() as client:
+        with pytest.raises(PermissionDeniedError, match="may not use the tools of the house"):
+            await client.chat.completions.create(**asked)
+    assert (await site.client.state(light), site.openai.received) == ("off", [])
+    async with await key_with("assist") as client:
+        answer = await client.chat.completions.create(**asked)
+    assert (answer.choices[0].message.content, await site.client.state(light)) == ("It is on.", "on")
+    assert len(site.openai.bodies("/v1/chat/completions")) == 2
