@@ -91,7 +91,7 @@ def test_each_error_shown_to_people_has_a_text_with_its_placeholders() -> None:
         assert key in TEXTS, f"en.json has no exception {key}"
         assert set(re.findall(r"{(\w+)}", TEXTS[key])) == names, key
     of_the_engine = errors.SENTENCES | {"request_refused_because", "model_not_found"}
-    said = {"provider_changed"}  # a sentence of a conversation, no error
+    said = {"provider_changed", "provider_changed_home"}  # sentences of a conversation, no errors
     assert TEXTS.keys() == {key for key, _ in raised} | of_the_engine | said
 
 

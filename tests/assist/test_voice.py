@@ -12,6 +12,7 @@ from custom_components.zeroconf_ai.assist.chat_loop import ChatLoop
 from custom_components.zeroconf_ai.const import CONF_ASSISTANT
 from custom_components.zeroconf_ai.core.engine import Caller, Source
 from custom_components.zeroconf_ai.core.routing.execution.waking import Waker
+from custom_components.zeroconf_ai.data import DATA
 from homeassistant.components import conversation
 from homeassistant.components.assist_pipeline import async_update_pipeline
 from homeassistant.components.assist_pipeline.pipeline import async_get_pipeline
@@ -276,6 +277,25 @@ async def test_change_of_the_provider_is_told_once_and_traced(hass: HomeAssistan
         await second.stop()
         assert (await say(talk))[0] == answer  # it was told before
         await second.start()
+
+
+async def test_change_of_the_provider_because_of_the_home_rule_has_a_sentence_of_its_own(
+    hass: HomeAssistant, provider: FakeProvider
+) -> None:
+    async with running(FakeProvider(id="22222222-2222-4222-8222-222222222222")) as other:
+        agent = agent_data("Any", model="auto", tell_change=True)
+        await set_up(hass, make_entry(provider, title="Attic", subentries=[agent]))
+        await set_up(hass, make_entry(other, title="Cellar", subentries=[]))
+        provider.answers, other.answers = [text("Eins.")], [text("Zwei.")]
+        first = await conversation.async_converse(hass, QUESTION, None, Context(), "de", "conversation.any")
+        engine = hass.data[DATA].engine
+        first_name = "Attic" if first.response.speech["plain"]["speech"] == "Eins." else "Cellar"
+        for member in engine.pool:
+            member.leaves_home = member.name == first_name
+        engine.home_only = True
+        again = await conversation.async_converse(hass, QUESTION, first.conversation_id, Context(), "de", "conversation.any")
+        target, answer = ("Cellar", "Zwei.") if first_name == "Attic" else ("Attic", "Eins.")
+        assert again.response.speech["plain"]["speech"] == f"Das bleibt zu Hause. Jetzt antwortet {target}. {answer}"
 
 
 def test_chat_loop_shares_what_it_has_learned_with_each_answer() -> None:

@@ -348,7 +348,8 @@ class ChatLoop:
         chat_log.async_trace({"provider_change": {"from": handover.origin, "to": handover.target, "reason": handover.reason}})
         if self.options.get(CONF_TELL_CHANGE) and self._conversations.tell(chat_log.conversation_id):
             names = (name if self.spoken else escape(name) for name in (handover.origin, handover.target))
-            progress.notice = await async_provider_changed(self.hass, self.language, *names)
+            stays_home = handover.home_rule is not None
+            progress.notice = await async_provider_changed(self.hass, self.language, *names, stays_home=stays_home)
 
     def _trace(self, chat_log: conversation.ChatLog, reply: Reply) -> None:
         """Add the usage to the trace with Home Assistant's key names."""

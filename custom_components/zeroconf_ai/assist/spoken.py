@@ -50,10 +50,12 @@ async def async_done(hass: HomeAssistant, language: str | None) -> str:
     return await _async_text(hass, "conversation", "agent.done", language)
 
 
-async def async_provider_changed(hass: HomeAssistant, language: str | None, origin: str, target: str) -> str:
-    """The sentence for a conversation that continues with another provider."""
+async def async_provider_changed(
+    hass: HomeAssistant, language: str | None, origin: str, target: str, *, stays_home: bool = False
+) -> str:
+    """The sentence for a conversation that continues with another provider; `stays_home`: because it may not leave the home."""
     # Beside the sentences for errors: hassfest accepts only `done` for `conversation`.
-    text = await async_sentence(hass, "provider_changed", language)
+    text = await async_sentence(hass, "provider_changed_home" if stays_home else "provider_changed", language)
     return text.replace("{origin}", origin).replace("{target}", target)
 
 

@@ -385,9 +385,11 @@ class Router:
         own = self._pool.get(previous.backend_id)
         origin = previous.backend_id if own is None else own.name
         rule = None if own is None else kept_out(own, routing.request.home_rule, routing.policy)
-        reason = routing.failure_of(previous.backend_id) or (why_not(own) if rule is None else rule.words)
+        failure = routing.failure_of(previous.backend_id)
+        rule = rule if failure is None else None
+        reason = failure or (why_not(own) if rule is None else rule.words)
         _LOGGER.info("A session moved from %s to %s: %s", origin, member.name, reason)
-        return SessionHandover(origin, member.name, reason, summarized, used)
+        return SessionHandover(origin, member.name, reason, rule, summarized, used)
 
     # Failures.
 

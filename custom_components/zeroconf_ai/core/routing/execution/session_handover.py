@@ -13,6 +13,7 @@ import orjson
 from ...backends.base import Backend
 from ...protocol.chunks import Delta
 from ...protocol.errors import ApiError
+from ...protocol.home_rule import HomeRule
 from ...protocol.request import CHARACTERS_PER_TOKEN, Kind, Request, english_length
 from ...protocol.usage import Usage
 
@@ -41,6 +42,8 @@ class SessionHandover:
     """The name of the former backend; its id if the backend was removed."""
     target: str
     reason: str
+    home_rule: HomeRule | None = None
+    """The rule because of which the former backend may not answer; None: another reason."""
     summarized: int = 0
     """The number of messages that a summary, or a note that they are missing, replaces."""
     usage: Usage = field(default_factory=Usage)
