@@ -52,15 +52,43 @@ class Heard(Listener):
         return [event for event in self.events if event[0] == kind]
 
 
-@dataclass(slots=True)
+@dataclass
 class Road:
     """A house, a machine behind a NAT, and the connector between them."""
 
     home: House
     remote: Served
     """The server of the machine: only its connector reaches it."""
-    connector: Connector
+    paired: PairedHouse
+    key: Ed25519PrivateKey
+    timing: Timing
+    session: aiohttp.ClientSession
     heard: Heard = field(default_factory=Heard)
+
+    def __post_init__(self) -> None:
+        """Make the connector."""
+        self.connector = self._connector()
+
+    def _connector(self) -> Connector:
+        return Connector(
+            self.session,
+            self.paired,
+            self.key,
+            RelayedRequests(InProcess(self.remote.runner)).answer,
+            lambda: {"name": "GPU box", "models": ["demo-rules"]},
+            self.heard,
+            self.timing,
+        )
+
+    @asynccontextmanager
+    async def another(self) -> AsyncGenerator[Connector]:
+        """Another process of the same connector, with its key."""
+        connector = self._connector()
+        connector.start()
+        try:
+            yield connector
+        finally:
+            await connector.stop()
 
     @property
     def url(self) -> str:
@@ -97,17 +125,9 @@ async def road(
         session = await stack.enter_async_context(aiohttp.ClientSession())
         heard = Heard()
         paired = paired_with(home)
-        connector = Connector(
-            session,
-            replace(paired, url=url(paired.url)),
-            key or home.key_of_connector,
-            RelayedRequests(InProcess(remote.runner)).answer,
-            lambda: {"name": "GPU box", "models": ["demo-rules"]},
-            heard,
-            timing,
-        )
-        stack.push_async_callback(connector.stop)
-        yield Road(home, remote, connector, heard)
+        found = Road(home, remote, replace(paired, url=url(paired.url)), key or home.key_of_connector, timing, session, heard)
+        stack.push_async_callback(found.connector.stop)
+        yield found
 
 
 @asynccontextmanager

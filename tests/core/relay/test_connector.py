@@ -167,6 +167,28 @@ async def test_connector_that_stops_lets_running_requests_finish() -> None:
         assert not found.connector.is_open
 
 
+async def test_connector_that_is_restarted_lets_the_requests_of_the_former_process_finish() -> None:
+    """The new process is connected while the former one still answers."""
+    paused = Paused()
+    provider = FakeProvider(answers=[paused, text("from the new one")])
+    async with (
+        aiohttp.ClientSession() as session,
+        upstream(provider, session) as backend,
+        connected(backend) as found,
+        found.home.server.session.post(f"{found.url}/chat/completions", json={**CHAT, "stream": True}) as response,
+    ):
+        await asyncio.wait_for(paused.begun.wait(), LIMIT)
+        draining = asyncio.create_task(found.connector.drain(LIMIT))
+        await until(lambda: found.home.uplink.link is None, seconds=LIMIT)
+        async with found.another() as anew:
+            await until(lambda: anew.is_open and found.home.uplink.link is not None, seconds=LIMIT)
+            status, body, _ = await found.home.server.ask("POST", "chat/completions", json=CHAT)
+            assert (status, body["choices"][0]["message"]["content"]) == (200, "from the new one")
+            paused.go.set()
+            assert (await asyncio.wait_for(response.content.read(), LIMIT)).endswith(b"data: [DONE]\n\n")
+            await asyncio.wait_for(draining, LIMIT)
+
+
 async def test_connector_that_cannot_wait_ends_running_requests() -> None:
     """`stop` closes the links, and nothing is left."""
     endless = Endless()

@@ -43,7 +43,10 @@ class Uplink:
         return lambda: self._listeners.remove(callback)
 
     async def attach(self, link: Link) -> None:
-        """Use a new link. A former one is closed: its connection is dead, or another machine uses the same key."""
+        """Use a new link. A former one is closed: its connection is dead, or another machine uses the same key.
+
+        One that takes no new requests, because the connector is being restarted, ends by itself after its last ones.
+        """
         former, self._link = self._link, link
         self._lost_at = None
         if self._gone is not None:
@@ -54,7 +57,7 @@ class Uplink:
             if not future.done():
                 future.set_result(link)
         self._notify()
-        if former is not None and not former.closed:
+        if former is not None and not former.draining:
             await former.close("the connector opened a new link")
 
     def lose(self, link: Link) -> None:

@@ -1,0 +1,135 @@
+"""A house behind nginx, which terminates TLS and cuts connections that are silent (60 s in the docs, 1 s here)."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+import json
+from pathlib import Path
+import shutil
+
+import aiohttp
+from aiohttp import web
+import pytest
+
+from tests.core.server.tls.certificates import given_files, other_authority
+from tests.support.command import free_port
+from tests.support.fakes.chunks import delta
+from tests.support.fakes.provider import FakeProvider
+from tests.support.server import CHAT, upstream
+from tests.support.waiting import pause_fake, until
+from zeroconf_ai.relay.connector import Timing
+from zeroconf_ai.server.tls.identity_files import fingerprint
+
+from .connectors import LIMIT, Road, road
+
+CUT_SECONDS = 1
+NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+
+pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (scripts/setup installs it)")
+
+
+@asynccontextmanager
+async def behind_nginx(found: Road, folder: Path) -> AsyncGenerator[tuple[str, str]]:
+    """The URL of the house behind nginx, and the fingerprint of its certificate, which no authority of the system has signed."""
+    assert NGINX is not None
+    port, (given, made) = free_port(), given_files(folder / "tls", other_authority())
+    configuration = folder / "nginx.conf"
+    configuration.write_text(
+        f"""
+daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_processes 1; user root;
+events {{ worker_connections 64; }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  map $http_upgrade $connection_upgrade {{ default upgrade; "" close; }}
+  server {{
+    listen 127.0.0.1:{port} ssl; ssl_certificate {given.certificate}; ssl_certificate_key {given.key};
+    location / {{
+      proxy_pass http://127.0.0.1:{found.home.server.port}; proxy_http_version 1.1;
+      proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade; proxy_set_header Host $host;
+      proxy_read_timeout {CUT_SECONDS}s; proxy_send_timeout {CUT_SECONDS}s;
+    }}
+  }}
+}}
+""",
+        encoding="utf-8",
+    )
+    process = await asyncio.create_subprocess_exec(NGINX, "-c", str(configuration), "-p", str(folder))
+
+    async def listens() -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            assert process.returncode is None, (folder / "error.log").read_text()
+            return False
+        writer.close()
+        return True
+
+    try:
+        await until(listens, seconds=LIMIT)
+        yield f"wss://127.0.0.1:{port}/v1/relay", fingerprint(made.certificate)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await asyncio.wait_for(process.wait(), LIMIT)
+
+
+async def silent_for_three_cuts(request: web.Request) -> web.StreamResponse:
+    """A model that thinks for longer than nginx lets connections be silent."""
+    await request.read()
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    await pause_fake(3 * CUT_SECONDS)
+    for part in (delta("thought "), delta("about it", finish="stop")):
+        await response.write(b"data: " + json.dumps(part).encode() + b"\n\n")
+    await response.write(b"data: [DONE]\n\n")
+    return response
+
+
+async def test_link_through_nginx_stays_open_while_a_model_thinks(tmp_path: Path) -> None:
+    """The heartbeats keep it open; the certificate is the pinned one."""
+    timing = Timing(heartbeat=0.2, dead=10.0, delay=lambda _: 0.01)
+    provider = FakeProvider(answers=[silent_for_three_cuts])
+    async with (
+        aiohttp.ClientSession() as session,
+        upstream(provider, session) as backend,
+        road(backend, timing=timing) as found,
+        behind_nginx(found, tmp_path) as (url, pin),
+    ):
+        found.connector.house = replace(found.connector.house, url=url, pin=pin)
+        found.connector.start()
+        await found.opened()
+        engine = found.home.server.engine
+        await engine.checker.check(engine.add(found.home.backend()), models=True)
+        status, streamed, _ = await found.home.server.ask("POST", "chat/completions", json={**CHAT, "stream": True})
+        assert status == 200
+        assert b"about it" in streamed
+        assert streamed.endswith(b"data: [DONE]\n\n")
+        assert len(found.heard.all("opened")) == 1
+
+
+async def test_link_without_heartbeats_is_cut_by_nginx_and_opened_again(tmp_path: Path) -> None:
+    """So the test above tests something."""
+    timing = Timing(heartbeat=60.0, dead=90.0, delay=lambda _: 0.01)
+    async with road(timing=timing) as found, behind_nginx(found, tmp_path) as (url, pin):
+        found.connector.house = replace(found.connector.house, url=url, pin=pin)
+        found.connector.start()
+        await found.opened(2)
+        assert found.heard.all("closed")
+
+
+@pytest.mark.parametrize(
+    ("pin", "reason"),
+    [("A" * 43, "the certificate is not the pinned one"), (None, "no authority that this system trusts")],
+    ids=["another pin", "no pin"],
+)
+async def test_certificate_that_is_neither_pinned_nor_valid_gets_nothing(tmp_path: Path, pin: str | None, reason: str) -> None:
+    """Somebody is in between, or the house has a new certificate: the owner is told at once."""
+    async with road() as found, behind_nginx(found, tmp_path) as (url, _):
+        found.connector.house = replace(found.connector.house, url=url, pin=pin)
+        found.connector.start()
+        await until(lambda: bool(found.heard.all("failing")), seconds=LIMIT)
+        assert reason in found.heard.all("failing")[0][1]
+        assert not found.heard.all("opened")
