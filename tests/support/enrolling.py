@@ -72,7 +72,7 @@ async def enrolling(
                 *backends,
                 tls=tls,
                 access=Guard(store.keys, mode=mode, networks=networks),
-                certificates=lambda gateway, found: ClientCertificates(gateway.id, store.keys, found, needed=mode is Auth.MTLS),
+                certificates=lambda gateway, found: ClientCertificates(gateway.id, store, found, needed=mode is Auth.MTLS),
             )
         )
         stack.callback(await running.engine.attach(Accounting.of(store)))

@@ -66,6 +66,7 @@ def describe_key(key: ClientKey) -> dict[str, Any]:
         "enabled": key.enabled,
         "created": iso_time(key.created),
         "expires": iso_time(key.expires),
+        "certificate_expires": iso_time(key.certificate_expires),
         "last_used": iso_time(key.last_used),
         "former_until": iso_time(key.former_until),
         "labels": list(key.labels),

@@ -19,6 +19,7 @@ _COMMANDS: Mapping[str, str] = {
     "ca": "Print the certificate authority of serve --tls, for programs that import one.",
     "chat": "Send a prompt to a provider on the network, or chat with it.",
     "connectors": "Pair, list and remove machines that are connected over the relay.",
+    "clients": "Give client certificates of serve --tls, by a one-time code or by approval.",
     "completion": "Print the script for completion in bash, zsh or fish.",
     "config": "Check, convert and describe the file of serve.",
     "connect": "Offer the models of this machine to a house that cannot reach it.",

@@ -81,8 +81,9 @@ def options[F: Callable[..., Any]](function: F) -> F:
             database_option,
             click.option(
                 "--auth",
-                type=click.Choice([Auth.TOKEN.value, Auth.NONE.value]),
-                help="With none, API keys are accepted but not required.  [default: token; none with --demo]",
+                type=click.Choice([Auth.TOKEN.value, Auth.NONE.value, Auth.MTLS.value]),
+                help="With none, API keys are accepted but not required; with mtls (and --tls), only client certificates of "
+                "`zeroconf-ai clients` are accepted.  [default: token; none with --demo]",
             ),
             click.option(
                 "--open", is_flag=True, help="Require no API key: everybody on the allowed networks can use all models."
@@ -164,8 +165,10 @@ class Admission:
 
     def __post_init__(self) -> None:
         """Reject options that cannot be combined."""
-        if self.open and self.auth == Auth.TOKEN:
-            raise click.UsageError("--open means --auth none. Remove --open, or --auth token.")
+        if self.open and self.auth in (Auth.TOKEN, Auth.MTLS):
+            raise click.UsageError(f"--open means --auth none. Remove --open, or --auth {self.auth}.")
+        if self.mode is Auth.MTLS and self.key:
+            raise click.UsageError("With --auth mtls, no API key is accepted. Remove --key, or --auth mtls.")
         context = click.get_current_context(silent=True)
         named = context is not None and context.get_parameter_source("database") is ParameterSource.COMMANDLINE
         if named and not self.has_store:
@@ -180,7 +183,7 @@ class Admission:
     @property
     def has_store(self) -> bool:
         """Whether the database of API keys is used."""
-        return self.keys or bool(self.tracking) or (self.mode is Auth.TOKEN and not self.key)
+        return self.keys or bool(self.tracking) or (self.mode is not Auth.NONE and not self.key)
 
     @property
     def records(self) -> bool:
@@ -199,7 +202,7 @@ class Admission:
 
     @property
     def mode(self) -> Auth:
-        """Whether clients must send an API key."""
+        """How clients must authenticate."""
         if self.auth is not None:
             return Auth(self.auth)
         if self.open:

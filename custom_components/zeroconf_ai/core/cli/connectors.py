@@ -1,24 +1,19 @@
 """`zeroconf-ai connectors`: the machines that are connected to a running `serve` over the relay."""
 
-import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
 import click
 
-from ..backends.base import Endpoint
-from ..backends.zeroconfai import fingerprint_ssl
-from ..protocol.errors import ApiError
-from ..protocol.values import mapping, printable
+from ..protocol.values import printable
 from .admin_session import AdminSession
 from .errors import CommandError
+from .local_page import run_command, server_option, with_page
 from .output import json_option, print_json
-from .running import RunningServer, running_servers
 from .tables import Column, print_table
 
 _COLUMNS: Final = (Column("Name"), Column("State"), Column("Models", rank=1), Column("Last seen", rank=2), Column("Id", rank=3))
-_server = click.option("--server", metavar="NAME", help="The running server, by its name.  [default: the only one]")
 
 
 @click.group("connectors")
@@ -27,11 +22,11 @@ def command() -> None:
 
 
 @command.command("list")
-@_server
+@server_option
 @json_option
 def list_connectors(server: str | None, as_json: bool) -> None:
     """List the connectors."""
-    found = _run(server, "relay", {})
+    found = run_command(server, "relay", {})
     if as_json:
         print_json({"connectors": found["connectors"]})
         return
@@ -39,11 +34,11 @@ def list_connectors(server: str | None, as_json: bool) -> None:
 
 
 @command.command("pair")
-@_server
+@server_option
 @json_option
 def pair(server: str | None, as_json: bool) -> None:
     """Make a one-time code, and print the command for the other machine."""
-    found = _run(server, "relay/pair", {})
+    found = run_command(server, "relay/pair", {})
     if as_json:
         print_json(found)
         return
@@ -56,7 +51,7 @@ def pair(server: str | None, as_json: bool) -> None:
 @command.command("rename")
 @click.argument("connector")
 @click.argument("name")
-@_server
+@server_option
 @json_option
 def rename(connector: str, name: str, server: str | None, as_json: bool) -> None:
     """Rename CONNECTOR."""
@@ -65,7 +60,7 @@ def rename(connector: str, name: str, server: str | None, as_json: bool) -> None
 
 @command.command("enable")
 @click.argument("connector")
-@_server
+@server_option
 @json_option
 def enable(connector: str, server: str | None, as_json: bool) -> None:
     """Let CONNECTOR connect again."""
@@ -74,7 +69,7 @@ def enable(connector: str, server: str | None, as_json: bool) -> None:
 
 @command.command("disable")
 @click.argument("connector")
-@_server
+@server_option
 @json_option
 def disable(connector: str, server: str | None, as_json: bool) -> None:
     """Disconnect CONNECTOR, and refuse it until it is enabled."""
@@ -83,7 +78,7 @@ def disable(connector: str, server: str | None, as_json: bool) -> None:
 
 @command.command("remove")
 @click.argument("connector")
-@_server
+@server_option
 @json_option
 def remove(connector: str, server: str | None, as_json: bool) -> None:
     """Forget CONNECTOR, which must be paired again."""
@@ -99,39 +94,11 @@ def _change(server: str | None, connector: str, name: str, body: Mapping[str, An
             raise CommandError(message, "zeroconf-ai connectors list", kind="not_found")
         return await session.command(name, {**body, "connector_id": found[0]["id"]})
 
-    asyncio.run(_with_session(_which(server), act))
+    with_page(server, act)
     if as_json:
         print_json({"connector": connector, "ok": True})
     else:
         click.echo(text)
-
-
-def _run(server: str | None, name: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-    async def act(session: AdminSession) -> Mapping[str, Any]:
-        return await session.command(name, body)
-
-    return asyncio.run(_with_session(_which(server), act))
-
-
-async def _with_session(server: RunningServer, act: Any) -> Mapping[str, Any]:
-    endpoint = Endpoint(server.url, ssl=True if server.fingerprint is None else fingerprint_ssl(server.fingerprint))
-    assert server.secret is not None
-    try:
-        async with AdminSession(endpoint, server.secret) as session:
-            return mapping(await act(session))
-    except ApiError as err:
-        raise CommandError(str(err), kind=err.code or "server_error") from None
-
-
-def _which(name: str | None) -> RunningServer:
-    """The running server. Raises CommandError."""
-    found = [server for server in running_servers() if server.secret is not None and name in (None, server.name)]
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise CommandError("No server with a page runs on this machine.", "Start one: zeroconf-ai serve --keys", kind="not_found")
-    names = ", ".join(server.name for server in found)
-    raise CommandError(f"Several servers run on this machine: {names}.", "Name one with --server.", kind="ambiguous")
 
 
 def _row(one: Mapping[str, Any]) -> tuple[str, ...]:

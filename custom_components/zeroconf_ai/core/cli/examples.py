@@ -13,6 +13,14 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "ca": ("zeroconf-ai ca > zeroconf-ai-ca.pem",),
     "chat": ("zeroconf-ai chat", "zeroconf-ai chat 'count to 5'", "git diff | zeroconf-ai chat --provider 'Living room'"),
+    "clients approve": ("zeroconf-ai clients approve '123 456'",),
+    "clients code": (
+        "zeroconf-ai clients code",
+        "zeroconf-ai clients code --name Laptop --model 'qwen*' --endpoint chat",
+    ),
+    "clients refuse": ("zeroconf-ai clients refuse '123 456'",),
+    "clients replace-ca": ("zeroconf-ai clients replace-ca",),
+    "clients requests": ("zeroconf-ai clients requests",),
     "completion": (
         "echo 'eval \"$(zeroconf-ai completion bash)\"' >> ~/.bashrc",
         "echo 'eval \"$(zeroconf-ai completion zsh)\"' >> ~/.zshrc   # after compinit",
@@ -66,6 +74,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "zeroconf-ai serve --upstream ollama --upstream vllm=http://localhost:8001/v1",
         "zeroconf-ai serve --config providers.yaml --name Attic",
         "zeroconf-ai serve --tls",
+        "zeroconf-ai serve --tls --auth mtls",
         "zeroconf-ai serve --demo",
     ),
     "service install": (

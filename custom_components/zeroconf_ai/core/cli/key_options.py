@@ -108,13 +108,13 @@ def _option_name(field: str) -> str:
     return field.replace("_", "-")
 
 
-def _common() -> list[Callable[..., Any]]:
+def _lists(fields: Iterable[str]) -> list[Callable[..., Any]]:
+    return [click.option(_LISTS[field][0], field, multiple=True, **_LISTS[field][1]) for field in fields]
+
+
+def _limits() -> list[Callable[..., Any]]:
     number = click.IntRange(1, LARGEST_RATE)
-    lists = [click.option(option, field, multiple=True, **settings) for field, (option, settings) in _LISTS.items()]
     return [
-        click.option("--user", "user_id", metavar="ID", help="The Home Assistant user who uses it."),
-        click.option("--device", metavar="NAME", help="The device that uses it."),
-        *lists,
         click.option(
             "--expires",
             callback=_moment,
@@ -124,6 +124,15 @@ def _common() -> list[Callable[..., Any]]:
         click.option("--requests-per-minute", type=number, metavar="N", help="Maximum requests per minute."),
         click.option("--tokens-per-minute", type=number, metavar="N", help="Maximum tokens per minute."),
         click.option("--parallel", type=number, metavar="N", help="Maximum concurrent requests."),
+    ]
+
+
+def _common() -> list[Callable[..., Any]]:
+    return [
+        click.option("--user", "user_id", metavar="ID", help="The Home Assistant user who uses it."),
+        click.option("--device", metavar="NAME", help="The device that uses it."),
+        *_lists(_LISTS),
+        *_limits(),
         click.option(
             "--budget",
             "budgets",
@@ -143,8 +152,17 @@ def _decorated[F: Callable[..., Any]](function: F, options: Iterable[Callable[..
 
 def options_of_a_new_key[F: Callable[..., Any]](function: F) -> F:
     """Add the options for the fields of a new key."""
-    flags = (click.option(f"--{_option_name(field)}", is_flag=True, help=text) for field, text in _FLAGS.items())
-    return _decorated(function, (*_common(), *flags))
+    return _decorated(function, (*_common(), *_flags()))
+
+
+def options_of_a_new_client[F: Callable[..., Any]](function: F) -> F:
+    """Add the options for the fields of the key of a client that enrols: all that no person of the home is named by."""
+    fields = (field for field in _LISTS if field != "llm_apis")
+    return _decorated(function, (*_lists(fields), *_limits(), *_flags()))
+
+
+def _flags() -> list[Callable[..., Any]]:
+    return [click.option(f"--{_option_name(field)}", is_flag=True, help=text) for field, text in _FLAGS.items()]
 
 
 def options_of_a_change[F: Callable[..., Any]](function: F) -> F:

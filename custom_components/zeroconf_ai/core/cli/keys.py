@@ -33,9 +33,6 @@ _COLUMNS = (
     Column("ID", rank=5),
 )
 _STATE_COLOURS = {"enabled": "green", "disabled": "yellow", "expired": "red"}
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-
-
 _url_option = click.option(
     "--url", default="http://localhost:8000/v1", show_default=True, help="The gateway's URL in the printed example."
 )
@@ -268,6 +265,7 @@ def key_json(key: ClientKey) -> dict[str, Any]:
         "id": key.id,
         "name": key.name,
         "prefix": key.prefix,
+        "certificate_expires": _iso(key.certificate_expires),
         "user_id": key.user_id,
         "device": key.device,
         "models": list(key.models),
@@ -293,12 +291,12 @@ def _row(key: ClientKey) -> tuple[str | Styled, ...]:
     state = _state(key)
     return (
         key.name,
-        f"{key.prefix}…",
+        f"certificate {key.prefix}…" if key.certificate else f"{key.prefix}…",
         key.device or key.user_id or "",
         ", ".join(key.labels),
         ", ".join((*key.models, *key.endpoints)) or "everything",
         Styled(state, _STATE_COLOURS[state]),
-        _minute(key.expires) or "never",
+        _minute(_ends(key)) or "never",
         _minute(key.last_used) or "never",
         key.id,
     )
@@ -307,7 +305,13 @@ def _row(key: ClientKey) -> tuple[str | Styled, ...]:
 def _state(key: ClientKey) -> str:
     if not key.enabled:
         return "disabled"
-    return "expired" if key.expires is not None and time.time() >= key.expires else "enabled"
+    ends = _ends(key)
+    return "expired" if ends is not None and time.time() >= ends else "enabled"
+
+
+def _ends(key: ClientKey) -> float | None:
+    """When the key or its certificate expires; a certificate is renewed by its client before."""
+    return min((end for end in (key.expires, key.certificate_expires) if end is not None), default=None)
 
 
 def _iso(moment: float | None) -> str | None:

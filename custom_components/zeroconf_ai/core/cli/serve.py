@@ -35,6 +35,7 @@ from ..server.health_port import HEALTH_PATHS
 from ..server.request_log import AccessLog
 from . import admission, household_options, operation, process, recording, state, tls
 from .admission import Admission, record_requests, write_to_influx
+from .client_certificates import open_client_certificates
 from .cost_alerts import watch_costs
 from .discover import scan
 from .first_key import first_key_text
@@ -193,6 +194,8 @@ def command(
     if usage.database is not None and more["database"] is None:
         more["database"] = usage.database
     admitted = Admission(**more, demo=demo, file_auth=server.auth, tracking=usage.enabled)
+    if admitted.mode is Auth.MTLS and not secured.enabled:
+        raise click.UsageError("--auth mtls requires --tls. Add --tls.")
     if auto and admitted.mode is Auth.NONE:
         sources = replace(sources, share_clouds=False)
     options = Options(
@@ -279,9 +282,11 @@ async def _serve(options: Options, provider_id: str, write_request: Callable[[Ma
         names = (host_name, *options.admission.host_names)
         secure = await open_tls(stack, options.tls, provider_id=provider_id, title=options.name, host=options.host, names=names)
         gateway.tls = server_tls = None if secure is None else secure.tls
+        certified = await open_client_certificates(stack, gateway, store)
         runner = create_runner(
             create_app(gateway, drain_seconds=None, administration=administration, pages=pages),
             tls=None if server_tls is None else server_tls.context,
+            certified=certified,
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -405,8 +410,8 @@ async def _advertise(
     saturn: bool,
 ) -> Presence | None:
     """Advertise the provider. If that is not possible, a message is printed, and the server runs on."""
-    if record.auth is Auth.NONE:
-        household = None  # no program needs a token
+    if record.auth is not Auth.TOKEN:
+        household = None  # no program needs a token, or none may use it
 
     def current() -> ServiceRecord:
         now = record if secure is None else replace(record, fingerprint=secure.tls.fingerprint)

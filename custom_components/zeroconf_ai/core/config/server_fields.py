@@ -183,7 +183,7 @@ def server_schema() -> dict[str, Any]:
             **properties,
             "port": {**number, "minimum": 1},
             "priority": number,
-            "auth_mode": {"enum": [Auth.NONE.value, Auth.TOKEN.value]},
+            "auth_mode": {"enum": list(Auth)},
             "advertise": flag,
             "saturn": flag,
             "provider_in_chunks": flag,
@@ -257,10 +257,8 @@ def _word(value: Value, known: Sequence[str]) -> str:
 
 def _auth(value: Value) -> Auth:
     word = value.text().lower()
-    if word == Auth.MTLS:
-        raise value.error("auth_mode mtls is not available: clients cannot log in with certificates. Set auth_mode: token.")
-    if word not in (Auth.NONE, Auth.TOKEN):
-        raise value.error(f"auth_mode must be none or token. {suggestion(word, [Auth.NONE.value, Auth.TOKEN.value])}")
+    if word not in list(Auth):
+        raise value.error(f"auth_mode must be none, token or mtls. {suggestion(word, list(Auth))}")
     return Auth(word)
 
 

@@ -12,6 +12,7 @@ from aiohttp import web
 from ..accounting.conversations.image_store import ImageStore
 from ..accounting.conversations.response_store import ResponseStore
 from ..accounting.limits.opening_hours import OpeningHours
+from ..accounting.one_time_codes import OneTimeCodes
 from ..accounting.usage.ledger import Ledger
 from ..accounting.usage.totals import Totals
 from ..admin.names import Names
@@ -133,6 +134,8 @@ class Gateway:
         """The certificate of its separate port; None if the port speaks plain HTTP, or if it has no separate port."""
         self.relay: RelayEntrance | None = None
         """Admits connectors on its separate port; None: it takes none there."""
+        self.codes = OneTimeCodes()
+        """The open one-time codes, of clients and of connectors."""
         self.enrolment: Enrolment | None = None
         """Gives clients their certificates; None if it is not offered. Belongs to the separate port."""
         self.key_proofs = KeyProofs()

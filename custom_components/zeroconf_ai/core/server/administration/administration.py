@@ -152,7 +152,7 @@ class Administration:
                 return self._log_out(context)
             gateway = self._gateway
             given = Context(
-                gateway.engine, self._store, gateway.name, session, body, self._program, self._server_models, self._chats
+                gateway.engine, gateway, self._store, gateway.name, session, body, self._program, self._server_models, self._chats
             )
             found = await COMMANDS[command](given)
         except DatabaseError as err:

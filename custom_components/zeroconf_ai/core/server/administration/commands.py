@@ -8,23 +8,24 @@ from typing import Any, Final
 
 from ...accounting.budget import LARGEST, Action, Scope, budget_id
 from ...accounting.keys.client_key import ClientKey
-from ...accounting.keys.key_store import DAY, LARGEST_RATE, SCOPES
+from ...accounting.keys.key_store import DAY
 from ...accounting.periods import Period
 from ...admin.callers import list_callers
 from ...admin.currency import describe_currency
-from ...admin.keys import check_expiry, describe_budget, describe_key, describe_new_key, list_keys, set_monthly_budget
+from ...admin.keys import describe_budget, describe_key, describe_new_key, list_keys, set_monthly_budget
 from ...admin.models import list_models
 from ...admin.names import budget_owner
 from ...admin.pasted_request import LIMIT
 from ...admin.requests import find_words
 from ...admin.why import why_pasted
 from ...protocol.errors import InvalidRequestError, NotFoundError
-from ...protocol.hosted_tools import GRANTS
 from ...protocol.values import NANO
 from . import connectors, finding, server_models
 from .chat import CHAT_COMMANDS, ChatCommand, run_chat_command
 from .context import Context
-from .fields import Body, choice, flag, long_text, number, optional_number, optional_text, percentages, text, texts
+from .enrolment import ENROLMENT_COMMANDS
+from .fields import Body, choice, flag, long_text, number, optional_number, optional_text, percentages, text
+from .key_fields import key_fields
 from .reports import request_page, usage_report
 
 _NAME_LIMIT = 100
@@ -61,13 +62,13 @@ async def _keys(context: Context) -> Any:
 
 async def _create_key(context: Context) -> Any:
     name = text(context.body, "name", _NAME_LIMIT)
-    key, secret = await context.accounting.keys.create(name, **_key_fields(context.body), actor=context.actor)
+    key, secret = await context.accounting.keys.create(name, **key_fields(context.body), actor=context.actor)
     await _set_key_budget(context, key)
     return describe_new_key(key, secret, _base_url(context))
 
 
 async def _update_key(context: Context) -> Any:
-    key, fields = _key(context), _key_fields(context.body)
+    key, fields = _key(context), key_fields(context.body)
     if "name" in context.body:
         fields["name"] = text(context.body, "name", _NAME_LIMIT)
     try:
@@ -182,6 +183,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "why": _why,
     "callers": _callers,
     "models": _models,
+    **ENROLMENT_COMMANDS,
     **{name: _chat(command) for name, command in CHAT_COMMANDS.items()},
 }
 """The commands by name. Each returns what its answer contains; None: nothing."""
@@ -196,28 +198,6 @@ def _key(context: Context) -> ClientKey:
     if key is None:
         raise NotFoundError("There is no such API key.")
     return key
-
-
-def _key_fields(body: Body) -> dict[str, Any]:
-    """The fields of a key that the body names; null removes an expiry or a limit."""
-    found: dict[str, Any] = {}
-    for name, most in (("labels", 100), ("models", 100), ("endpoints", len(SCOPES)), ("hosted_tools", len(GRANTS))):
-        if name in body:
-            found[name] = tuple(texts(body, name, most))
-    if unknown := set(found.get("endpoints", ())) - set(SCOPES):
-        raise InvalidRequestError(f"'endpoints' must be of: {', '.join(SCOPES)}; not {min(unknown)}.", param="endpoints")
-    for name in ("background", "home_only"):
-        if name in body:
-            found[name] = flag(body, name)
-    if "expires" in body:
-        found["expires"] = optional_number(body, "expires")
-        check_expiry(found["expires"])
-    for name in ("requests_per_minute", "tokens_per_minute", "parallel"):
-        if name in body:
-            found[name] = None if body[name] is None else int(number(body, name, 1, LARGEST_RATE))
-    if body.get("monthly_budget") is not None:
-        number(body, "monthly_budget", 0, LARGEST // NANO)  # before anything is changed
-    return found
 
 
 async def _set_key_budget(context: Context, key: ClientKey) -> None:

@@ -8,6 +8,7 @@ from ...admin.names import Names
 from ...admin.server_models import ServerModels
 from ...engine import Engine
 from ...protocol.errors import NotFoundError
+from ..gateway import Gateway
 from .fields import Body
 from .program import Program
 from .sessions import Session
@@ -18,6 +19,7 @@ class Context:
     """What a command works on."""
 
     engine: Engine
+    gateway: Gateway
     store: AccountingStore | None
     """None: the server has one key for all clients and keeps no records."""
     household: str

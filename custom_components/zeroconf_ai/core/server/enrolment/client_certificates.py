@@ -12,7 +12,7 @@ from ..access.peer_certificate import CertifiedConnections
 from .enrolment import Enrolment
 
 if TYPE_CHECKING:
-    from ...accounting.keys.key_store import KeyStore
+    from ...accounting.store import AccountingStore
     from ..tls.server_tls import ServerTls
 
 _FINGERPRINT_BYTES: Final = 32
@@ -22,22 +22,27 @@ class ClientCertificates:
     """From `start` to `close`, clients can enrol, and connections end with their certificates. Belongs to the event loop."""
 
     def __init__(
-        self, provider_id: str, keys: "KeyStore", tls: "ServerTls", codes: OneTimeCodes | None = None, *, needed: bool
+        self, provider_id: str, store: "AccountingStore", tls: "ServerTls", codes: OneTimeCodes | None = None, *, needed: bool
     ) -> None:
         """`tls` is the certificate of the port. `codes`: those of the process; None: its own. `needed`: `auth` is `mtls`."""
         from ..tls.client_authority import ClientAuthority  # noqa: PLC0415 - only servers with TLS need `cryptography`
 
         self.connections = CertifiedConnections()
         self._needed = needed
-        self._keys = keys
+        self._keys = store.keys
         self._authority = ClientAuthority(tls.folder, f"ZeroConf AI {provider_id[:8]}", tls.context)
-        self.enrolment = Enrolment(keys, self._authority, lambda: decode(tls.fingerprint, _FINGERPRINT_BYTES), codes)
+        self.enrolment = Enrolment(store, self._authority, lambda: decode(tls.fingerprint, _FINGERPRINT_BYTES), codes)
         self._stop: Callable[[], None] | None = None
 
     async def start(self) -> None:
         """Read or make the CA, and begin. Raises TlsError."""
         await asyncio.to_thread(self._authority.load)
         self._stop = self._keys.listen(self._keys_changed)
+        self._keys_changed()
+
+    def need(self, *, needed: bool) -> None:
+        """Whether `auth` is `mtls` from now on."""
+        self._needed = needed
         self._keys_changed()
 
     def close(self) -> None:

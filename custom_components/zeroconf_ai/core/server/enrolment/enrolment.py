@@ -18,7 +18,7 @@ from ..access.auth_throttle import AuthThrottle
 from .pending import EnrolmentRequest, PendingRequests, State
 
 if TYPE_CHECKING:
-    from ...accounting.keys.key_store import KeyStore
+    from ...accounting.store import AccountingStore
     from ..tls.client_authority import ClientAuthority
 
 _LOGGER = logging.getLogger(__name__)
@@ -71,14 +71,15 @@ class Enrolment:
 
     def __init__(
         self,
-        keys: "KeyStore",
+        store: "AccountingStore",
         authority: "ClientAuthority",
         own_fingerprint: Callable[[], bytes],
         codes: OneTimeCodes | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`own_fingerprint`: SHA-256 of the server's certificate. `codes`: those of the process, which other purposes use too."""
-        self._keys = keys
+        self._keys = store.keys
+        self._audit = store.audit
         self._authority = authority
         self._own_fingerprint = own_fingerprint
         self._clock = clock
@@ -93,6 +94,15 @@ class Enrolment:
         """Call `callback` when a client asks or is decided on, or a code is made or used; returns what unsubscribes."""
         self._listeners.append(callback)
         return lambda: self._listeners.remove(callback)
+
+    def make_code(self, fields: Mapping[str, Any] = NO_FIELDS, *, actor: str = "") -> OneTimeCode:
+        """Make a one-time code; the former one ends. `fields`: those of its client's key (`KeyStore.create`)."""
+        self._audit.record(actor, "enroll.code", "")
+        return self.codes.make(Purpose.ENROLL, dict(fields), actor=actor)
+
+    def close_code(self) -> None:
+        """End the open code."""
+        self.codes.close(Purpose.ENROLL)
 
     async def by_code(self, address: str | None, name: str, csr: object, code: str) -> Certificate:
         """The certificate of a client that sends the code itself, because it has checked this server's certificate.
@@ -172,12 +182,12 @@ class Enrolment:
         self._notify()
         return made.key
 
-    def refuse(self, request_id: str) -> EnrolmentRequest:
+    def refuse(self, request_id: str, *, actor: str = "") -> None:
         """Refuse a waiting client. Raises NotFoundError."""
         request = self.pending.get(request_id)
         self.pending.decide(request, State.REFUSED)
+        self._audit.record(actor, "enroll.refuse", f"{request.name} ({request.address})")
         self._notify()
-        return request
 
     async def renew(self, presented: bytes, csr: object) -> Certificate:
         """A new certificate for a client, over a connection with the certificate whose hash is `presented`.
