@@ -73,6 +73,8 @@ export const request = (fields: Partial<RequestRecord> = {}): RequestRecord => (
   tokens_completion: 2,
   tokens_cached: 0,
   tokens_reasoning: 0,
+  audio_seconds: null,
+  speech_characters: null,
   estimated: false,
   cost: null,
   cost_prompt: null,

@@ -31,6 +31,8 @@ const row = (name: string, fields: Partial<UsageRow> = {}): UsageRow => ({
   errors: 0,
   tokens_prompt: 2,
   tokens_completion: 3,
+  audio_seconds: 0,
+  speech_characters: 0,
   energy_kwh: 0,
   cost: {},
   energy_cost: {},
@@ -56,11 +58,11 @@ it("csv quotes separators and keeps a spreadsheet from running a name as a formu
     row("\n=1"),
   ]).split("\r\n");
   expect(lines).toEqual([
-    "requests,errors,tokens_prompt,tokens_completion,energy_kwh,model,cost_USD,energy_cost_EUR",
-    '1,0,2,3,0,"a,""b""",0.5,0.0000001',
-    "1,0,2,3,0,'=HYPERLINK(1),,",
-    "1,0,2,3,0,-5,,",
-    '1,0,2,3,0,"\'\n=1",,',
+    "requests,errors,tokens_prompt,tokens_completion,audio_seconds,speech_characters,energy_kwh,model,cost_USD,energy_cost_EUR",
+    '1,0,2,3,0,0,0,"a,""b""",0.5,0.0000001',
+    "1,0,2,3,0,0,0,'=HYPERLINK(1),,",
+    "1,0,2,3,0,0,0,-5,,",
+    '1,0,2,3,0,0,0,"\'\n=1",,',
   ]);
 });
 
@@ -110,6 +112,20 @@ it("energy has columns only where it was measured, and a long table is cut", asy
   });
   await vi.waitFor(() => expect(plain.renderRoot.querySelectorAll("tbody tr")).toHaveLength(1));
   expect(plain.renderRoot.textContent).not.toContain("usage.energy");
+});
+
+it("audio has columns only where there was some, which sort the rows", async () => {
+  const rows = [row("ears", { audio_seconds: 90 }), row("voice", { speech_characters: 1234 })];
+  const usage = (): Promise<UsageReport> =>
+    Promise.resolve(report(rows, { audio_seconds: 90, speech_characters: 1234 }));
+  const shown = await show("zai-usage", { api: fakeApi({ isAdmin: false, usage }) });
+  await vi.waitFor(() => expect(shown.renderRoot.textContent).toContain("usage.heard"));
+  expect(shown.renderRoot.querySelector("tfoot")?.textContent).toMatch(/1\.5\s+1,234/);
+  const plain = await show("zai-usage", {
+    api: fakeApi({ isAdmin: false, usage: () => Promise.resolve(report([row("m")])) }),
+  });
+  await vi.waitFor(() => expect(plain.renderRoot.querySelectorAll("tbody tr")).toHaveLength(1));
+  expect(plain.renderRoot.textContent).not.toContain("usage.heard");
 });
 
 it("a measure that is chosen while the chart's module is loaded is drawn on a free canvas", async () => {

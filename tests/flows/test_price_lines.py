@@ -30,3 +30,43 @@ def test_price_line_with_a_price_per_image_is_read_and_shown(line: str, rates: d
 def test_price_line_with_an_invalid_price_per_image_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match="1"):
         read_prices(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "rates", "shown"),
+    [
+        (
+            "whisper-1 = 0.006 per minute",
+            {"input_price": 0.0, "output_price": 0.0, "minute_price": 0.006},
+            "whisper-1 = 0 / 0 + 0.006 per minute",
+        ),
+        (
+            "tts-1 = 15 per 1m  Characters EUR",
+            {"input_price": 0.0, "output_price": 0.0, "characters_price": 15.0, "currency": "EUR"},
+            "tts-1 = 0 / 0 + 15 per 1M characters EUR",
+        ),
+        (
+            "m = 1 / 2 + 0.5 per minute + 3 per image",
+            {"input_price": 1.0, "output_price": 2.0, "minute_price": 0.5, "image_price": 3.0},
+            "m = 1 / 2 + 3 per image + 0.5 per minute",
+        ),
+        (
+            "m = 2.5 / 10 / - / - / - / - / 6",
+            {"input_price": 2.5, "output_price": 10.0, "audio_price": 6.0},
+            "m = 2.5 / 10 / - / - / - / - / 6",
+        ),
+    ],
+)
+def test_price_line_with_prices_of_audio_is_read_and_shown(line: str, rates: dict[str, Any], shown: str) -> None:
+    found = read_prices(line)
+    assert list(found.values()) == [rates]
+    assert show_prices(found) == shown
+    assert read_prices(show_prices(found)) == found
+
+
+@pytest.mark.parametrize(
+    "line", ["m = 1 per minute + 2 per minute", "m = 1 per characters", "m = + 1 per minute", "m = 1 per 1M"]
+)
+def test_price_line_with_invalid_prices_of_audio_is_refused(line: str) -> None:
+    with pytest.raises(ValueError, match="1"):
+        read_prices(line)

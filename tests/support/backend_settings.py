@@ -26,6 +26,11 @@ EXAMPLES: dict[str, tuple[Any, ...]] = {
     "cost": ("metered", "subscription", "unknown"),
     "prices": (
         {"*": {"input": 1, "output": 2, "cached": 3, "reasoning": 4, "cacheWrite": 5, "cacheWrite1h": 6, "image": 7}},
+        {
+            "m": {"input": 1, "output": 2, "audio": 3, "minute": 0.006, "characters": 15},
+            "n": {"minute": 1},
+            "o": {"characters": 2},
+        },
         {"m": {"image": 0.04}},
         {"m": {"input": 0.1, "output": 0.2, "cached": 0.3, "reasoning": 0.4, "cacheWrite": 0.5, "cacheWrite1h": 0.6}},
         {"m": {"input": 999_999, "output": 0, "currency": "EUR"}, "*": {"input": 0, "output": 0.25, "currency": "EUR"}},

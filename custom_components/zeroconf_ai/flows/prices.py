@@ -1,7 +1,7 @@
 """The prices of single models as lines of text, in both directions.
 
-A line is `model = input / output / cached / reasoning / cache write / cache write 1h`, of which the first two are required.
-`+ PRICE per image` may follow, or stand alone.
+A line is `model = input / output / cached / reasoning / cache write / cache write 1h / audio`, of which the first two are
+required. `+ PRICE per image`, `per minute` (of recordings) and `per 1M characters` (spoken) may follow, or stand alone.
 """
 
 from collections.abc import Mapping
@@ -10,16 +10,20 @@ from typing import Any
 
 from ..core.backends.catalogue import ALL_MODELS
 from ..core.config.model_fields import CURRENCY, RATE, stored_rate
-from ..core.protocol.prices import IMAGE, RATES
+from ..core.protocol.prices import CHARACTERS, IMAGE, MINUTE, TOKEN_RATES
 
-_IMAGE = stored_rate(IMAGE)
-_RATES = tuple(stored_rate(rate) for rate in RATES if rate != IMAGE)
+_UNITS = {"image": stored_rate(IMAGE), "minute": stored_rate(MINUTE), "1m characters": stored_rate(CHARACTERS)}
+"""The words of a line, in small letters, and the price that they stand for."""
+_SHOWN_UNITS = {"1m characters": "1M characters"}
+_RATES = tuple(map(stored_rate, TOKEN_RATES))
 _INPUT, _OUTPUT = _RATES[:2]
 _NO_RATE = "-"
 """Stands for a rate that is left out before another one."""
 _NUMBER = re.compile(r"\d{1,6}(\.\d+)?|\.\d+")
 _CURRENCY = re.compile(r"(?P<rates>.*\S)\s+(?P<currency>[A-Z]{3})")
-_PER_IMAGE = re.compile(r"(?:(?P<rates>.*\S)\s*\+\s*)?(?P<price>\S+)\s+per\s+image", re.IGNORECASE)
+_PER_UNIT = re.compile(
+    r"(?:(?P<rates>.*\S)\s*\+\s*)?(?P<price>\S+)\s+per\s+(?P<unit>image|minute|1m\s+characters)", re.IGNORECASE
+)
 _PER_1K = re.compile(r"(?P<rate>\S+)\s+per\s+1k", re.IGNORECASE)
 
 
@@ -50,10 +54,11 @@ def _read(text: str) -> dict[str, Any] | None:
     more: dict[str, Any] = {}
     if (named := _CURRENCY.fullmatch(text)) is not None:
         text, more[CURRENCY] = named["rates"], named["currency"]
-    if (per_image := _PER_IMAGE.fullmatch(text)) is not None:
-        if (price := _amount(per_image["price"])) is None:
+    while (per_unit := _PER_UNIT.fullmatch(text)) is not None:
+        unit = _UNITS[" ".join(per_unit["unit"].lower().split())]
+        if (price := _amount(per_unit["price"])) is None or unit in more:
             return None
-        text, more[_IMAGE] = per_image["rates"] or "0 / 0", price
+        text, more[unit] = per_unit["rates"] or "0 / 0", price
     if (per_1k := _PER_1K.fullmatch(text)) is not None:
         rate = _amount(per_1k["rate"])
         return None if rate is None else {_INPUT: rate * 1000, _OUTPUT: rate * 1000, **more}
@@ -77,8 +82,8 @@ def _amount(text: str) -> float | None:
 def _shown(rates: Mapping[str, Any]) -> str:
     last = max(position for position, name in enumerate(_RATES) if name in rates or name == _OUTPUT)
     shown = [_number(rates.get(name, 0 if position < 2 else None)) for position, name in enumerate(_RATES[: last + 1])]
-    images = [f"+ {_number(rates[_IMAGE])} per image"] if _IMAGE in rates else []
-    return " ".join([" / ".join(shown), *images, *([rates[CURRENCY]] if CURRENCY in rates else [])])
+    units = [f"+ {_number(rates[key])} per {_SHOWN_UNITS.get(unit, unit)}" for unit, key in _UNITS.items() if key in rates]
+    return " ".join([" / ".join(shown), *units, *([rates[CURRENCY]] if CURRENCY in rates else [])])
 
 
 def _number(amount: float | None) -> str:

@@ -77,6 +77,9 @@ export interface UsageRow {
   errors: number;
   tokens_prompt: number;
   tokens_completion: number;
+  /** Seconds of recordings that were transcribed, and characters that were spoken. */
+  audio_seconds: number;
+  speech_characters: number;
   /** Measured energy above idle power. */
   energy_kwh: number;
   cost: Money;
@@ -136,6 +139,9 @@ export interface RequestRecord {
   tokens_completion: number;
   tokens_cached: number;
   tokens_reasoning: number;
+  /** Seconds of the recording; null without one, or if its duration is unknown. */
+  audio_seconds: number | null;
+  speech_characters: number | null;
   estimated: boolean;
   cost: number | null;
   cost_prompt: number | null;

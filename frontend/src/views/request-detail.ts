@@ -100,6 +100,14 @@ export class RequestDetail extends View {
       ["requests.cached_tokens", record.tokens_cached ? count(record.tokens_cached, language) : null],
       ["requests.answer_tokens", count(record.tokens_completion, language)],
       ["requests.reasoning_tokens", record.tokens_reasoning ? count(record.tokens_reasoning, language) : null],
+      [
+        "requests.audio_seconds",
+        record.audio_seconds === null ? null : duration(record.audio_seconds * 1000, language),
+      ],
+      [
+        "requests.speech_characters",
+        record.speech_characters === null ? null : count(record.speech_characters, language),
+      ],
       ["requests.prompt_cost", cost(record.cost_prompt)],
       ["requests.answer_cost", cost(record.cost_completion)],
       ["requests.total_cost", cost(record.cost)],

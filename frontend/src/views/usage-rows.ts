@@ -6,7 +6,7 @@ import type { Texts } from "../texts.js";
 export const MEASURES = ["requests", "tokens", "cost", "energy"] as const;
 export type Measure = (typeof MEASURES)[number];
 
-export type Sort = "name" | "requests" | "tokens" | "cost" | "energy_cost" | "energy";
+export type Sort = "name" | "requests" | "tokens" | "heard" | "spoken" | "cost" | "energy_cost" | "energy";
 
 export interface Order {
   sort: Sort;
@@ -20,6 +20,8 @@ const sum = (costs: Money): number => Object.values(costs).reduce((total, cost) 
 const VALUES: Record<Exclude<Sort, "name">, (row: UsageRow) => number> = {
   requests: (row) => row.requests,
   tokens,
+  heard: (row) => row.audio_seconds,
+  spoken: (row) => row.speech_characters,
   cost: (row) => sum(row.cost),
   energy_cost: (row) => sum(row.energy_cost),
   energy: (row) => row.energy_kwh,

@@ -121,10 +121,17 @@ export class Usage extends View {
     if (table === null) return nothing;
     if (table.rows.length === 0) return html`<div class="card quiet">${texts("usage.empty")}</div>`;
     const energy = table.total.energy_kwh > 0;
+    const audio = table.total.audio_seconds > 0 || table.total.speech_characters > 0;
     const rows = sorted(table.rows, order, (row) => this.name(row));
     const cells = (row: UsageRow): TemplateResult =>
       html`<td class="number">${count(row.requests, language)}</td>
         <td class="number">${count(tokens(row), language)}</td>
+        ${
+          audio
+            ? html`<td class="number">${count(Number((row.audio_seconds / 60).toFixed(1)), language)}</td>
+                <td class="number">${count(row.speech_characters, language)}</td>`
+            : nothing
+        }
         <td class="number">${money(row.cost, language)}</td>
         ${
           energy
@@ -146,7 +153,9 @@ export class Usage extends View {
           <thead>
             <tr>
               ${this.head("name", texts(`usage.group_${this.group}`))} ${this.head("requests", texts("usage.requests"))}
-              ${this.head("tokens", texts("usage.tokens"))} ${this.head("cost", texts("usage.cost"))}
+              ${this.head("tokens", texts("usage.tokens"))}
+              ${audio ? html`${this.head("heard", texts("usage.heard"))}${this.head("spoken", texts("usage.spoken"))}` : nothing}
+              ${this.head("cost", texts("usage.cost"))}
               ${
                 energy
                   ? html`${this.head("energy_cost", texts("usage.energy_cost"))}${this.head("energy", texts("usage.energy"))}`

@@ -173,18 +173,30 @@ async def test_lmstudio_models_have_state_and_type() -> None:
 
 
 async def test_litellm_prices_are_read_with_a_permitted_key() -> None:
-    listed = {"data": [{"id": "smart"}, {"id": "vectors"}, {"id": "odd"}]}
+    listed = {
+        "data": [{"id": "smart"}, {"id": "vectors"}, {"id": "odd"}, *({"id": name} for name in ("ears", "voice", "painter"))]
+    }
     info = {"mode": "chat", "input_cost_per_token": 1.5e-07, "output_cost_per_token": 6e-07, "max_input_tokens": 128_000}
     info |= {"max_output_tokens": 16_384, "supports_vision": False, "supports_function_calling": True}
     told = {
         "data": [
             {"model_name": "smart", "model_info": info},
+            {
+                "model_name": "ears",
+                "model_info": {"mode": "audio_transcription", "input_cost_per_second": 0.0001, "output_cost_per_second": 0},
+            },
+            {"model_name": "voice", "model_info": {"mode": "audio_speech", "input_cost_per_character": "1.5e-05"}},
+            {"model_name": "painter", "model_info": {"mode": "image_generation", "input_cost_per_image": 0.04}},
             {"model_name": "vectors", "model_info": {"mode": "embedding", "input_cost_per_token": None}},
         ]
     }
     paths = {"v1__models": (200, JSON, listed), "model__info": (200, JSON, told)}
     async with before("litellm", engine(**paths)) as backend:
-        smart, vectors, odd = await backend.models()
+        smart, vectors, odd, ears, voice, painter = await backend.models()
+    assert ears.pricing == {"input_cost_per_1m": 0, "output_cost_per_1m": 0, "cost_per_audio_minute": 0.006, "currency": "USD"}
+    assert voice.pricing == {"input_cost_per_1m": 0, "output_cost_per_1m": 0, "cost_per_1m_characters": 15, "currency": "USD"}
+    assert painter.pricing == {"input_cost_per_1m": 0, "output_cost_per_1m": 0, "cost_per_image": 0.04, "currency": "USD"}
+    assert [model.transcribes for model in (ears, voice)] == [True, False]
     assert smart.pricing == {"input_cost_per_1m": 0.15, "output_cost_per_1m": 0.6, "currency": "USD"}
     assert (smart.context_window, smart.max_output_tokens) == (128_000, 16_384)
     assert smart.supports([Capability.TOOLS])
@@ -192,7 +204,7 @@ async def test_litellm_prices_are_read_with_a_permitted_key() -> None:
     assert (vectors.for_chat, vectors.pricing) == (False, None)
     assert odd.capabilities is None
     async with before("litellm", engine(v1__models=(200, JSON, listed), model__info=(403, JSON, {}))) as backend:
-        assert [model.id for model in await backend.models()] == ["smart", "vectors", "odd"]
+        assert [model.id for model in await backend.models()] == ["smart", "vectors", "odd", "ears", "voice", "painter"]
 
 
 @pytest.mark.parametrize("name", ["vllm", "openai_compatible", "llamacpp", "litellm"])

@@ -127,6 +127,8 @@ async def test_usage_group_has_all_fields(store: AccountingStore) -> None:
         "tokens_reasoning": 2,
         "tokens_cache_write": 0,
         "tokens_cache_write_1h": 0,
+        "audio_seconds": 0.0,
+        "speech_characters": 0,
         "mean_duration_ms": 2000.0,
         "mean_latency_ms": 1000.0,
         "energy_kwh": 0.002,

@@ -67,6 +67,8 @@ class FakeSpeechServer(FakeServer):
         self.speech: Any = None
         """What it answers to a request for speech instead of a WAV file: bytes with their type, or an object."""
         self.rate = RATE
+        self.usage: Any = None
+        """The usage that it reports with a transcript instead of the duration; an empty object: none."""
         self.hold: asyncio.Event | None = None
         """Speech goes on after its first part when this is set."""
         self.broken = False
@@ -105,6 +107,8 @@ class FakeSpeechServer(FakeServer):
         if fields.get("response_format") == "text":
             return web.Response(text=text)
         body: dict[str, Any] = {"text": text, "usage": {"type": "duration", "seconds": round(seconds)}}
+        if self.usage is not None:
+            body["usage"] = self.usage
         if fields.get("response_format") == "verbose_json":
             segment = {"id": 0, "start": 0.0, "end": seconds, "text": text}
             body |= {"task": "transcribe", "language": "english", "duration": seconds, "segments": [segment]}
@@ -137,7 +141,7 @@ class FakeSpeechServer(FakeServer):
 
 async def _read_form(request: web.Request) -> tuple[dict[str, str], tuple[str, bytes] | None]:
     """The fields of a form, and the name and the content of its file."""
-    content = StreamReader(request.protocol, 2**16, loop=asyncio.get_running_loop())
+    content = StreamReader(request.protocol, 2**25, loop=asyncio.get_running_loop())
     content.feed_data(await request.read())
     content.feed_eof()
     reader = MultipartReader(request.headers, content)

@@ -62,6 +62,10 @@ class RequestRecord(TypedDict):
     tokens_completion: int
     tokens_cached: int
     tokens_reasoning: int
+    audio_seconds: float | None
+    """Seconds of the recording; None: there was none, or its duration is unknown."""
+    speech_characters: int | None
+    """Characters that were spoken."""
     estimated: bool
     cost: float | None
     cost_prompt: float | None
@@ -151,6 +155,8 @@ def _record(row: dict[str, Any], names: Names) -> RequestRecord:
         "tokens_completion": tokens,
         "tokens_cached": row["cached_tokens"],
         "tokens_reasoning": row["reasoning_tokens"],
+        "audio_seconds": row["audio_seconds"],
+        "speech_characters": row["speech_characters"],
         "estimated": bool(row["estimated"]),
         "cost": _money(cost),
         "cost_prompt": _money(prompt_cost),

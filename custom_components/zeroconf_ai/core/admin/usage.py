@@ -189,6 +189,8 @@ def _add(row: dict[str, Any], sums: Mapping[str, Any]) -> None:
         row[name] += int(sums[name])
     row["tokens_prompt"] += int(sums["prompt_tokens"])
     row["tokens_completion"] += int(sums["completion_tokens"])
+    row["audio_seconds"] = round(row["audio_seconds"] + float(sums["audio_seconds"]), 3)
+    row["speech_characters"] += int(sums["speech_characters"])
     row["energy_kwh"] += float(sums["energy"]) / WATT_SECONDS_PER_KWH
     currency = sums["currency"]
     for name, known in (("cost", sums["priced"]), ("energy_cost", sums["energy_cost"])):
@@ -202,6 +204,8 @@ def _nothing() -> dict[str, Any]:
         "errors": 0,
         "tokens_prompt": 0,
         "tokens_completion": 0,
+        "audio_seconds": 0.0,
+        "speech_characters": 0,
         "energy_kwh": 0.0,
         "cost": {},
         "energy_cost": {},

@@ -22,6 +22,8 @@ _COUNTS = (
     Column("Completion", rank=1, right=True),
     Column("Cost", right=True),
 )
+_AUDIO = (Column("Minutes heard", rank=3, right=True), Column("Characters spoken", rank=3, right=True))
+"""Shown before the cost if there was audio."""
 _FORMATS = ("table", "json", "csv")
 
 
@@ -69,12 +71,15 @@ def command(
         rows = {"data": [export.usage_row(use) for use in uses], "total": export.usage_row(total)}
         print_json({"from": start.isoformat(), "to": end.isoformat(), **rows})
     elif uses:
+        audio = bool(total.aggregate.audio_seconds or total.aggregate.speech_characters)
         columns = (
             *(Column(group.value.capitalize(), usual=12, rank=5 if at else 0) for at, group in enumerate(group_by)),
-            *_COUNTS,
+            *_COUNTS[:-1],
+            *(_AUDIO if audio else ()),
+            _COUNTS[-1],
         )
-        last = ("Total", *("" for _ in group_by[1:]), *_cells(total))
-        print_table(columns, map(_row, uses), last if len(uses) > 1 else None)
+        last = ("Total", *("" for _ in group_by[1:]), *_cells(total, audio=audio))
+        print_table(columns, [_row(use, audio=audio) for use in uses], last if len(uses) > 1 else None)
     else:
         click.echo(f"There is no usage from {start} to {end}.", err=True)
 
@@ -97,12 +102,13 @@ async def _read(
         await store.close()
 
 
-def _row(use: UsageRow) -> tuple[str, ...]:
-    return (*(use.labels.get(group) or value or "–" for group, value in use.group.items()), *_cells(use))
+def _row(use: UsageRow, *, audio: bool) -> tuple[str, ...]:
+    return (*(use.labels.get(group) or value or "–" for group, value in use.group.items()), *_cells(use, audio=audio))
 
 
-def _cells(use: UsageRow) -> tuple[str, ...]:
+def _cells(use: UsageRow, *, audio: bool) -> tuple[str, ...]:
     sums = use.aggregate
     cost = ", ".join(f"{export.decimal(cost)} {currency}" for currency, cost in sorted(sums.costs.items()))
     counts = (sums.requests, sums.errors, sums.prompt_tokens, sums.cached_tokens, sums.completion_tokens)
-    return (*(f"{count:,}" for count in counts), cost or "–")
+    heard = (f"{sums.audio_seconds / 60:,.1f}", f"{sums.speech_characters:,}") if audio else ()
+    return (*(f"{count:,}" for count in counts), *heard, cost or "–")

@@ -155,7 +155,8 @@ _COSTS = (
         "prices",
         ModelPrices(),
         'per million tokens, by model, or `"*"` for all others: `input`, `output`, and optionally `cached`, `reasoning`, '
-        "`cacheWrite`, `cacheWrite1h`; `image`, for each image; `currency` (USD)",
+        "`cacheWrite`, `cacheWrite1h`, `audio`; `image`, for each image; `minute`, of recordings; `characters`, "
+        "per million that are spoken; `currency` (USD)",
         stored="prices",
         section=Section.COSTS,
     ),

@@ -7,7 +7,7 @@ from typing import Any, override
 
 from ..backends.catalogue import ALL_MODELS, ModelOverride
 from ..protocol.models import AUDIO
-from ..protocol.prices import DEFAULT_CURRENCY, IMAGE, RATES, Prices
+from ..protocol.prices import DEFAULT_CURRENCY, RATES, UNIT_RATES, Prices
 from ..protocol.record import Capability
 from ..protocol.values import NANO
 from .document import Value, suggestion
@@ -96,10 +96,10 @@ class ModelPrices(FieldKind[Mapping[str, Prices]]):
         return {model.text(): self.rates(rates, draft) for model, rates in value.entries()}
 
     def rates(self, value: Value, draft: Draft) -> Prices:
-        """Prices per million tokens and per image; omitted classes cost the same as input or output. Raises ConfigError."""
+        """Prices per million tokens and per unit; omitted classes cost the same as input or output. Raises ConfigError."""
         keys = {camel(rate): rate for rate in RATES}
         given = value.fields((*keys, CURRENCY))
-        for needed in ("input", "output") if IMAGE not in given else ():
+        for needed in ("input", "output") if not given.keys() & set(UNIT_RATES) else ():
             if needed not in given:
                 raise value.error(f"prices need `{needed}:`, the money for a million tokens.")
         found = {"input": 0, "output": 0} | {rate: RATE.read(given[key], draft) for key, rate in keys.items() if key in given}
@@ -120,7 +120,7 @@ class ModelPrices(FieldKind[Mapping[str, Prices]]):
         return {
             "type": "object",
             "properties": {**rates, CURRENCY: currency},
-            "anyOf": [{"required": ["input", "output"]}, {"required": [IMAGE]}],
+            "anyOf": [{"required": ["input", "output"]}, *({"required": [unit]} for unit in UNIT_RATES)],
             "additionalProperties": False,
         }
 
@@ -299,9 +299,9 @@ def _dump_rates(prices: Prices) -> dict[str, Any]:
 
 
 def _load_rates(data: Mapping[str, Any]) -> Prices | None:
-    """None if neither input nor output nor an image has a price."""
+    """None if neither input nor output nor a unit has a price."""
     found = {rate: RATE.load(data, stored_rate(rate)) for rate in RATES}
-    if all(found[rate] is None for rate in ("input", "output", IMAGE)):
+    if all(found[rate] is None for rate in ("input", "output", *UNIT_RATES)):
         return None
     rates: dict[str, Any] = {rate: amount for rate, amount in found.items() if amount is not None}
     return Prices(**{"input": 0, "output": 0, **rates}, currency=data.get(CURRENCY) or DEFAULT_CURRENCY)

@@ -28,14 +28,13 @@ class Recording:
     data: bytes = field(repr=False)
     content_type: str = ""
     filename: str = ""
+    seconds: float | None = None
+    """The duration; None: unknown, or not measured (`audio_length.measured`)."""
 
     @property
     def most_seconds(self) -> int:
-        """The maximum duration in whole seconds: exact for a WAV file, else by the lowest bit rate of speech."""
-        rate = _LEAST_BYTES_PER_SECOND
-        if self.data[:4] == b"RIFF" and self.data[8:16] == b"WAVEfmt " and len(self.data) >= _WAV_HEADER.size:
-            rate = max(rate, _WAV_HEADER.unpack_from(self.data)[8])
-        return math.ceil(len(self.data) / rate)
+        """The maximum duration in whole seconds: the measured one, else by the lowest bit rate of speech."""
+        return math.ceil(len(self.data) / _LEAST_BYTES_PER_SECOND if self.seconds is None else self.seconds)
 
 
 def pcm_as_wav(samples: bytes | bytearray, *, rate: int, channels: int = 1, width: int = 2) -> Recording:
@@ -44,7 +43,7 @@ def pcm_as_wav(samples: bytes | bytearray, *, rate: int, channels: int = 1, widt
     header = _WAV_HEADER.pack(
         b"RIFF", size + 36, b"WAVE", b"fmt ", 16, 1, channels, rate, rate * frame, frame, width * 8, b"data", size
     )
-    return Recording(header + samples, "audio/wav", "speech.wav")
+    return Recording(header + samples, "audio/wav", "speech.wav", size / (rate * frame))
 
 
 def _is_number(value: object, low: float, high: float) -> bool:

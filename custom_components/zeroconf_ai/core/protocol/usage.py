@@ -1,4 +1,4 @@
-"""The usage of a request: tokens by class, and the cost if the provider reports it."""
+"""The usage of a request: tokens by class, audio, and the cost if the provider reports it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -37,6 +37,12 @@ _WRITTEN_1H: _Names = (
     ("prompt_tokens_details", "cache_write_1h_tokens"),
     ("cache_creation", "ephemeral_1h_input_tokens"),  # Anthropic
 )
+_HEARD: _Names = (("input_token_details", "audio_tokens"),)
+"""OpenAI's transcripts. The tokens of recordings in chats, which have another name, cost as much as others."""
+_SECONDS = ("seconds", "prompt_audio_seconds", "audio_seconds", "input_audio_seconds", "audio_duration")
+"""The duration of a recording: OpenAI (`"type": "duration"`), Mistral, and others."""
+_MOST_SECONDS = 10**6
+"""Limit of a reported duration: eleven days, so that an absurd value cannot spoil a sum."""
 _TICKS = 10
 """xAI's `cost_in_usd_ticks` per nano-dollar: a dollar has 10^10 of them."""
 
@@ -60,6 +66,12 @@ class Usage:
     """Those of them that are cached for an hour instead of minutes."""
     calls: tuple[tuple[str, int], ...] = ()
     """How often hosted tools ran, by type (`HOSTED_TOOLS`)."""
+    audio_seconds: float = 0.0
+    """Seconds of the recordings that were transcribed; 0 if their duration is unknown."""
+    speech_characters: int = 0
+    """Characters of the texts that were spoken."""
+    audio_tokens: int = 0
+    """Those prompt tokens that are a recording."""
 
     @property
     def total_tokens(self) -> int:
@@ -78,6 +90,9 @@ class Usage:
             self.cache_write_tokens + other.cache_write_tokens,
             self.cache_write_1h_tokens + other.cache_write_1h_tokens,
             _sum(self.calls, other.calls),
+            self.audio_seconds + other.audio_seconds,
+            self.speech_characters + other.speech_characters,
+            self.audio_tokens + other.audio_tokens,
         )
 
     def with_calls(self, calls: Mapping[str, int]) -> "Usage":
@@ -109,9 +124,11 @@ class Usage:
                 completion, reasoning = completion + excess, excess
         cost = _cost(data)
         calls = _calls(data)
-        if not (prompt or completion or cost or calls):
+        seconds = _seconds(data)
+        if not (prompt or completion or cost or calls or seconds):
             return None
-        return cls(prompt, completion, cached, reasoning, cost, written, _count(data, _WRITTEN_1H), calls)
+        hourly, heard = _count(data, _WRITTEN_1H), _count(data, _HEARD)
+        return cls(prompt, completion, cached, reasoning, cost, written, hourly, calls, seconds, audio_tokens=heard)
 
     def updated(self, later: "Usage | None") -> "Usage":
         """This usage with the counts of a later report of the same answer; its zeros replace nothing."""
@@ -127,6 +144,8 @@ class Usage:
             cache_write_tokens=later.cache_write_tokens or self.cache_write_tokens,
             cache_write_1h_tokens=later.cache_write_1h_tokens or self.cache_write_1h_tokens,
             calls=later.calls or self.calls,
+            audio_seconds=later.audio_seconds or self.audio_seconds,
+            audio_tokens=later.audio_tokens or self.audio_tokens,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -161,6 +180,19 @@ def usage_of(data: Mapping[str, Any]) -> Usage | None:
     cached = parse_count(timings.get("cache_n"))
     prompt, completion = parse_count(timings.get("prompt_n")) + cached, parse_count(timings.get("predicted_n"))
     return Usage(prompt, completion, cached) if prompt or completion else None
+
+
+def duration_of(value: object) -> float:
+    """A reported duration in seconds; 0 for anything that is none. Some servers report it as a text."""
+    try:
+        found = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else 0.0
+    except (ValueError, OverflowError):
+        return 0.0
+    return found if 0 < found <= _MOST_SECONDS else 0.0
+
+
+def _seconds(data: Mapping[str, Any]) -> float:
+    return next((seconds for name in _SECONDS if (seconds := duration_of(data.get(name)))), 0.0)
 
 
 def _count(data: Mapping[str, Any], names: _Names) -> int:

@@ -31,6 +31,8 @@ class LocalRun:
     """Response headers with the caller's rate limits (`x-ratelimit-*`)."""
     finished: bool = False
     """Whether it has ended without an error."""
+    usage: Usage = field(default_factory=Usage)
+    """The audio of the request, as far as it is known."""
 
 
 def exchange_of(generation: Generation, request: Request, reply: Reply, username: str | None) -> StoredExchange:
@@ -125,6 +127,7 @@ def local_record_of(
         requested_model=run.requested_model,
         outcome=Outcome.OK if run.finished else Outcome.ERROR if refusal is not None else Outcome.CANCELLED,
         model=run.model,
+        usage=run.usage,
         duration=time.perf_counter() - started,
         error_code=None if refusal is None else refusal.code,
         caller=caller.name,

@@ -73,6 +73,8 @@ class Metrics(Recorder):
         self._errors = self._counter("errors", "Requests that ended in an error, by its code.", ("code",))
         classes = "Tokens by type. Prompt tokens include cached ones, completion tokens include reasoning ones."
         self._tokens = self._counter("tokens", classes, (*labels[1:], "type"))
+        self._heard = self._counter("audio_seconds", "Seconds of recordings that were transcribed.", labels[1:])
+        self._spoken = self._counter("speech_characters", "Characters of texts that were spoken.", labels[1:])
         self._cost = self._counter("cost", "Known costs, in units of the providers' currency.", labels[1:])
         failover = ("from_provider", "to_provider")
         self._failovers = self._counter("provider_failover", "Requests sent to another provider after a failure.", failover)
@@ -112,6 +114,9 @@ class Metrics(Recorder):
         ):
             if count:
                 self._series(self._tokens, model, provider, name).inc(count)
+        for counter, amount in ((self._heard, usage.audio_seconds), (self._spoken, usage.speech_characters)):
+            if amount:
+                self._series(counter, model, provider).inc(amount)
         if generation.cost:
             self._series(self._cost, model, provider).inc(generation.cost / NANO)
 

@@ -64,7 +64,6 @@ async def test_embedding_costs_its_input(book: PriceBook) -> None:
     [
         ("openai", "no-such-model", ""),
         ("openai", "ft:gpt-4o-mini:home", ""),
-        ("openai", "whisper-1", ""),  # paid by the hour
         ("openrouter", "openrouter/auto", ""),  # what it costs is known when it has chosen
         ("ollama", "gpt-4o", "https://api.openai.com/v1"),
         ("vllm", "gpt-4o", ""),
@@ -108,6 +107,25 @@ async def test_public_price_of_an_answer_is_that_of_its_images(book: PriceBook) 
     prices = book.prices(OPENAI, "gpt-image-1.5")
     assert prices is not None
     assert prices.cost(Usage(0, 1_000_000)) == dollars(32)  # 10 for a text
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "usage", "cost"),
+    [
+        ("openai", "whisper-1", Usage(audio_seconds=90), 0.009),
+        ("openai", "tts-1", Usage(speech_characters=2_000), 0.03),
+        ("openai", "tts-1-hd", Usage(speech_characters=2_000), 0.06),
+        ("openai", "gpt-4o-transcribe", Usage(1_000_000, 0, audio_tokens=500_000), 4.25),
+        ("groq", "whisper-large-v3", Usage(audio_seconds=3_600), 0.111),
+        ("mistral", "voxtral-mini-2602", Usage(audio_seconds=60), 0.003),
+    ],
+)
+async def test_public_prices_of_audio_are_by_minute_by_character_or_by_token(
+    book: PriceBook, provider: str, model: str, usage: Usage, cost: float
+) -> None:
+    prices = book.prices(PriceList(provider), model)
+    assert prices is not None
+    assert prices.cost(usage) == dollars(cost)
 
 
 async def test_public_facts_without_a_cloud_are_not_added(book: PriceBook) -> None:
@@ -209,6 +227,8 @@ async def test_public_prices_of_all_ids_are_those_of_the_package(book: PriceBook
             price: Any = None if info is None else info.get_prices(moment).input_mtok
             expected = None if price is None else round(getattr(price, "base", price) * DOLLAR)
             prices = found.now()
+            if expected is None and prices is not None and (prices.minute, prices.characters) != (None, None):
+                expected = 0  # billed by the minute or by the character
             assert (None if prices is None else prices.input) == expected, (provider.id, name)
             compared += info is not None
     assert compared > 1000

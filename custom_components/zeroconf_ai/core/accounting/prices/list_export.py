@@ -17,8 +17,11 @@ CLASSES = {
     "reasoning": "output_reasoning_mtok",
     "cache_write": "cache_write_mtok",
     "cache_write_1h": "cache_write_1h_mtok",
+    "audio": "input_audio_mtok",
 }
 """Our rates → fields of the package, in USD per million tokens."""
+UNITS = {"minute": (("input_audio_hours", "audio_hours"), 60), "characters": (("input_mchars",), 1)}
+"""Our rates → fields of the package, of which the first one counts, and by what they are divided."""
 
 
 def export() -> list[dict[str, Any]]:
@@ -64,6 +67,10 @@ def _rates(price: ModelPrice) -> dict[str, Any]:
     given = {name: getattr(price, field, None) for name, field in CLASSES.items()}
     if (image := price.output_image_mtok) is not None:  # nearly all tokens in answers of image models are image tokens
         given["output"] = image
+    for name, (fields, divisor) in UNITS.items():
+        found = next((rate for field in fields if (rate := getattr(price, field, None)) is not None), None)
+        if found is not None and not hasattr(found, "tiers"):
+            given[name] = found / divisor
     return {
         name: [str(getattr(rate, "base", rate)), [[tier.start, str(tier.price)] for tier in getattr(rate, "tiers", ())]]
         for name, rate in given.items()

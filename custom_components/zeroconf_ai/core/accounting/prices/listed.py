@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from ...protocol.json import loads
-from ...protocol.prices import RATES, Prices, Tier
+from ...protocol.prices import CHARACTERS, MINUTE, RATES, UNIT_RATES, Prices, Tier
 from ...protocol.values import NANO
 
 _COMPACT_DATE = re.compile(r"(?<=-)(20\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=-|:|$)")
@@ -120,9 +120,9 @@ type _Rate = tuple[Decimal, Sequence[tuple[int, Decimal]]]
 
 
 def _prices(rates: Mapping[str, Any]) -> Prices | None:
-    """None if the model is not billed by token."""
+    """None if the model is billed by neither token nor unit."""
     given = {name: (Decimal(base), [(start, Decimal(price)) for start, price in tiers]) for name, (base, tiers) in rates.items()}
-    if "input" not in given:
+    if given.keys().isdisjoint(("input", *UNIT_RATES)):
         return None
     tiers = tuple(Tier(start, _at(given, start + 1)) for start in sorted(set(_starts(given.values()))))
     return replace(_at(given, 0), tiers=tiers)
@@ -142,6 +142,9 @@ def _at(given: Mapping[str, _Rate], prompt_tokens: int) -> Prices:
         rates["reasoning"],
         cache_write=rates["cache_write"],
         cache_write_1h=rates["cache_write_1h"],
+        minute=rates[MINUTE],
+        characters=rates[CHARACTERS],
+        audio=rates["audio"],
     )
 
 

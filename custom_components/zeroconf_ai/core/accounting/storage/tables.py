@@ -77,6 +77,8 @@ generations = Table(
     Column("first_byte", Double),
     Column("converted_cost", BigInteger),
     Column("converted_currency", String(8)),
+    Column("audio_seconds", Double),
+    Column("speech_characters", BigInteger),
     Index(None, "id"),
     Index(None, "answer_id"),
     Index(None, "created"),
@@ -161,6 +163,8 @@ def _numbers() -> list[Column[Any]]:
         Column("energy_cost", BigInteger, nullable=False, server_default="0"),
         Column("budget_cost", BigInteger, nullable=False, server_default="0"),
         Column("energy", Double, nullable=False, server_default="0"),
+        Column("audio_seconds", Double, nullable=False, server_default="0"),
+        Column("speech_characters", BigInteger, nullable=False, server_default="0"),
     ]
 
 

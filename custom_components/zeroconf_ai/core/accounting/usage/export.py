@@ -157,7 +157,8 @@ def _counts(aggregate: Aggregate) -> dict[str, Any]:
         "mean_duration_ms": _mean(aggregate.duration, aggregate.requests),
         "mean_latency_ms": _mean(aggregate.first_token, aggregate.first_tokens),
     }
-    return counts | tokens | means | {"energy_kwh": round(aggregate.energy / WATT_SECONDS_PER_KWH, 9)}
+    audio = {"audio_seconds": round(aggregate.audio_seconds, 3), "speech_characters": aggregate.speech_characters}
+    return counts | tokens | audio | means | {"energy_kwh": round(aggregate.energy / WATT_SECONDS_PER_KWH, 9)}
 
 
 def _mean(seconds: float, count: int) -> float | None:

@@ -158,6 +158,7 @@ def point(generation: Generation) -> str:
     usage = generation.usage
     fields: dict[str, str | None] = {
         "attempts": f"{generation.attempts}i",
+        "audio_seconds": repr(float(usage.audio_seconds)) if usage.audio_seconds else None,
         "completion_tokens": f"{usage.completion_tokens}i",
         "cost": None if generation.cost is None else repr(generation.cost / NANO),
         "duration": repr(float(generation.duration)),
@@ -167,6 +168,7 @@ def point(generation: Generation) -> str:
         "id": _text(generation.id),
         "prompt_tokens": f"{usage.prompt_tokens}i",
         "requests": "1i",
+        "speech_characters": f"{usage.speech_characters}i" if usage.speech_characters else None,
     }
     named = "".join(f",{name}={_key(value)}" for name, value in tags.items() if value and value.strip())
     values = ",".join(f"{name}={value}" for name, value in fields.items() if value is not None)

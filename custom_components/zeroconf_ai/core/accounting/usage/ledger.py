@@ -18,6 +18,7 @@ from . import export, record_search, rollups
 from .generation import FailedAttempt, Generation, Outcome, Recorder, Viewer
 from .record_search import PAGE_LIMIT, Cursor, RecordFilter, SumGroups
 from .rollups import ALL, Group, Rollups, UsageFilter, UsageRow
+from .summary import TOKEN_CLASSES
 from .totals import Totals
 
 _LOGGER = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ COLUMNS = [str(column.name) for column in _COLUMNS]
 """The columns of `Ledger.pages`: money in nano-units, `created` in seconds since the epoch."""
 _ORDER = (generations.c.created, generations.c.row_id)
 _PAGE_ROWS = 1_000
-_TOKENS = [field.name for field in fields(Usage) if field.name not in ("cost", "calls")]
+_AUDIO = ("audio_seconds", "speech_characters")
 _PLAIN = [field.name for field in fields(Generation) if field.name not in ("usage", "failed_attempts")]
 ATTEMPTS_LIMIT = 20
 """Failed attempts stored with a record."""
@@ -228,7 +229,9 @@ def _row(generation: Generation) -> dict[str, Any]:
         "attempts": generation.attempts,
         "failed_attempts": [_attempt(attempt) for attempt in generation.failed_attempts[-ATTEMPTS_LIMIT:]] or None,
         "stream": generation.stream,
-        **{name: clamp_int64(getattr(usage, name)) for name in _TOKENS},
+        **{name: clamp_int64(getattr(usage, name)) for name in TOKEN_CLASSES},
+        "audio_seconds": usage.audio_seconds or None,
+        "speech_characters": clamp_int64(usage.speech_characters) or None,
         "upstream_cost": None if usage.cost is None else clamp_int64(usage.cost),
         "estimated": generation.estimated,
         "cost": None if generation.cost is None else clamp_int64(generation.cost),
@@ -256,7 +259,8 @@ def _attempt(attempt: FailedAttempt) -> dict[str, str | float | None]:
 
 
 def _generation(row: Row[Any]) -> Generation:
-    usage = Usage(**{name: getattr(row, name) for name in _TOKENS}, cost=row.upstream_cost)
+    audio = {name: value for name in _AUDIO if (value := getattr(row, name))}
+    usage = Usage(**{name: getattr(row, name) for name in TOKEN_CLASSES}, cost=row.upstream_cost, **audio)
     plain = {name: getattr(row, name) for name in _PLAIN}
     failed = tuple(FailedAttempt(**attempt) for attempt in row.failed_attempts or ())
     return Generation(**{**plain, "outcome": Outcome(row.outcome), "usage": usage, "failed_attempts": failed})

@@ -109,7 +109,7 @@ _GROUPED = {
 
 
 def sums(connection: Connection, wanted: RecordFilter, by: SumGroups) -> list[dict[str, Any]]:
-    """Requests, errors, tokens, energy and nano-units of money, summed by groups and currency, in this order.
+    """Requests, errors, tokens, audio, energy and nano-units of money, summed by groups and currency, in this order.
 
     `hour` is the `time.time()` at which a full hour of UTC begins, `day` the index in `by.days`; the others are named as in
     `Group`, "" for none. With backends or keys, `backend_name` or `caller` is one of the names in the records. At most
@@ -146,6 +146,8 @@ def _sums(wanted: RecordFilter, groups: Sequence[ColumnElement[Any]]) -> Select[
         func.count().label("requests"),
         func.count().filter(_COLUMNS.outcome == Outcome.ERROR.value).label("errors"),
         *(func.sum(_COLUMNS[name]).label(name) for name in TOKEN_CLASSES),
+        func.coalesce(func.sum(_COLUMNS.audio_seconds), 0.0).label("audio_seconds"),
+        func.coalesce(func.sum(_COLUMNS.speech_characters), 0).label("speech_characters"),
         func.sum(func.coalesce(_COLUMNS.cost, 0)).label("cost"),
         func.count(_COLUMNS.cost).label("priced"),
         func.coalesce(func.sum(_COLUMNS.cost).filter(_COLUMNS.cost_source == MEASURED), 0).label("energy_cost"),

@@ -48,7 +48,7 @@ _COLUMNS = {
 }
 _LABELS = {Group.BACKEND: "backend_name", Group.KEY: "key_name"}
 _STORED = (*NUMBERS, "cost", "energy_cost")
-_FRACTIONS = ("duration", "first_token", "energy")
+_FRACTIONS = ("duration", "first_token", "energy", "audio_seconds")
 _BY_PLACE: Callable[..., Aggregate] = Aggregate
 _SUMMED = (*_FRACTIONS, "cost", "energy_cost", *(name for name in NUMBERS if name not in _FRACTIONS))
 _PERSONAL = frozenset({Group.KEY, Group.USER, Group.LABEL})
@@ -300,10 +300,10 @@ def _row(texts: Sequence[str], key: tuple[Any, ...], aggregate: Aggregate, names
 
 
 def _sums(
-    currency: str, duration: float, first_token: float, energy: float, cost: int, energy_cost: int, *counts: int
+    currency: str, duration: float, first_token: float, energy: float, audio: float, cost: int, energy_cost: int, *counts: int
 ) -> Aggregate:
     """Build an aggregate from the columns `_SUMMED`, by position for speed. PostgreSQL returns sums as decimals."""
-    aggregate = _BY_PLACE(*map(int, counts), {}, {}, float(duration), float(first_token), float(energy))
+    aggregate = _BY_PLACE(*map(int, counts), {}, {}, float(duration), float(first_token), float(energy), float(audio))
     if aggregate.priced:
         aggregate.costs[currency] = int(cost)
     if energy_cost:

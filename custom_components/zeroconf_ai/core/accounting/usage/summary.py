@@ -47,6 +47,8 @@ class Aggregate:
     """Failed attempts to answer, including those followed by a failover. `add` leaves them out: they belong to other backends."""
     budget_cost: int = 0
     """What budgets were charged, in nano-units of their currency at the time."""
+    speech_characters: int = 0
+    """Characters of the texts that were spoken."""
     costs: dict[str, int] = field(default_factory=dict)
     energy_costs: dict[str, int] = field(default_factory=dict)
     """The part of `costs` for measured energy."""
@@ -56,6 +58,8 @@ class Aggregate:
     """Sum of the seconds from arrival to the first token."""
     energy: float = 0.0
     """Measured watt-seconds."""
+    audio_seconds: float = 0.0
+    """Seconds of the recordings that were transcribed, as far as their duration is known."""
 
     def add(self, generation: Generation) -> None:
         """Add a request."""
@@ -90,7 +94,8 @@ class Aggregate:
     def usage(self) -> Usage:
         """The tokens, and the cost if all of it is in one currency."""
         [cost] = self.costs.values() if len(self.costs) == 1 else (None,)
-        return Usage(**{name: getattr(self, name) for name in TOKEN_CLASSES}, cost=cost)
+        tokens = {name: getattr(self, name) for name in TOKEN_CLASSES}
+        return Usage(**tokens, cost=cost, audio_seconds=self.audio_seconds, speech_characters=self.speech_characters)
 
 
 NUMBERS = tuple(part.name for part in fields(Aggregate) if part.name not in ("costs", "energy_costs"))
@@ -111,6 +116,8 @@ def increments_of(generation: Generation) -> Increments:
         ("first_token", generation.first_token or 0.0),
         ("budget_cost", _within(generation.budget_cost, _MOST_COST)),
         ("energy", max(0.0, generation.energy or 0.0)),
+        ("audio_seconds", usage.audio_seconds),
+        ("speech_characters", _within(usage.speech_characters, _MOST_TOKENS)),
     )
     return [(name, increment) for name, increment in increments if increment]
 

@@ -8,9 +8,9 @@ from urllib.parse import parse_qsl, urlencode
 from ...protocol.addresses import url_parts
 from ...protocol.errors import ApiError, InvalidRequestError
 from ...protocol.models import MAX_MODELS, ModelInfo, parse_models
-from ...protocol.prices import MILLION, Prices
+from ...protocol.prices import CHARACTERS, IMAGE, MILLION, MINUTE, Prices
 from ...protocol.record import Capability
-from ...protocol.values import NANO, mapping, money, parse_count
+from ...protocol.values import NANO, NOTHING, mapping, money, parse_count
 from ..dialect_backend import DialectUpstream
 
 _CHAT = frozenset({Capability.COMPLETION, Capability.STREAMING})
@@ -138,8 +138,21 @@ def _litellm_model(model: ModelInfo, info: Mapping[str, Any] | None) -> ModelInf
             reasoning=info.get("output_cost_per_reasoning_token"),
             cache_write=info.get("cache_creation_input_token_cost"),
             cache_write_1h=info.get("cache_creation_input_token_cost_above_1hr"),
+            characters=info.get("input_cost_per_character"),
+            audio=info.get("input_cost_per_audio_token"),
+            units=_litellm_units(info),
         ),
     )
+
+
+def _litellm_units(info: Mapping[str, Any]) -> dict[str, int | None]:
+    """What an image and a minute of a recording cost. LiteLLM charges either for the input or for the output."""
+    images = ["output_cost_per_image", *(["input_cost_per_image"] if info.get("mode") == "image_generation" else ())]
+    seconds = ["output_cost_per_second", "input_cost_per_second"] if info.get("mode") == "audio_transcription" else ()
+    return {
+        IMAGE: next((price for name in images if (price := money(info.get(name)))), None),
+        MINUTE: next((price for name in seconds if (price := _per_minute(info.get(name)))), None),
+    }
 
 
 async def llamacpp_models(roots: ApiRoots) -> tuple[ModelInfo, ...]:
@@ -230,12 +243,22 @@ def _lmstudio_model(entry: Mapping[str, Any]) -> ModelInfo | None:
     )
 
 
-def _prices(**rates: object) -> dict[str, Any] | None:
+def _per_minute(rate: object) -> int | None:
+    """The price of a minute in nano-units, from USD per second."""
+    return None if (amount := money(rate)) is None or amount >= NANO else round(float(str(rate)) * 60 * NANO)
+
+
+def _prices(units: Mapping[str, int | None] = NOTHING, **rates: object) -> dict[str, Any] | None:
     """`pricing` of a model in our format, from USD per token (numbers or decimal strings) by class of tokens.
+
+    `units`: nano-units of an image and of a minute.
 
     None without a price: OpenRouter's -1 means that it depends on the provider that will answer.
     """
     found = {name: _per_million(rate) for name, rate in rates.items()}
+    by_unit = {**units, CHARACTERS: found.get(CHARACTERS)}
+    if any(by_unit.values()):
+        found |= {name: found[name] or 0 for name in ("input", "output")}
     price, answer = found["input"], found["output"]
     if price is None or answer is None:
         return None
@@ -246,6 +269,10 @@ def _prices(**rates: object) -> dict[str, Any] | None:
         found["reasoning"] or None,  # OpenRouter reports 0 if reasoning tokens cost as much as others
         cache_write=found["cache_write"],
         cache_write_1h=found.get("cache_write_1h"),
+        audio=found.get("audio"),
+        image=by_unit.get(IMAGE) or None,
+        minute=by_unit.get(MINUTE) or None,
+        characters=by_unit.get(CHARACTERS) or None,
     ).to_json()
 
 

@@ -11,7 +11,7 @@ from ...protocol.demand import answer_count
 from ...protocol.exchange import NO_EXCHANGE, Exchange
 from ...protocol.image_requests import image_count, image_tokens
 from ...protocol.request import CHARACTERS_PER_TOKEN, Kind, Request, english_length
-from ...protocol.usage import Usage
+from ...protocol.usage import Usage, duration_of
 from ...protocol.values import mapping
 from ..pool.member import Member
 from .bounds import Ceiling, answer_tokens, audio_tokens, tokens_in
@@ -89,7 +89,9 @@ class Bill:
 
     @property
     def estimated(self) -> bool:
-        """Whether `used` is estimated, in whole or in part."""
+        """Whether `used` is estimated, in whole or in part. A cost by the minute is, if the duration is unknown."""
+        if self.request.kind.is_audio:
+            return (not self._reported_tokens and self.used.total_tokens > 0) or self._is_unmeasured
         return self.usage is None or self._guessed or self._so_far or self.usage != self.used
 
     @property
@@ -97,6 +99,8 @@ class Bill:
         """The usage that the backend reported, else an estimate from the prompt and the answer so far."""
         if self._final is not None:
             return self._final
+        if self.request.kind.is_audio:
+            return self._audio_used
         if self.usage is not None and not self._so_far:
             return self._with_estimates(self.usage)
         reported = self.usage or (None if self.answer is None else self.answer.usage)
@@ -120,13 +124,46 @@ class Bill:
                 measured = Charge(cost, CostSource.MEASURED, self._meter.currency)
                 self.energy = self._run.energy
                 record_measured(self.member, cost)
-        self.charge = self._quote.charge(self._final, measured)
+        self.charge = self._quote.charge(self._billed(self._final), measured)
         if extra is not None and self.charge is not None and self.charge.source is not CostSource.MEASURED:
             more = self._quote.charge(extra)
             self.charge = self.charge if more is None else self.charge.plus(more)
         if self.charge is not None and self.charge.source in (CostSource.OWNER, CostSource.LIST):
             self.charge = self.charge._replace(nano=self.charge.nano + self._image_cost)
         self.charge = with_calls(self.charge, self.member, self.model, self.request, self._final)
+
+    @property
+    def _reported_tokens(self) -> bool:
+        return self.usage is not None and self.usage.total_tokens > 0
+
+    @property
+    def _audio_used(self) -> Usage:
+        """The usage of a transcript or of speech. The duration is the reported one, else the measured one, else 0: unknown.
+
+        A server that charges by the minute or by the character counts no tokens.
+        """
+        found = self.usage or Usage()
+        prices = self._quote.prices
+        if not self._reported_tokens and not (prices is not None and prices.has_audio_unit):
+            found += Usage(self.request.estimated_prompt_tokens, self._estimated_tokens)
+        if self.request.kind is Kind.SPEECH:
+            return replace(found, speech_characters=len(self.request.body["input"]))
+        recording = self.request.recording
+        measured = 0.0 if recording is None else recording.seconds or 0.0
+        reported = duration_of(self._sample[0].data.get("duration")) if self._sample else 0.0
+        return replace(found, audio_seconds=found.audio_seconds or reported or measured)
+
+    @property
+    def _is_unmeasured(self) -> bool:
+        """Whether the cost depends on the duration of a recording, which is unknown."""
+        by_minute = self._quote.prices is not None and bool(self._quote.prices.minute)
+        return by_minute and self.request.recording is not None and not self.used.audio_seconds
+
+    def _billed(self, usage: Usage) -> Usage:
+        """The usage that is charged: of a recording of unknown duration the maximum, which is what was reserved."""
+        if not self._is_unmeasured or self.request.recording is None:
+            return usage
+        return replace(usage, audio_seconds=float(self.request.recording.most_seconds))
 
     @property
     def _image_cost(self) -> int:

@@ -15,11 +15,11 @@ from ...protocol.errors import BudgetShortError
 from ...protocol.hosted_tools import HostedDialect
 from ...protocol.image_requests import image_count, image_tokens
 from ...protocol.models import ModelInfo
-from ...protocol.prices import MILLION, Prices
+from ...protocol.prices import MILLION, UNIT_RATES, Prices
 from ...protocol.request import Kind, Request
 from ...protocol.values import mapping
 from ..pool.member import Member
-from .costs import UNSURE, image_cost, is_measured, price_of, worst_cost
+from .costs import UNSURE, audio_cost, image_cost, is_measured, price_of, worst_cost
 from .hosted_calls import most_of_calls, tokens_of_calls, with_calls_limited
 
 USUAL_ANSWER = 4096
@@ -138,7 +138,7 @@ def cost_bounds(member: Member, model: str, request: Request) -> CostBounds:
         cost += image_cost(member, model, image_count(request.body))
         return CostBounds(cost, cost)
     if request.kind.is_audio:
-        cost = worst_cost(member, model, prompt, audio_tokens(request))
+        cost = worst_cost(member, model, prompt, _answer_audio(prices, request)) + audio_cost(prices, request)
         return CostBounds(cost, cost)
     count, predicted = answer_count(request.body), predicted_tokens(request.body)
     limit = answer_tokens(request, info)
@@ -147,6 +147,11 @@ def cost_bounds(member: Member, model: str, request: Request) -> CostBounds:
         worst_cost(member, model, prompt, _fewest(request, limit) * count + predicted),
         worst_cost(member, model, prompt, ample * count + predicted),
     )
+
+
+def _answer_audio(prices: Prices, request: Request) -> int:
+    """The maximum tokens of the answer to a request for audio, as far as they may cost money."""
+    return 0 if prices.has_audio_unit and not prices.output else audio_tokens(request)
 
 
 def audio_tokens(request: Request) -> int:
@@ -216,7 +221,7 @@ def bounded(member: Member, model: str, request: Request, allowance: int) -> tup
             raise _short(member)
         return _only_known(request, {}), None
     if request.kind.is_audio:
-        if left < rates.dearest(0, audio_tokens(request)):
+        if left < rates.dearest(0, _answer_audio(prices, request)) + audio_cost(prices, request):
             raise _short(member)
         return _only_known(request, {}), None
     count, predicted = answer_count(request.body), predicted_tokens(request.body)
@@ -282,7 +287,7 @@ def _prompt_tokens(member: Member, request: Request, model: str, info: ModelInfo
 
 
 def _costs_anything(prices: Prices) -> bool:
-    return bool(prices.image) or any(
+    return any(getattr(prices, unit) for unit in UNIT_RATES) or any(
         rates.dearest(MILLION, MILLION) for rates in (prices, *(tier.prices for tier in prices.tiers))
     )
 

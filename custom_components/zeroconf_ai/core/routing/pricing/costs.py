@@ -5,8 +5,10 @@ from enum import StrEnum
 import math
 from typing import NamedTuple
 
-from ...protocol.prices import DEFAULT_CURRENCY, Prices
+from ...protocol.audio_requests import recording_tokens
+from ...protocol.prices import DEFAULT_CURRENCY, MILLION, Prices
 from ...protocol.record import Cost
+from ...protocol.request import Request
 from ...protocol.usage import Usage
 from ..pool.member import Member
 
@@ -125,6 +127,16 @@ def image_cost(member: Member, model: str, count: int) -> int:
     """The price of images in nano-units, besides their tokens; 0 if the model has none."""
     prices = price_of(member, model)
     return 0 if prices is None else count * (prices.image or 0)
+
+
+def audio_cost(prices: Prices, request: Request) -> int:
+    """The maximum cost of the audio of a request in nano-units, besides its tokens, where audio has a price of its own."""
+    recording = request.recording
+    if recording is None:
+        return prices.cost(Usage(speech_characters=len(request.body["input"])))
+    more = max(0, (prices.audio or 0) - prices.input)
+    by_minute = prices.cost(Usage(audio_seconds=recording.most_seconds))
+    return by_minute + math.ceil(recording_tokens(recording) * more / MILLION)
 
 
 def worst_cost(member: Member, model: str, prompt_tokens: int, answer_tokens: int) -> int:

@@ -1,15 +1,18 @@
 """`POST /v1/audio/transcriptions` and `/v1/audio/speech` in OpenAI's format, and the lists of engines and voices."""
 
+import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
+from ...protocol.audio_length import measured
 from ...protocol.audio_requests import MAX_FILE_BYTES, MAX_INPUT, Recording
 from ...protocol.errors import ApiError, InvalidRequestError, NotFoundError, PermissionDeniedError, UpstreamError
 from ...protocol.model_names import find_name
 from ...protocol.request import parse_object
+from ...protocol.usage import Usage
 from ...routing.pool.model_index import may_use
 from ...routing.records import LocalRun
 from ..audio import Audio, AudioFormat, AudioModel, AudioTask, own_model, own_voice
@@ -40,7 +43,7 @@ async def transcriptions(gateway: Gateway, context: RequestContext) -> web.Strea
             raise _invalid("file", "the recording, as a file of the form")
         if not form.file.data:
             raise _invalid("file", "a recording that is not empty")
-        recording = Recording(form.file.data, form.file.content_type, form.file.name)
+        recording = await asyncio.to_thread(measured, Recording(form.file.data, form.file.content_type, form.file.name))
         language = form.fields.get("language") or None
         asked = form.fields.get("model") or ""
         audio, model = _engine_here(gateway, AudioTask.TRANSCRIPTION, asked)
@@ -48,7 +51,9 @@ async def transcriptions(gateway: Gateway, context: RequestContext) -> web.Strea
             return await transcribe(gateway, context, recording, form.fields)
         async with gateway.engine.run_local(AudioTask.TRANSCRIPTION, context.caller, context.id, asked) as run:
             run.model = _engine(audio, context, AudioTask.TRANSCRIPTION, model)
+            run.usage = Usage(audio_seconds=recording.seconds or 0.0)
             transcript = await audio.transcribe(recording, model=model and run.model, language=language)
+            run.usage = Usage(audio_seconds=transcript.duration or recording.seconds or 0.0)
     headers = _headers(context, run)
     if wanted == "text":
         return web.Response(
@@ -75,7 +80,7 @@ async def speech(gateway: Gateway, context: RequestContext) -> web.StreamRespons
                 return await speak(gateway, context, raw)
             async with gateway.engine.run_local(AudioTask.SPEECH, context.caller, context.id, order.asked) as run:
                 run.model = _engine(audio, context, AudioTask.SPEECH, order.model)
-                model = order.model and run.model
+                model, run.usage = order.model and run.model, Usage(speech_characters=len(order.text))
                 spoken = await audio.speak(
                     order.text, model=model, voice=order.voice, audio_format=order.audio_format, speed=order.speed
                 )

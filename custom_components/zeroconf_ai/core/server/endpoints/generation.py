@@ -58,6 +58,8 @@ def _to_json(record: Generation, key: str | None) -> dict[str, Any]:
         "tokens_completion": usage.completion_tokens,
         "tokens_cached": usage.cached_tokens,
         "tokens_reasoning": usage.reasoning_tokens,
+        "audio_seconds": round(usage.audio_seconds, 3) or None,
+        "speech_characters": usage.speech_characters or None,
         "estimated": record.estimated,
         "prompt_cost": _money(record.prompt_cost),
         "completion_cost": _money(record.completion_cost),
