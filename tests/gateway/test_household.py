@@ -14,7 +14,7 @@ from custom_components.zeroconf_ai.const import (
 from custom_components.zeroconf_ai.core.protocol.household import HouseholdCode, HouseholdKey
 from custom_components.zeroconf_ai.core.server.tool_requests import HEADER as HOUSE_TOOLS
 from custom_components.zeroconf_ai.diagnostics import async_get_config_entry_diagnostics
-from custom_components.zeroconf_ai.flows.household import HOUSEHOLD_INVALID
+from custom_components.zeroconf_ai.flows.household_probe import HOUSEHOLD_INVALID
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 
