@@ -1,8 +1,12 @@
 """A real Home Assistant that speaks HTTPS on its separate port, and providers of its household, over real mDNS."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+import errno
+from ipaddress import ip_address
 import json
+import socket
 import ssl
 import time
 
@@ -15,11 +19,13 @@ from devhome.home import Home
 from devhome.namespaces import Lan
 from tests.support.fakes.provider import FakeProvider, running
 from tests.support.typescript import FOLDER
+from zeroconf_ai.lan.neighbours import read_table
 from zeroconf_ai.protocol import household
 from zeroconf_ai.protocol.household import HouseholdCode, HouseholdKey
 from zeroconf_ai.protocol.record import Auth, ServiceRecord
 
 from .advertised import info, record_of_tester
+from .conftest import StartProvider
 from .steps import DOMAIN, add
 from .test_typescript import started
 
@@ -96,6 +102,27 @@ async def test_typescript_client_follows_the_tokens_of_its_household_over_mdns(l
             assert "an API key is sent only to the provider that you name" in (await node.told())["error"]
             assert "it belongs to another household" in (await node.told())["error"]
             assert await node.ended() == 0
+
+
+async def test_server_without_keys_admits_devices_by_their_mac(lan: Lan, start_provider: StartProvider) -> None:
+    gpu, laptop = lan.host("gpu"), lan.host("laptop")
+    mac = json.loads(laptop.namespace.run("ip", "-j", "link", "show", "eth0"))[0]["address"]
+    provider = await start_provider(gpu, options=("--open", "--allow-mac", mac))
+    url = f"{provider.base_url}/models"
+    asked = ("curl", "--silent", "--show-error", "--max-time", "20", "--write-out", " %{http_code}", url)
+    for allowed in (laptop, gpu):  # the machine itself is no neighbour of its own
+        answer = await asyncio.to_thread(allowed.namespace.run, *asked)
+        assert answer.endswith(" 200"), answer
+    async with aiohttp.ClientSession() as tester, tester.get(url) as response:
+        error = (await response.json())["error"]
+    assert (response.status, error["code"]) == (403, "network_not_allowed")
+    assert "allow its MAC address" in error["message"]
+    with laptop.namespace.entered(), socket.socket(socket.AF_INET6) as stranger:
+        stranger.settimeout(10)
+        assert stranger.connect_ex((gpu.ipv6, 9)) == errno.ECONNREFUSED
+    with gpu.namespace.entered():
+        table = read_table()
+    assert (table[ip_address(laptop.ipv4)], table[ip_address(laptop.ipv6)]) == (mac, mac)
 
 
 async def submit_switch(client: HomeClient, entry_id: str) -> None:

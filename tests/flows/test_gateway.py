@@ -6,13 +6,18 @@ import json
 from pathlib import Path
 import re
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
 import pytest
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.zeroconf_ai.const import (
+    CONF_ADDRESS_PARALLEL,
+    CONF_ADDRESS_REQUESTS_PER_MINUTE,
+    CONF_ADDRESS_TOKENS_PER_MINUTE,
     CONF_ADVERTISE,
     CONF_AUTH,
+    CONF_MACS,
     CONF_NETWORKS,
     CONF_OWN_PORT,
     CONF_STRATEGY,
@@ -22,6 +27,7 @@ from custom_components.zeroconf_ai.const import (
     SUBENTRY_BACKEND,
     SUBENTRY_HOME_AGENT,
 )
+from custom_components.zeroconf_ai.core.accounting.admission import RateLimits
 from custom_components.zeroconf_ai.core.protocol.errors import AuthenticationError
 from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_USER, ConfigEntry, ConfigEntryState, ConfigFlowContext
 from homeassistant.core import HomeAssistant
@@ -224,6 +230,35 @@ async def test_gateway_reconfigured_changes_the_access(hass: HomeAssistant, tmp_
     assert result["reason"] == "reconfigure_successful"
     await hass.async_block_till_done()
     assert (entry.options[CONF_AUTH], entry.options[CONF_NETWORKS]) == ("token", [])
+
+
+async def test_gateway_devices_and_limits_of_addresses_apply_without_a_key(
+    hass: HomeAssistant, tmp_path: Path, hass_client_no_auth: ClientSessionGenerator
+) -> None:
+    entry = await set_up(hass, make_gateway(tmp_path, options={**OPEN, CONF_NETWORKS: ["127.0.0.0/8"]}))
+    open_form: dict[str, Any] = {"name": "House", CONF_AUTH: "none", CONF_NETWORKS: ["127.0.0.0/8"]}
+    result: Mapping[str, Any] = await entry.start_reconfigure_flow(hass)
+    result = await submit(hass, result, {**open_form, CONF_MACS: ["00:00:5e:00:53"]})
+    assert result["errors"] == {"base": "mac_invalid"}
+    limits = {CONF_ADDRESS_REQUESTS_PER_MINUTE: 2, CONF_ADDRESS_TOKENS_PER_MINUTE: 5000, CONF_ADDRESS_PARALLEL: 1}
+    result = await submit(hass, result, {**open_form, CONF_MACS: ["00-00-5E-00-53-01", " "], **limits})
+    assert result["reason"] == "reconfigure_successful"
+    await hass.async_block_till_done()
+    assert entry.options[CONF_MACS] == ["00:00:5e:00:53:01"]
+    runtime = entry.runtime_data
+    assert runtime.store.limits.per_address == RateLimits(2, 5000, 1)
+    client = await hass_client_no_auth()
+    chat = {"model": "auto", "messages": [{"role": "user", "content": "Hello"}]}
+    statuses = [(await client.post("/v1/chat/completions", json=chat)).status for _ in range(3)]  # this machine is allowed
+    assert statuses[-1] == 429
+    assert 429 not in statuses[:2]
+    with patch("custom_components.zeroconf_ai.core.lan.neighbours.Neighbours.is_own", return_value=False):
+        answer = await client.get("/v1/models")
+    assert (answer.status, (await answer.json())["error"]["code"]) == (403, "network_not_allowed")
+    result = await submit(hass, await entry.start_reconfigure_flow(hass), open_form)
+    await hass.async_block_till_done()
+    assert runtime.store.limits.per_address == RateLimits()
+    assert (await client.get("/v1/models")).status == 200
 
 
 async def test_backend_reauthentication_replaces_a_refused_key(

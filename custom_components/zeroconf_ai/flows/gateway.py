@@ -10,11 +10,15 @@ from homeassistant.const import CONF_API_KEY, CONF_NAME
 from homeassistant.core import HomeAssistant
 
 from ..const import (
+    CONF_ADDRESS_PARALLEL,
+    CONF_ADDRESS_REQUESTS_PER_MINUTE,
+    CONF_ADDRESS_TOKENS_PER_MINUTE,
     CONF_AUTH,
     CONF_DATABASES,
     CONF_FIRST_KEY,
     CONF_GATEWAY_ID,
     CONF_KIND,
+    CONF_MACS,
     CONF_NETWORKS,
     CONF_OWN_PORT,
     CONF_OWN_PORT_TLS,
@@ -28,7 +32,7 @@ from ..gateway.backend_storage import config_of
 from ..markdown import Markdown, MarkdownFlow, code
 from .backend_probe import probe_backend
 from .gateway_schemas import access_schema, gateway_schema
-from .networks import home_networks, read_networks
+from .networks import home_networks, read_macs, read_networks
 from .probe import Problem
 from .provider_schemas import KEY, NO_FIELDS
 from .snippets import FIRST_MODEL, gateway_url, snippets
@@ -130,7 +134,16 @@ class GatewayFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
 
     def _update_gateway(self) -> ConfigFlowResult:
         entry = self._get_reconfigure_entry()
-        replaced = (CONF_AUTH, CONF_NETWORKS, CONF_OWN_PORT, CONF_OWN_PORT_TLS)
+        replaced = (
+            CONF_AUTH,
+            CONF_NETWORKS,
+            CONF_OWN_PORT,
+            CONF_OWN_PORT_TLS,
+            CONF_MACS,
+            CONF_ADDRESS_REQUESTS_PER_MINUTE,
+            CONF_ADDRESS_TOKENS_PER_MINUTE,
+            CONF_ADDRESS_PARALLEL,
+        )
         kept = {key: value for key, value in entry.options.items() if key not in replaced}
         changed = dict(self._gateway)
         return self.async_update_and_abort(entry, title=changed.pop(CONF_NAME), options=kept | changed)
@@ -164,6 +177,8 @@ class GatewayFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
 def _read(hass: HomeAssistant, user_input: Mapping[str, Any]) -> dict[str, Any]:
     """Name and options in a filled-in form. Raises Problem."""
     read = dict(user_input)
+    if macs := read_macs(read.pop(CONF_MACS, ())):
+        read[CONF_MACS] = macs
     read[CONF_NETWORKS] = read_networks(read.get(CONF_NETWORKS, ()), needed=read[CONF_AUTH] == Auth.NONE)
     if (port := read.get(CONF_OWN_PORT)) is not None and port == _own_http_port(hass):
         raise Problem(PORT_TAKEN, str(port))

@@ -23,6 +23,9 @@ from homeassistant.helpers.selector import (
 )
 
 from ..const import (
+    CONF_ADDRESS_PARALLEL,
+    CONF_ADDRESS_REQUESTS_PER_MINUTE,
+    CONF_ADDRESS_TOKENS_PER_MINUTE,
     CONF_ADMIN_CONTACT,
     CONF_ADVERTISE,
     CONF_AUTH,
@@ -32,6 +35,7 @@ from ..const import (
     CONF_ENABLED,
     CONF_HOME_LABELS,
     CONF_HOME_ONLY,
+    CONF_MACS,
     CONF_NEGOTIATE_PRIORITY,
     CONF_NETWORKS,
     CONF_OWN_PORT,
@@ -106,6 +110,10 @@ def access_schema() -> vol.Schema:
             vol.Optional(CONF_NETWORKS): _LINES,
             vol.Optional(CONF_OWN_PORT): whole(1024, 65535),
             vol.Optional(CONF_OWN_PORT_TLS): BooleanSelector(),
+            vol.Optional(CONF_MACS): _LINES,
+            vol.Optional(CONF_ADDRESS_REQUESTS_PER_MINUTE): whole(1, LARGEST_RATE),
+            vol.Optional(CONF_ADDRESS_TOKENS_PER_MINUTE): whole(1, LARGEST_RATE),
+            vol.Optional(CONF_ADDRESS_PARALLEL): whole(1, LARGEST_RATE),
         }
     )
 

@@ -1,4 +1,4 @@
-"""The networks that need no API key: entered ones and the suggestion."""
+"""The networks and devices that need no API key: entered ones and the suggestion."""
 
 from collections.abc import Iterable
 from ipaddress import ip_network
@@ -6,11 +6,13 @@ from ipaddress import ip_network
 from homeassistant.components import network
 from homeassistant.core import HomeAssistant
 
+from ..core.lan.neighbours import parse_mac
 from .probe import Problem
 
 NETWORK_NEEDED = "network_needed"
 NETWORK_INVALID = "network_invalid"
 NETWORK_NOT_PRIVATE = "network_not_private"
+MAC_INVALID = "mac_invalid"
 
 
 def read_networks(texts: Iterable[str], *, needed: bool) -> list[str]:
@@ -28,6 +30,19 @@ def read_networks(texts: Iterable[str], *, needed: bool) -> list[str]:
         found.append(str(named))
     if needed and not found:
         raise Problem(NETWORK_NEEDED)
+    return list(dict.fromkeys(found))
+
+
+def read_macs(texts: Iterable[str]) -> list[str]:
+    """MAC addresses in one notation, without duplicates. Raises Problem for an invalid one."""
+    found = []
+    for text in texts:
+        if not text.strip():
+            continue
+        try:
+            found.append(parse_mac(text))
+        except ValueError:
+            raise Problem(MAC_INVALID, text) from None
     return list(dict.fromkeys(found))
 
 

@@ -24,12 +24,16 @@ from homeassistant.helpers.network import NoURLAvailableError, get_url
 
 from .. import issues
 from ..const import (
+    CONF_ADDRESS_PARALLEL,
+    CONF_ADDRESS_REQUESTS_PER_MINUTE,
+    CONF_ADDRESS_TOKENS_PER_MINUTE,
     CONF_AUTH,
     CONF_CONCURRENCY,
     CONF_CORS_ORIGINS,
     CONF_ENABLED,
     CONF_FIRST_KEY,
     CONF_GATEWAY_ID,
+    CONF_MACS,
     CONF_MONTHLY_LIMIT,
     CONF_NETWORKS,
     CONF_OWN_PORT,
@@ -41,17 +45,20 @@ from ..const import (
     PAGE_PATH,
     SUBENTRY_BACKEND,
 )
+from ..core.accounting.admission import RateLimits
 from ..core.accounting.keys.key_watch import HOUR, KeyWatch
 from ..core.accounting.storage.database import DatabaseError
 from ..core.accounting.store import AccountingStore
 from ..core.accounting.usage.generation import Recorders
 from ..core.admin.names import Names
+from ..core.lan.neighbours import Neighbours
 from ..core.protocol.record import Auth
 from ..core.protocol.values import money
 from ..core.routing.accounting import Accounting
 from ..core.routing.policy import Policy
 from ..core.routing.pool.concurrency import QUEUE_LENGTH
 from ..core.server.access.cors import Origins
+from ..core.server.access.devices import AllowedDevices
 from ..core.server.access.guard import PRIVATE_NETWORKS, Guard
 from ..core.server.garbage_collection import raise_threshold
 from ..core.server.gateway import DRAIN_SECONDS, Gateway
@@ -91,6 +98,7 @@ class GatewayRuntime:
         self._engine = hass.data[DATA].engine
         self._home_users = HomeUsers(hass)
         self._device_names = DeviceNames(hass)
+        self._neighbours = Neighbours()
         self._stack = AsyncExitStack()
         self.store = store
         self.device_id = device_id
@@ -194,6 +202,11 @@ class GatewayRuntime:
         self.apply_access()
         engine.policy = policy_of(options)
         self.exchange.apply(options)
+        self.store.limits.per_address = RateLimits(
+            options.get(CONF_ADDRESS_REQUESTS_PER_MINUTE),
+            options.get(CONF_ADDRESS_TOKENS_PER_MINUTE),
+            options.get(CONF_ADDRESS_PARALLEL),
+        )
         engine.limiter.limit = options.get(CONF_CONCURRENCY) or None
         engine.limiter.queue_length = options.get(CONF_QUEUE_LENGTH, DEFAULT_QUEUE_LENGTH)
         await self.separate_port.apply(options.get(CONF_OWN_PORT), tls=bool(options.get(CONF_OWN_PORT_TLS)))
@@ -224,6 +237,7 @@ class GatewayRuntime:
             blocked_user=partial(is_blocked, self._hass, frozenset(options.get(CONF_OWN_KEYS, {}).get(CONF_BLOCKED, ()))),
             device_name=self._device_names,
             household=self.household.tokens,
+            devices=AllowedDevices(options.get(CONF_MACS, ()), self._neighbours),
             remote=partial(came_by_cloud, self._hass),
         )
 

@@ -76,6 +76,10 @@ def test_admission_networks_names_and_origins_are_used() -> None:
         (["--user-tokens-per-minute", "5", "--auth", "none"], "Limits of addresses and users require --keys"),
         (["--keep-chats-days", "5", "--key", SECRET], "--keep-chats-days requires --keys"),
         (["--address-requests-per-minute", "0"], "--address-requests-per-minute"),
+        (["--address-parallel", "2", "--open"], "require --keys"),
+        (["--allow-mac", "00:00:5e:00:53"], "is not a MAC address"),
+        (["--allow-mac", "ff:ff:ff:ff:ff:ff", "--open"], "of a device"),
+        (["--allow-mac", "00:00:5e:00:53:01", "--keys"], "Add --open"),
         (["--allow-network", "home"], "'home' is not a network"),
         (["--cors-origin", "chat.example.net"], "not a web origin"),
     ],
@@ -139,14 +143,19 @@ async def test_admission_metrics_contain_budgets(tmp_path: Path) -> None:
 
 async def test_admission_limits_and_stored_prompts_reach_the_store(tmp_path: Path) -> None:
     where: dict[str, Any] = {"keys": True, "database": str(tmp_path / "gateway.db")}
-    rates: dict[str, Any] = {"address_requests_per_minute": 5, "user_requests_per_minute": 6, "user_tokens_per_minute": 7}
+    rates: dict[str, Any] = {
+        "address_requests_per_minute": 5,
+        "address_parallel": 2,
+        "user_requests_per_minute": 6,
+        "user_tokens_per_minute": 7,
+    }
     for keeps in (True, False):
         async with AsyncExitStack() as stack:
             store = await Admission(**where, **rates, keep_bodies=keeps).open_store(stack)
             assert store is not None
             engine = Engine()
             await record_requests(stack, engine, store)
-            assert (store.limits.per_address, store.limits.per_user) == (RateLimits(5), RateLimits(6, 7))
+            assert (store.limits.per_address, store.limits.per_user) == (RateLimits(5, None, 2), RateLimits(6, 7))
             assert engine.exchanges is store.exchanges
             assert store.exchanges.keep is keeps
 

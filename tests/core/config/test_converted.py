@@ -25,7 +25,7 @@ models: {{house: [attic/qwen3], smart: {{strategy: cost}}}}
 routing: {{strategy: local_first, cloudFallback: no, homeOnly: yes, retryMeteredTimeouts: yes}}
 currency: EUR
 exchangeRates: {{USD: 0.92}}
-limits: {{perAddress: {{requestsPerMinute: 5}}, perUser: {{tokensPerMinute: 9}}}}
+limits: {{perAddress: {{requestsPerMinute: 5, parallel: 2}}, perUser: {{tokensPerMinute: 9}}}}
 usage_tracking: {{storage: influxdb, influxdb: {{url: "http://192.0.2.9:8086", bucket: ai, token: "${{TOKEN}}"}}}}
 """
 

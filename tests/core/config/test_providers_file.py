@@ -371,9 +371,9 @@ def test_providers_file_ids_of_the_command_line_are_reserved() -> None:
 
 
 def test_providers_file_limits_are_parsed() -> None:
-    said = "limits:\n  perAddress: {requestsPerMinute: 5}\n  perUser: {tokensPerMinute: 9}\n"
+    said = "limits:\n  perAddress: {requestsPerMinute: 5, parallel: 2}\n  perUser: {tokensPerMinute: 9}\n"
     read = read_config(f"{ATTIC}\n{said}", "p.yaml", {})
-    assert (read.per_address, read.per_user) == (RateLimits(5), RateLimits(None, 9))
+    assert (read.per_address, read.per_user) == (RateLimits(5, None, 2), RateLimits(None, 9))
     bare = read_config(ATTIC, "p.yaml", {})
     assert (bare.per_address, bare.per_user) == (None, None)
 
@@ -382,6 +382,7 @@ def test_providers_file_limits_are_parsed() -> None:
     ("text", "words"),
     [
         ("{perAddress: {}}", "perAddress needs `requestsPerMinute:`"),
+        ("{perUser: {parallel: 1}}", "parallel is unknown"),
         ("{perUser: {requestsPerMinute: 0}}", "requestsPerMinute must be a whole number from 1"),
         ("{perKey: {requestsPerMinute: 1}}", "perKey is unknown"),
     ],

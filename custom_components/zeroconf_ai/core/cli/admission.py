@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from ipaddress import ip_network
 import logging
-from typing import Any, override
+from typing import Any
 
 import aiohttp
 import click
@@ -21,14 +20,16 @@ from ..accounting.usage.generation import Recorders
 from ..accounting.usage.influx import InfluxTarget, InfluxWriter
 from ..accounting.usage.totals import Totals
 from ..engine import Engine
+from ..lan.neighbours import is_supported
 from ..protocol.record import Auth
 from ..routing.accounting import Accounting
-from ..server.access.cors import Origins
+from ..server.access.devices import AllowedDevices
 from ..server.access.guard import PRIVATE_NETWORKS, Guard
 from ..server.access.household import HouseholdTokens
 from ..server.metrics import Metrics
 from ..server.portal.policy import PortalPolicy
 from . import state
+from .access_types import Mac, Network, Origin
 from .databases import database_option
 from .errors import CommandError
 from .notices import notice
@@ -38,33 +39,6 @@ _CHATS_DAYS = round(KEEP_CHATS_SECONDS / _DAY)
 _MAX_DAYS = 3650
 FIRST_KEY = "First key"
 """The name of the API key that is made for a new database."""
-
-
-class _Network(click.ParamType[str]):
-    """A network as CIDR."""
-
-    name = "network"
-
-    @override
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        try:
-            return str(ip_network(value, strict=False))
-        except ValueError:
-            self.fail(f"{value!r} is not a network. Use CIDR notation, such as 192.168.1.0/24.", param, ctx)
-
-
-class _Origin(click.ParamType[str]):
-    """A web page's origin, or `*`."""
-
-    name = "origin"
-
-    @override
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        try:
-            Origins((value,))
-        except ValueError as err:
-            self.fail(f"{err}.", param, ctx)
-        return str(value)
 
 
 def options[F: Callable[..., Any]](function: F) -> F:
@@ -92,9 +66,18 @@ def options[F: Callable[..., Any]](function: F) -> F:
                 "--allow-network",
                 "networks",
                 multiple=True,
-                type=_Network(),
+                type=Network(),
                 metavar="CIDR",
                 help="Allow this network without an API key. Repeatable.  [default: private networks]",
+            ),
+            click.option(
+                "--allow-mac",
+                "macs",
+                multiple=True,
+                type=Mac(),
+                metavar="MAC",
+                help="Without an API key, allow devices with these MAC addresses only, on Linux. A convenience and no security: "
+                "a device can take another one. Repeatable.",
             ),
             click.option(
                 "--host-name",
@@ -107,7 +90,7 @@ def options[F: Callable[..., Any]](function: F) -> F:
                 "--cors-origin",
                 "origins",
                 multiple=True,
-                type=_Origin(),
+                type=Origin(),
                 metavar="ORIGIN",
                 help="Allow web pages of this origin (https://chat.example.net, or *). Repeatable.",
             ),
@@ -120,6 +103,12 @@ def options[F: Callable[..., Any]](function: F) -> F:
                 )
                 for scope, words in (("address", "address without an API key"), ("user", "user"))
                 for unit in ("requests", "tokens")
+            ),
+            click.option(
+                "--address-parallel",
+                type=rate,
+                metavar="N",
+                help="With --keys: maximum concurrent requests of each address without an API key.",
             ),
             click.option(
                 "--keep-chats-days",
@@ -148,10 +137,12 @@ class Admission:
     auth: str | None = None
     open: bool = False
     networks: tuple[str, ...] = ()
+    macs: tuple[str, ...] = ()
     host_names: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     address_requests_per_minute: int | None = None
     address_tokens_per_minute: int | None = None
+    address_parallel: int | None = None
     user_requests_per_minute: int | None = None
     user_tokens_per_minute: int | None = None
     keep_bodies: bool = False
@@ -169,6 +160,10 @@ class Admission:
             raise click.UsageError(f"--open means --auth none. Remove --open, or --auth {self.auth}.")
         if self.mode is Auth.MTLS and self.key:
             raise click.UsageError("With --auth mtls, no API key is accepted. Remove --key, or --auth mtls.")
+        if self.macs and self.mode is not Auth.NONE:
+            raise click.UsageError("--allow-mac is for requests without an API key. Add --open, or remove it.")
+        if self.macs and not is_supported():
+            raise click.UsageError("--allow-mac works on Linux only: other systems tell no MAC addresses. Use --allow-network.")
         context = click.get_current_context(silent=True)
         named = context is not None and context.get_parameter_source("database") is ParameterSource.COMMANDLINE
         if named and not self.has_store:
@@ -193,7 +188,7 @@ class Admission:
     @property
     def per_address(self) -> RateLimits:
         """The rate limits of each address that sends no API key."""
-        return RateLimits(self.address_requests_per_minute, self.address_tokens_per_minute)
+        return RateLimits(self.address_requests_per_minute, self.address_tokens_per_minute, self.address_parallel)
 
     @property
     def per_user(self) -> RateLimits:
@@ -279,6 +274,7 @@ class Admission:
             household=household,
             active_user=None if portal is None else portal.is_active,
             blocked_user=None if store is None else store.users.is_blocked,
+            devices=AllowedDevices(self.macs),
         )
 
     def open_guard(self) -> Guard:
@@ -287,6 +283,7 @@ class Admission:
             mode=Auth.NONE,
             networks=self.networks or PRIVATE_NETWORKS,
             host_names=self.host_names,
+            devices=AllowedDevices(self.macs),
         )
 
 

@@ -144,8 +144,12 @@ def _alias(alias: ModelAlias) -> Any:
 
 
 def _rates(rates: RateLimits) -> dict[str, int]:
-    both = {"requestsPerMinute": rates.requests_per_minute, "tokensPerMinute": rates.tokens_per_minute}
-    return {key: number for key, number in both.items() if number is not None}
+    found = {
+        "requestsPerMinute": rates.requests_per_minute,
+        "tokensPerMinute": rates.tokens_per_minute,
+        "parallel": rates.parallel,
+    }
+    return {key: number for key, number in found.items() if number is not None}
 
 
 def _server(server: ServerSettings) -> dict[str, Any]:

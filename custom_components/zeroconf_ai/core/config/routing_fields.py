@@ -1,6 +1,6 @@
 """The sections of a file besides its providers: `models:` (model aliases), `routing:` and `limits:`; and routers of backends."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..accounting.admission import RateLimits
@@ -9,6 +9,11 @@ from ..routing.policy import DEFAULT_VIRTUAL_MODELS, ModelAlias, Policy, Strateg
 from .document import Value, suggestion
 
 KEYS = ("models", "routing", "limits")
+_RATES = {
+    "perAddress": ("requestsPerMinute", "tokensPerMinute", "parallel"),
+    "perUser": ("requestsPerMinute", "tokensPerMinute"),
+}
+"""The limits of each scope, in the order of the fields of `RateLimits`."""
 """The keys read by this module."""
 ROUTER = "router-llm"
 """The type of a backend in a file that stands for others: a model alias."""
@@ -85,15 +90,15 @@ def read_limits(given: Mapping[str, Value]) -> Mapping[str, RateLimits]:
     """Read `perAddress` and `perUser` of `limits:`; empty without it. Raises ConfigError."""
     if "limits" not in given:
         return {}
-    return {scope: _rates(value) for scope, value in given["limits"].fields(("perAddress", "perUser")).items()}
+    return {scope: _rates(value, _RATES[scope]) for scope, value in given["limits"].fields(tuple(_RATES)).items()}
 
 
-def _rates(value: Value) -> RateLimits:
-    limits = value.fields(("requestsPerMinute", "tokensPerMinute"))
+def _rates(value: Value, names: Sequence[str]) -> RateLimits:
+    limits = value.fields(names)
     if not limits:
-        raise value.error(f"{value.name} needs `requestsPerMinute:`, `tokensPerMinute:`, or both.")
+        raise value.error(f"{value.name} needs `{':`, `'.join(names[:-1])}:` or `{names[-1]}:`.")
     numbers = {name: number.whole(1, LARGEST_RATE) for name, number in limits.items()}
-    return RateLimits(numbers.get("requestsPerMinute"), numbers.get("tokensPerMinute"))
+    return RateLimits(*(numbers.get(name) for name in _RATES["perAddress"]))
 
 
 def _virtual_model(entry: tuple[Value, Value]) -> tuple[str, ModelAlias]:
@@ -139,10 +144,8 @@ def routing_schema() -> dict[str, Any]:
 def limits_schema() -> dict[str, Any]:
     """The JSON Schema of `limits:`."""
     number = {"type": "integer", "minimum": 1, "maximum": LARGEST_RATE}
-    rates = {
-        "type": "object",
-        "properties": {"requestsPerMinute": number, "tokensPerMinute": number},
-        "minProperties": 1,
-        "additionalProperties": False,
+    scopes = {
+        scope: {"type": "object", "properties": dict.fromkeys(names, number), "minProperties": 1, "additionalProperties": False}
+        for scope, names in _RATES.items()
     }
-    return {"type": "object", "properties": {"perAddress": rates, "perUser": rates}, "additionalProperties": False}
+    return {"type": "object", "properties": scopes, "additionalProperties": False}

@@ -165,6 +165,21 @@ async def test_rate_limits_of_addresses_and_users_are_separate(store: Accounting
     assert "this user" in (await refused(store, key, user_id="u")).message
 
 
+async def test_parallel_requests_of_an_address_are_limited(store: AccountingStore, make: Make) -> None:
+    store.limits.per_address = RateLimits(parallel=1)
+    key = await keyed(store)
+    running = await admit(store, address="192.0.2.1")
+    assert "this address has a limit of 1" in (await refused(store, address="192.0.2.1")).message
+    await admit(store, address="192.0.2.2")
+    await admit(store, key, address="192.0.2.1")
+    status = await store.admission_control.rate_limit_status(None, None, "192.0.2.1")
+    assert status.parallel is not None
+    assert (status.parallel.limit, status.parallel.remaining) == (1, 0)
+    running.reconcile(make("g"))
+    await store.flush()
+    await admit(store, address="192.0.2.1")
+
+
 async def test_rate_limited_backend_is_skipped(store: AccountingStore, make: Make) -> None:
     fields: dict[str, Any] = {"worst_costs": {"a": 0, "b": 0}, "backend_rates": {"a": RateLimits(requests_per_minute=1)}}
     first = await admit(store, **fields)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from ipaddress import ip_address
 import json
 from pathlib import Path
 from typing import Any, override
@@ -16,9 +17,12 @@ from zeroconf_ai.accounting.keys.client_key import ADMIN
 from zeroconf_ai.accounting.keys.key_store import SCOPES
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.engine import Caller
+from zeroconf_ai.lan.interfaces import Address
+from zeroconf_ai.lan.neighbours import Neighbours
 from zeroconf_ai.protocol.record import Auth, Placement
 from zeroconf_ai.server.access import auth_throttle
 from zeroconf_ai.server.access.auth_throttle import AuthThrottle
+from zeroconf_ai.server.access.devices import AllowedDevices
 from zeroconf_ai.server.access.guard import PRIVATE_NETWORKS, Guard, HomeUser
 from zeroconf_ai.server.endpoints import OWN_PORT_ROUTES, ROUTES
 
@@ -319,6 +323,22 @@ async def test_guard_other_networks_need_a_key() -> None:
         connector = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))
         async with aiohttp.ClientSession(connector=connector) as neighbour, neighbour.get(f"{gateway.url}/models") as answer:
             assert answer.status == 200
+
+
+async def test_guard_devices_that_are_not_allowed_need_a_key(store: AccountingStore) -> None:
+    """A trusted proxy names the clients, so that this test has several."""
+    _, secret = await store.keys.create("Tablet")
+    table: dict[Address, str] = {ip_address("192.0.2.7"): "00:00:5e:00:53:07", ip_address("2001:db8::8"): "00:00:5e:00:53:08"}
+    allowed = AllowedDevices(["00-00-5E-00-53-07"], Neighbours(lambda: table))
+    options: dict[str, Any] = {"networks": ("0.0.0.0/0", "::/0"), "proxies": ("127.0.0.0/8",), "devices": allowed}
+    async with served(access=Guard(store.keys, mode=Auth.NONE, **options)) as gateway:
+        assert await get_as(gateway) == (200, None)  # this machine
+        assert await get_as(gateway, **{"X-Forwarded-For": "192.0.2.7"}) == (200, None)
+        for other, words in (("2001:db8::8", "The device 00:00:5e:00:53:08 at"), ("192.0.2.9", "is not known")):
+            status, body, _ = await gateway.get("models", headers={"X-Forwarded-For": other})
+            assert (status, body["error"]["code"]) == (403, "network_not_allowed")
+            assert words in body["error"]["message"]
+            assert await get_as(gateway, **bearer(secret), **{"X-Forwarded-For": other}) == (200, None)
 
 
 def test_guard_invalid_network_is_refused() -> None:

@@ -93,7 +93,7 @@ class RateLimiter:
         self.buckets = buckets
         self.permits = permits
         self.per_address = NO_RATES
-        """The limits of each address without a key. `parallel` is ignored."""
+        """The limits of each address without a key."""
         self.per_user = NO_RATES
         """The limits of each user. `parallel` is ignored."""
         self.overall = NO_RATES
@@ -168,8 +168,7 @@ class RateLimiter:
             if own_rates:
                 yield LimitScope(f"key:{key_id}", "this key", own_rates)
         elif address is not None and self.per_address:
-            rates = RateLimits(self.per_address.requests_per_minute, self.per_address.tokens_per_minute)
-            yield LimitScope(f"address:{subscriber(address)}", "this address", rates)
+            yield LimitScope(f"address:{subscriber(address)}", "this address", self.per_address)
         if user_id is not None and self.per_user:
             rates = RateLimits(self.per_user.requests_per_minute, self.per_user.tokens_per_minute)
             yield LimitScope(f"user:{user_id}", "this user", rates)

@@ -26,6 +26,7 @@ from ...protocol.record import Auth
 from .auth import Access, required_key
 from .auth_throttle import AuthThrottle
 from .cors import Origins
+from .devices import AllowedDevices
 from .household import HouseholdTokens
 from .peer_certificate import peer_digest
 
@@ -90,6 +91,7 @@ class Guard(Access):
         remote: Callable[[web.Request], bool] | None = None,
         device_name: Callable[[str], str | None] | None = None,
         household: HouseholdTokens | None = None,
+        devices: AllowedDevices | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`key` is a shared key, in addition to those of `keys`. `networks` to `proxies` apply to requests without a key.
@@ -99,7 +101,8 @@ class Guard(Access):
         `remote` returns whether a request comes from outside the home although its address is local; `device_name` returns the
         name of a device by its address; `active_user` returns whether the user with an id is still active, because a key is
         invalid without its user; `blocked_user` returns whether the owner has blocked the user with an id; `household` issues the
-        tokens of the household. Raises ValueError for an invalid network or origin.
+        tokens of the household; `devices`: which of the networks' devices need no key (None: all). Raises ValueError
+        for an invalid network or origin.
         """
         self._keys = keys
         self._mode = mode
@@ -114,6 +117,7 @@ class Guard(Access):
         self._remote = remote
         self._device_name = device_name
         self._household = household
+        self._devices = devices
         self._throttle = AuthThrottle(clock)
 
     @property
@@ -250,6 +254,8 @@ class Guard(Access):
         if not _within(address, self._networks):
             message = f"{address} is not in a network that is allowed without an API key. Send a key, or allow its network."
             raise PermissionDeniedError(message, code="network_not_allowed")
+        if self._devices is not None:
+            self._devices.check(address)
         return address
 
     def _address(self, request: web.Request) -> Address:
