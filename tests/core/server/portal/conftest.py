@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC
 import json
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+from aiohttp import web
 import pytest
 from yarl import URL
 
@@ -79,6 +80,21 @@ class Site:
     store: AccountingStore
     provider: FakeOpenId
     settings: PortalSettings
+    session: aiohttp.ClientSession
+    portal: Portal = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the portal."""
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Replace the portal by one that has asked the provider nothing, and let the provider be as at first."""
+        policy = PortalPolicy(self.settings, self.store.users)
+        provider = OpenIdProvider(self.session, self.settings)
+        self.portal = Portal(self.server.gateway, self.store, policy, provider, "root@example.net")
+        fresh = FakeOpenId(self.provider.port)
+        for one in fields(FakeOpenId):
+            setattr(self.provider, one.name, getattr(fresh, one.name))
 
     def browser(self) -> Browser:
         """A browser in which nobody has signed in."""
@@ -159,16 +175,19 @@ async def open_site(store: AccountingStore, provider: FakeOpenId, settings: Port
             chosen = replace(settings, **changes)
             policy = PortalPolicy(chosen, store.users)
             session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
+
+            async def answer(request: web.Request) -> web.StreamResponse:
+                return await made.portal.answer(request)  # the present one
+
             server = await stack.enter_async_context(
                 served(
                     access=Guard(store.keys, active_user=policy.is_active, blocked_user=store.users.is_blocked),
                     ledger=store.ledger,
-                    pages=lambda gateway: {
-                        PATH: Portal(gateway, store, policy, OpenIdProvider(session, chosen), "root@example.net").answer
-                    },
+                    pages=lambda _: {PATH: answer},
                 )
             )
-            return Site(server, store, provider, chosen)
+            made = Site(server, store, provider, chosen, session)
+            return made
 
         yield make
 
