@@ -9,10 +9,18 @@ import voluptuous as vol
 from homeassistant.config_entries import SOURCE_USER, ConfigEntry, SubentryFlowResult
 from homeassistant.const import CONF_MODEL, CONF_NAME
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers.selector import SelectSelector, SelectSelectorConfig, SelectSelectorMode, TextSelector
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.selector import (
+    EntitySelector,
+    EntitySelectorConfig,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TextSelector,
+)
 
 from ..assist.speech_languages import LANGUAGES
-from ..const import CONF_LANGUAGES, CONF_VOICES, SUBENTRY_TTS
+from ..const import CONF_LANGUAGES, CONF_SPOKEN_BY, CONF_VOICES, DOMAIN, SUBENTRY_TTS
 from ..core.protocol.models import AUTO, ModelInfo
 from ..data import DATA, is_gateway
 from .agents import default_title, is_for_speech, speech_model
@@ -69,6 +77,10 @@ class SpeechSubentryFlow(OneFormFlow):
         }
         if self._subentry_type == SUBENTRY_TTS:
             fields[vol.Optional(CONF_VOICES)] = _several(())
+            entities = er.async_get(self.hass).entities.values()
+            own = [entity.entity_id for entity in entities if entity.platform == DOMAIN and entity.domain == "tts"]
+            engines = EntitySelectorConfig(domain="tts", exclude_entities=own)
+            fields[vol.Optional(CONF_SPOKEN_BY)] = EntitySelector(engines)
         return vol.Schema(fields)
 
 
