@@ -1,6 +1,7 @@
 """ZeroConf AI: finds LLM providers on the local network, uses them, and is one itself."""
 
 from functools import partial
+import logging
 
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE, EVENT_HOMEASSISTANT_STOP, Platform
@@ -16,11 +17,13 @@ from .actions.chat import async_setup_services
 from .actions.keys import async_setup_key_services
 from .actions.server_models import async_setup_model_services
 from .assist.pipelines import async_add_assistant, async_remove_assistant
-from .const import CONF_PROVIDER_ID, CONF_SERVER_KIND, DOMAIN, SIGNAL_PROVIDERS_CHANGED
+from .const import CONF_CONNECTOR_ID, CONF_PROVIDER_ID, CONF_SERVER_KIND, DOMAIN, SIGNAL_PROVIDERS_CHANGED
 from .core.backends.base import BackendInfo
 from .core.engine import Engine
 from .core.presence.provider_backend import ProviderBackend
 from .core.presence.server_kinds import kind_of
+from .core.relay.key_file import KeyFileError
+from .core.relay.members import RelayBackend
 from .data import DATA, Shared, chosen_type, endpoint_of, is_gateway, model_options
 from .entity import provider_device
 from .flows.offers import async_get_offers
@@ -32,11 +35,14 @@ from .page import async_add_page, async_remove_page, async_serve_page
 from .provider.coordinator import ProviderCoordinator
 from .provider.first_check import take_check
 from .provider.prices import price_terms
+from .provider.relay import async_disconnect, async_follow_connector, async_get_relay
 from .provider.runtime import ProviderConfigEntry, ProviderRuntime
 from .usage.database import async_remove_files
 from .usage.shared_store import SHARED_STORE, SharedStore
 from .websocket import async_setup_commands
 from .websocket.chats import async_open_chats
+
+_LOGGER = logging.getLogger(__name__)
 
 PLATFORMS = [
     Platform.AI_TASK,
@@ -70,6 +76,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     async_setup_commands(hass)
     await async_serve_page(hass)
     async_register_image_views(hass)
+    async_get_relay(hass)
 
     async def end_chats(_: Event) -> None:
         await chats.close()
@@ -101,10 +108,16 @@ def _remove_unused_page(hass: HomeAssistant, entry: ConfigEntry) -> None:
 async def _setup_provider(hass: HomeAssistant, entry: ProviderConfigEntry) -> bool:
     """Set up one provider, also if it is offline: a request may wake it, and it may return by itself."""
     shared, store = hass.data[DATA], hass.data[SHARED_STORE]
+    connector: str | None = entry.data.get(CONF_CONNECTOR_ID)
     entry.async_on_unload(partial(store.release, entry.entry_id))
     store.add(entry.entry_id)
-    backend = ProviderBackend(
-        async_get_clientsession(hass),
+    try:
+        session = async_get_clientsession(hass) if connector is None else await async_get_relay(hass).session(connector)
+    except KeyFileError as err:
+        _LOGGER.error("The connector of %s cannot be admitted: %s", entry.title, err)
+        return False
+    backend = (ProviderBackend if connector is None else RelayBackend)(
+        session,
         BackendInfo(entry.entry_id, entry.title),
         endpoint_of(entry.data),
         chosen=chosen_type(entry.data),
@@ -123,6 +136,8 @@ async def _setup_provider(hass: HomeAssistant, entry: ProviderConfigEntry) -> bo
     entry.runtime_data = ProviderRuntime(backend, member, coordinator, device.id)
     await store.wait()
     coordinator.start()
+    if connector is not None:
+        await async_follow_connector(hass, entry, coordinator)
     if hass.is_running:
         await coordinator.first_check(take_check(hass, backend.endpoint))
     else:  # start-up must not wait for a machine that may be asleep
@@ -147,6 +162,8 @@ async def async_unload_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
     """Unload the entities, then what they use."""
     if is_gateway(entry):
         return await async_unload_gateway(hass, entry)
+    if entry.disabled_by is not None:
+        await async_disconnect(hass, entry)
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
 
 
@@ -159,6 +176,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: ConfigEntry) -> None:
             await async_remove_files(hass)
     if not hass.config_entries.async_entries(DOMAIN, include_ignore=False):
         await async_remove_home_only(hass)
+    await async_disconnect(hass, entry)
     issues.clear(hass, entry)
     issues.check_same_servers(hass)
     issues.check_any_provider(hass)

@@ -11,6 +11,7 @@ from homeassistant.helpers.typing import DiscoveryInfoType
 
 from .const import (
     CONF_BASE_URL,
+    CONF_CONNECTOR_ID,
     CONF_EPHEMERAL,
     CONF_PROVIDER_ID,
     CONF_SUBENTRY_ID,
@@ -27,6 +28,7 @@ from .data import gateway_entry, is_gateway
 from .flows.agents import AgentSubentryFlow
 from .flows.backend import BackendSubentryFlow
 from .flows.cloud import CLOUDS, CloudFlow
+from .flows.connector import ConnectorFlow
 from .flows.discovered import DiscoveredFlow
 from .flows.gateway import GatewayFlow
 from .flows.gateway_options import GatewayOptionsFlow
@@ -42,7 +44,7 @@ from .flows.scan import ScanFlow
 from .flows.speech import SpeechSubentryFlow
 
 
-class ZeroconfAIConfigFlow(ScanFlow, DiscoveredFlow, CloudFlow, ProviderReauthFlow, GatewayFlow, domain=DOMAIN):
+class ZeroconfAIConfigFlow(ScanFlow, ConnectorFlow, DiscoveredFlow, CloudFlow, ProviderReauthFlow, GatewayFlow, domain=DOMAIN):
     """The flow of a provider, or of the gateway."""
 
     VERSION = 1
@@ -130,7 +132,7 @@ class ZeroconfAIConfigFlow(ScanFlow, DiscoveredFlow, CloudFlow, ProviderReauthFl
     async def async_step_add(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Choose between a provider, a cloud, and the gateway, which exists at most once."""
         gateway = ["gateway"] if gateway_entry(self.hass) is None else []
-        return self.async_show_menu(step_id="add", menu_options=["provider", "scan", *CLOUDS, *gateway])
+        return self.async_show_menu(step_id="add", menu_options=["provider", "scan", "connector", *CLOUDS, *gateway])
 
     async def async_step_provider(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Add a discovered provider, or one by its address."""
@@ -165,6 +167,8 @@ class ZeroconfAIConfigFlow(ScanFlow, DiscoveredFlow, CloudFlow, ProviderReauthFl
             return await self.async_step_reconfigure_gateway(user_input)
         if entry.data.get(CONF_EPHEMERAL):
             return self.async_abort(reason="follows_advertisement")
+        if CONF_CONNECTOR_ID in entry.data:
+            return self.async_abort(reason="connector_has_no_address")
         return await self._ask_address("reconfigure", user_input)
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:

@@ -44,7 +44,7 @@ def provider_device(entry: ProviderConfigEntry, member: Member) -> dr.DeviceInfo
         manufacturer="ZeroConf AI",
         model=provider_title(health.provider) if health else None,
         sw_version=health.version if health else None,
-        configuration_url=backend.base_url.removesuffix("/v1") if isinstance(backend, ZeroconfAIBackend) else None,
+        configuration_url=backend.home_page if isinstance(backend, ZeroconfAIBackend) else None,
         entry_type=dr.DeviceEntryType.SERVICE,
     )
 

@@ -43,6 +43,8 @@ DATABASE_LOST = "database_lost"
 """The issue for a damaged or lost database; it stays until the owner confirms the loss."""
 SAME_SERVER = "same_server"
 """The issue for a server that is set up as a provider and as a backend of the gateway: it counts twice for routing."""
+CONNECTOR_AWAY = "connector_away"
+"""The issue for a provider whose connector is not connected."""
 HOUSEHOLD_TOKEN_OLD = "household_token_old"
 """The issue for a provider of the household whose advertised token is of an earlier hour."""
 DATABASE_UNAVAILABLE = "database_unavailable"
@@ -261,6 +263,18 @@ def household_token_fine(hass: HomeAssistant, entry: ConfigEntry) -> None:
 
 
 @callback
+def connector_away(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Create the issue for a connector that is not connected."""
+    _create(hass, f"{CONNECTOR_AWAY}_{entry.entry_id}", CONNECTOR_AWAY, {"provider": entry.title})
+
+
+@callback
+def connector_back(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Delete the issue: the connector is connected."""
+    ir.async_delete_issue(hass, DOMAIN, f"{CONNECTOR_AWAY}_{entry.entry_id}")
+
+
+@callback
 def budget_fine(hass: HomeAssistant, budget_id: str) -> None:
     """Delete the issue of a budget that is no longer exceeded."""
     ir.async_delete_issue(hass, DOMAIN, f"{BUDGET_EXCEEDED}_{budget_id}")
@@ -314,7 +328,7 @@ def clear(hass: HomeAssistant, entry: ConfigEntry) -> None:
         keep_budgets(hass, ())
         ir.async_delete_issue(hass, DOMAIN, DATABASE_LOST)
     for key in (entry.entry_id, *entry.subentries):
-        for kind in (MODEL_VANISHED, IDENTITY_CHANGED, CONTEXT_TOO_SMALL, SAME_SERVER, HOUSEHOLD_TOKEN_OLD):
+        for kind in (MODEL_VANISHED, IDENTITY_CHANGED, CONTEXT_TOO_SMALL, SAME_SERVER, HOUSEHOLD_TOKEN_OLD, CONNECTOR_AWAY):
             ir.async_delete_issue(hass, DOMAIN, f"{kind}_{key}")
 
 

@@ -11,6 +11,7 @@ from custom_components.zeroconf_ai.flows import (
     backend,
     backend_lines,
     backend_probe,
+    connector,
     gateway,
     household_probe,
     model_options,
@@ -52,10 +53,11 @@ def test_flow_error_of_each_problem_has_a_text() -> None:
     assert len(PROBLEMS) > 10
     texts = TEXTS["config"]
     of_an_address = {"gone", address.NEEDS_KEY_NAMED, backend_probe.ADDRESS_IN_USE, model_options.KEEP_ALIVE_INVALID}
-    assert set(texts["error"]) == PROBLEMS | OF_THE_GATEWAY | of_an_address | OF_A_TOKEN | {household_probe.HOUSEHOLD_INVALID}
+    of_a_connector = {connector.CODE_EXPIRED, connector.CONNECTOR_FAILED, household_probe.HOUSEHOLD_INVALID}
+    assert set(texts["error"]) == PROBLEMS | OF_THE_GATEWAY | of_an_address | OF_A_TOKEN | of_a_connector
     before_any_form = PROBLEMS - {probe.INVALID_URL, probe.MOVED, probe.NEEDS_KEY, probe.UNIQUE_ID_MISMATCH}
     others = {"already_configured", "follows_advertisement", "own_advertisement", "foreign_loopback", "gone", "too_many_cards"}
-    others |= {"backend_gone", "backend_reauthenticated", "gateway_exists"}
+    others |= {"backend_gone", "backend_reauthenticated", "gateway_exists", "connector_has_no_address", connector.KEY_FILE}
     assert set(texts["abort"]) == before_any_form | others
     of_an_advertisement = {probe.INVALID_URL, probe.MOVED, probe.INVALID_RECORD, probe.IDENTITY_MISMATCH}
     assert set(TEXTS["issues"]["identity_changed"]["fix_flow"]["error"]) == (PROBLEMS - of_an_advertisement) | OF_A_TOKEN

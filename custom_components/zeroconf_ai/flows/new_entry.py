@@ -36,16 +36,18 @@ class NewEntryFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
         verify: bool | None = None,
         names_host: bool = False,
         household: str | None = None,
+        connector: Mapping[str, str] | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> ConfigFlowResult:
         """Create the entry with its first agent, AI task and engines for speech. An advertised API key is never stored.
 
         `record`: the provider's advertisement, if it has one; `names_host`: only the advertisement names the host.
         `household`: it gets the household token that it advertises instead of a key; the code, empty for the gateway's.
+        `connector`: what the entry stores of its pairing. Such a provider has no address at which discovery may follow its id.
         """
         data: dict[str, Any] = {
             CONF_BASE_URL: found.endpoint.base_url,
-            CONF_PROVIDER_ID: record.id if record else found.id,
+            CONF_PROVIDER_ID: record.id if record else None if connector else found.id,
             CONF_SERVICE_NAME: record.name if record else None,
             CONF_ADVERTISED: (names_host and record is not None and record.names_public_host) or None,
             CONF_FINGERPRINT: record.fingerprint if record and record.tls else None,
@@ -54,6 +56,7 @@ class NewEntryFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
             CONF_HOUSEHOLD: household,
             CONF_VERIFY_SSL: verify,
             CONF_SERVER_KIND: None if found.kind is None else found.kind.id,
+            **(connector or {}),
         }
         keep_check(self.hass, found.endpoint, found.check)
         return self.async_create_entry(

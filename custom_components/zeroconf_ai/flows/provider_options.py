@@ -10,7 +10,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.script import async_validate_actions_config
 
-from ..const import CONF_KEEP_ALIVE, CONF_PRIORITY, CONF_ROUTING, CONF_SERVER_KIND, CONF_WAKE_ACTION
+from ..const import CONF_CONNECTOR_ID, CONF_KEEP_ALIVE, CONF_PRIORITY, CONF_ROUTING, CONF_SERVER_KIND, CONF_WAKE_ACTION
 from ..core.backends.base import Timeouts
 from ..core.config.backend_types import BACKEND_TYPES
 from ..core.presence.server_kinds import kind_of
@@ -61,7 +61,8 @@ class ProviderOptionsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
         kind = kind_of(data.get(CONF_SERVER_KIND))
         used = chosen_type(data) or (None if kind is None else BACKEND_TYPES[kind.type])
         first_token = (Timeouts() if used is None else used.timeouts).first_token
-        return options_schema(first_token, model_option_fields() if used is not None and used.has_options else {})
+        more = model_option_fields() if used is not None and used.has_options else {}
+        return options_schema(first_token, more, wake=CONF_CONNECTOR_ID not in data)
 
 
 async def _check_actions(hass: HomeAssistant, actions: list[Any]) -> None:

@@ -121,15 +121,21 @@ def identity_schema(*, has_key: bool) -> vol.Schema:
     return vol.Schema(fields)
 
 
-def options_schema(first_token: float, more: Mapping[vol.Marker, Any]) -> vol.Schema:
-    """The form for a provider's options. `first_token`: its usual time limit in seconds; `more`: fields of its kind of server."""
+def options_schema(first_token: float, more: Mapping[vol.Marker, Any], *, wake: bool = True) -> vol.Schema:
+    """The form for a provider's options. `first_token`: its usual time limit in seconds; `more`: fields of its kind of server.
+
+    `wake`: whether Home Assistant can wake its machine.
+    """
+    waking: dict[vol.Marker, Any] = {
+        vol.Optional(CONF_WAKE_ACTION): ActionSelector(),
+        vol.Required(CONF_WAKE_WAIT, default=DEFAULT_WAKE_WAIT): seconds(1, 900),
+    }
     return vol.Schema(
         {
             vol.Required(CONF_HEALTH_INTERVAL, default=DEFAULT_HEALTH_INTERVAL): seconds(5, 3600),
             vol.Required(CONF_FIRST_TOKEN_TIMEOUT, default=round(first_token)): seconds(1, 900),
             **more,
-            vol.Optional(CONF_WAKE_ACTION): ActionSelector(),
-            vol.Required(CONF_WAKE_WAIT, default=DEFAULT_WAKE_WAIT): seconds(1, 900),
+            **(waking if wake else {}),
             **energy_fields(),
         }
     )

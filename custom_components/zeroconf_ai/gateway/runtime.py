@@ -65,6 +65,7 @@ from ..core.server.gateway import DRAIN_SECONDS, Gateway
 from ..core.server.metrics import Metrics
 from ..data import DATA, gateway_entry
 from ..pool_coordinator import MemberCoordinator
+from ..provider.relay import RELAY
 from ..usage.alerts import Alerts, key_factor
 from ..usage.display_names import DeviceNames, user_names
 from ..usage.trackers import UsageTrackers
@@ -114,6 +115,7 @@ class GatewayRuntime:
             responses=store.responses,
             tool_runner=HomeTools(hass, store),
         )
+        self.server.relay = hass.data.get(RELAY)
         self.server.names = partial(_names, hass, store)
         self.server.usage_page = partial(_usage_page, hass)
         self.coordinator = GatewayCoordinator(hass, entry, self.server)

@@ -196,7 +196,7 @@ class ProviderCoordinator(MemberCoordinator):
                 self.config_entry.runtime_data.device_id,
                 model=provider_title(health.provider),
                 sw_version=health.version,
-                configuration_url=self.backend.base_url.removesuffix("/v1"),
+                configuration_url=self.backend.home_page,
             )
         if self.member.state is ProviderState.UNAUTHORIZED:
             if not self.config_entry.data.get(CONF_EPHEMERAL) and (not self._household.used or self._household.needs_code):

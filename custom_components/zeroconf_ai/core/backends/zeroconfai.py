@@ -113,6 +113,11 @@ class ZeroconfAIBackend(Backend):
         return self._upstream.base_url
 
     @property
+    def home_page(self) -> str | None:
+        """The address of its server for people; None if no browser reaches it."""
+        return self.base_url.removesuffix("/v1")
+
+    @property
     @override
     def address(self) -> str:
         return self.base_url

@@ -27,14 +27,14 @@ AWAY = "its connector is not connected"
 class RelayBackend(ProviderBackend):
     """The provider of a connector. It is not at home, wherever that is."""
 
+    @property
+    @override
+    def home_page(self) -> str | None:
+        return None
+
     @override
     async def leaves_home(self) -> bool:
         return True
-
-
-def relay_backend(session: aiohttp.ClientSession, info: BackendInfo, connector_id: str) -> RelayBackend:
-    """The provider of a connector. `session` is one of `relay_session`."""
-    return RelayBackend(session, info, Endpoint(relay_url(connector_id)))
 
 
 def member_id(connector_id: str) -> str:
@@ -99,7 +99,8 @@ class RelayMembers:
         if known is not None:
             await self._remove(connector.id)
         session = self._sessions[connector.id] = relay_session(self._hub.uplink(connector.id))
-        self._engine.add(relay_backend(session, BackendInfo(member_id(connector.id), connector.name), connector.id))
+        info = BackendInfo(member_id(connector.id), connector.name)
+        self._engine.add(RelayBackend(session, info, Endpoint(relay_url(connector.id))))
         uplink = self._hub.uplink(connector.id)
         self._stops[connector.id] = uplink.listen(lambda: self._on_uplink(connector.id, uplink))
         self._apply(connector.id, uplink)

@@ -105,7 +105,7 @@ class Uplink:
         return 0.0 if self._lost_at is None else self._lost_at + RECONNECT_SECONDS - self._loop.time()
 
     def _give_up(self) -> None:
-        self._gone = None
+        self._gone = self._link = self._lost_at = None
         self._notify()
 
     def _notify(self) -> None:
