@@ -24,6 +24,7 @@ from ..support.home_assistant.flow_texts import TEXTS, texts_in
 PROBLEMS = {value for name, value in vars(probe).items() if name.isupper() and isinstance(value, str)}
 OF_A_TOKEN = {household_probe.HOUSEHOLD_OLD, household_probe.HOUSEHOLD_UNPROVEN, household_probe.HOUSEHOLD_WRONG}
 OF_THE_GATEWAY = {
+    gateway.CERTIFICATE_UNUSABLE,
     networks.MAC_INVALID,
     networks.NETWORK_INVALID,
     networks.NETWORK_NEEDED,

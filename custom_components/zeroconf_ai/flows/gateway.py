@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -21,6 +22,8 @@ from ..const import (
     CONF_MACS,
     CONF_NETWORKS,
     CONF_OWN_PORT,
+    CONF_OWN_PORT_CERTIFICATE,
+    CONF_OWN_PORT_KEY,
     CONF_OWN_PORT_TLS,
     KIND_GATEWAY,
     SUBENTRY_HOME_AGENT,
@@ -39,6 +42,7 @@ from .snippets import FIRST_MODEL, gateway_url, snippets
 
 FIRST_KEY_NAME = "First key"
 DEFAULT_AGENT_TITLE = "Assist"
+CERTIFICATE_UNUSABLE = "certificate_unusable"
 PORT_TAKEN = "port_taken"
 
 
@@ -60,7 +64,7 @@ class GatewayFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
         placeholders = {"reason": ""}
         if user_input is not None:
             try:
-                self._gateway = _read(self.hass, user_input)
+                self._gateway = await _read(self.hass, user_input)
             except Problem as problem:
                 errors, placeholders = {"base": problem.key}, problem.placeholders
             else:
@@ -116,7 +120,7 @@ class GatewayFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
         placeholders = {"reason": ""}
         if user_input is not None:
             try:
-                self._gateway = _read(self.hass, user_input)
+                self._gateway = await _read(self.hass, user_input)
             except Problem as problem:
                 errors, placeholders = {"base": problem.key}, problem.placeholders
             else:
@@ -139,6 +143,8 @@ class GatewayFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
             CONF_NETWORKS,
             CONF_OWN_PORT,
             CONF_OWN_PORT_TLS,
+            CONF_OWN_PORT_CERTIFICATE,
+            CONF_OWN_PORT_KEY,
             CONF_MACS,
             CONF_ADDRESS_REQUESTS_PER_MINUTE,
             CONF_ADDRESS_TOKENS_PER_MINUTE,
@@ -174,7 +180,7 @@ class GatewayFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
         )
 
 
-def _read(hass: HomeAssistant, user_input: Mapping[str, Any]) -> dict[str, Any]:
+async def _read(hass: HomeAssistant, user_input: Mapping[str, Any]) -> dict[str, Any]:
     """Name and options in a filled-in form. Raises Problem."""
     read = dict(user_input)
     if macs := read_macs(read.pop(CONF_MACS, ())):
@@ -182,7 +188,24 @@ def _read(hass: HomeAssistant, user_input: Mapping[str, Any]) -> dict[str, Any]:
     read[CONF_NETWORKS] = read_networks(read.get(CONF_NETWORKS, ()), needed=read[CONF_AUTH] == Auth.NONE)
     if (port := read.get(CONF_OWN_PORT)) is not None and port == _own_http_port(hass):
         raise Problem(PORT_TAKEN, str(port))
+    files = [read.pop(name, "").strip() for name in (CONF_OWN_PORT_CERTIFICATE, CONF_OWN_PORT_KEY)]
+    if all(files):
+        await hass.async_add_executor_job(_check_certificate, *files)
+        read |= {CONF_OWN_PORT_CERTIFICATE: files[0], CONF_OWN_PORT_KEY: files[1]}
+    elif any(files):
+        raise Problem(CERTIFICATE_UNUSABLE, "the certificate and the private key belong together")
     return read
+
+
+def _check_certificate(certificate: str, key: str) -> None:
+    """Raise Problem if the files are not a certificate and its private key. Blocks."""
+    from ..core.server.tls.identity_files import TlsError  # noqa: PLC0415 - with cryptography, which most gateways do not need
+    from ..core.server.tls.server_tls import GivenCertificate, check_given  # noqa: PLC0415
+
+    try:
+        check_given(GivenCertificate(Path(certificate), Path(key)))
+    except TlsError as err:
+        raise Problem(CERTIFICATE_UNUSABLE, str(err).rstrip(".")) from err
 
 
 def _own_http_port(hass: HomeAssistant) -> int | None:

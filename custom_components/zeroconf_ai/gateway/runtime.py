@@ -37,7 +37,6 @@ from ..const import (
     CONF_MONTHLY_LIMIT,
     CONF_NETWORKS,
     CONF_OWN_PORT,
-    CONF_OWN_PORT_TLS,
     CONF_PROVIDER_IN_CHUNKS,
     CONF_QUEUE_LENGTH,
     DEFAULT_QUEUE_LENGTH,
@@ -78,7 +77,7 @@ from .household import GatewayHousehold
 from .members import GatewayMembers
 from .own_keys import CONF_BLOCKED, CONF_OWN_KEYS, is_blocked
 from .policy import policy_of
-from .separate_port import SeparatePort
+from .separate_port import SeparatePort, tls_of
 from .views import HomeUsers, came_by_cloud, is_active_user
 
 _LOGGER = logging.getLogger(__name__)
@@ -211,7 +210,7 @@ class GatewayRuntime:
         )
         engine.limiter.limit = options.get(CONF_CONCURRENCY) or None
         engine.limiter.queue_length = options.get(CONF_QUEUE_LENGTH, DEFAULT_QUEUE_LENGTH)
-        await self.separate_port.apply(options.get(CONF_OWN_PORT), tls=bool(options.get(CONF_OWN_PORT_TLS)))
+        await self.separate_port.apply(options.get(CONF_OWN_PORT), tls=tls_of(options))
         self.presence.refresh()
 
     @callback

@@ -6,7 +6,7 @@ import errno
 from ipaddress import ip_address
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -15,13 +15,13 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.event import async_track_time_interval
 
-from ..const import DOMAIN
+from ..const import CONF_OWN_PORT_CERTIFICATE, CONF_OWN_PORT_KEY, CONF_OWN_PORT_TLS, DOMAIN
 from ..core.server.app import create_app, create_runner
 from ..core.server.gateway import Gateway
 from ..issues import MORE_URL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ..core.server.tls.server_tls import ServerTls
 
@@ -39,6 +39,10 @@ _EVERYWHERE: tuple[str | None, ...] = (None,)
 """All addresses of this machine."""
 
 
+type Tls = tuple[str, str] | tuple[()] | None
+"""The PEM files of a given certificate and its private key; (): the gateway's own; None: plain HTTP."""
+
+
 class SeparatePort:
     """Serves a gateway on the configured port, if any."""
 
@@ -49,7 +53,7 @@ class SeparatePort:
         self._runner: web.AppRunner | None = None
         self._wanted: int | None = None
         self._retiring: set[asyncio.Task[None]] = set()
-        self._wants_tls = False
+        self._wanted_tls: Tls = None
         self._stop_watching: Callable[[], None] | None = None
         self.port: int | None = None
         """The open port, or None."""
@@ -58,24 +62,26 @@ class SeparatePort:
         self.renewed: Callable[[], None] = lambda: None
         """Called when the certificate is another one."""
 
-    async def apply(self, wanted: int | None, *, tls: bool = False) -> None:
-        """Serve on the port `wanted`, or on none. `tls`: it speaks HTTPS. Requests that run on the former port continue.
+    async def apply(self, wanted: int | None, *, tls: Tls = None) -> None:
+        """Serve on the port `wanted`, or on none. Requests that run on the former port continue.
+
+        `tls`: it speaks HTTPS, with the certificate and the private key of these two PEM files, or with its own one; None: HTTP.
 
         If the port cannot be opened, a repair issue is created, and the gateway is served on Home Assistant's port only.
         """
-        if wanted == self.port == self._wanted and tls == self._wants_tls:
+        if wanted == self.port == self._wanted and tls == self._wanted_tls:
             return
-        self._wanted, self._wants_tls = wanted, tls
+        self._wanted, self._wanted_tls = wanted, tls
         self._retire()
         ir.async_delete_issue(self._hass, DOMAIN, OWN_PORT_CLOSED)
         if wanted is None:
             return
         secure = None
-        if tls:
+        if tls is not None:
             try:
                 secure = await self._certificate()
             except OSError as err:
-                self._report(wanted, err, "its certificate cannot be stored")
+                self._report(wanted, err, f"its certificate cannot be used: {err}".rstrip("."))
                 return
         app = create_app(self._gateway, drain_seconds=None)
         runner = create_runner(app, cancel_seconds=_RETIRE_SECONDS, tls=None if secure is None else secure.context)
@@ -93,7 +99,7 @@ class SeparatePort:
             self._stop_watching = async_track_time_interval(self._hass, self._renew, _CHECK_CERTIFICATE)
 
     async def _certificate(self) -> ServerTls:
-        """The gateway's certificate, made the first time. Raises OSError."""
+        """The certificate, made the first time or read from the given files. Raises OSError."""
         addresses = [ip_address(text) for text in await network.async_get_announce_addresses(self._hass)]
         names = ("homeassistant.local", f"zeroconf-ai-{self._gateway.id.replace('-', '')[:12]}.local")
         folder = Path(self._hass.config.path(*TLS_FOLDER))
@@ -101,9 +107,10 @@ class SeparatePort:
         def make() -> ServerTls:
             from ..core.server.tls.certificates import Hosts, own_names  # noqa: PLC0415
             from ..core.server.tls.identity_files import TlsError  # noqa: PLC0415
-            from ..core.server.tls.server_tls import ServerTls  # noqa: PLC0415
+            from ..core.server.tls.server_tls import GivenCertificate, ServerTls  # noqa: PLC0415
 
-            made = self.tls or ServerTls(folder, self._gateway.id, self._gateway.name)
+            given = GivenCertificate(*map(Path, self._wanted_tls)) if self._wanted_tls else None
+            made = self.tls or ServerTls(folder, self._gateway.id, self._gateway.name, given)
             try:
                 made.refresh(Hosts.of((*own_names(), *names), addresses))
             except TlsError as err:
@@ -158,3 +165,11 @@ class SeparatePort:
             translation_key=OWN_PORT_CLOSED,
             translation_placeholders={"port": str(port), "reason": reason},
         )
+
+
+def tls_of(options: Mapping[str, Any]) -> Tls:
+    """How the options want the separate port to speak."""
+    if not options.get(CONF_OWN_PORT_TLS):
+        return None
+    certificate, key = options.get(CONF_OWN_PORT_CERTIFICATE), options.get(CONF_OWN_PORT_KEY)
+    return (certificate, key) if certificate and key else ()

@@ -1,5 +1,6 @@
 """`zeroconf-ai serve --tls` as a process, and `zeroconf-ai ca`."""
 
+import asyncio
 import json
 from pathlib import Path
 import ssl
@@ -9,8 +10,12 @@ import urllib.request
 
 import pytest
 
+from zeroconf_ai.cli import tls as tls_module
+from zeroconf_ai.cli.tls import TlsOfServer
+
 from ...support.command import environment, run, serving
-from ..server.tls.certificates import given_files, other_authority, trusting
+from ...support.waiting import until
+from ..server.tls.certificates import HOSTS, Clock, given_files, other_authority, server_tls, trusting
 
 pytestmark = pytest.mark.usefixtures("own_loopback")
 
@@ -69,6 +74,47 @@ def test_serve_with_an_unusable_certificate_says_which_file_and_why(options: tup
     assert done.returncode != 0
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+
+
+async def test_serve_renews_its_certificate_when_it_is_due_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tls_module, "CHECK_SECONDS", 0.01)
+    clock, renewed = Clock(), asyncio.Event()
+    made = TlsOfServer(server_tls(tmp_path, clock), lambda: HOSTS)
+    made.renewed = renewed.set
+    former = made.tls.fingerprint
+    watching = asyncio.create_task(made.watch())
+    try:
+        clock.advance(250)
+        await asyncio.wait_for(renewed.wait(), 10)
+        assert made.tls.fingerprint != former
+        assert made.tls.hand_over(former)
+        assert f"A new certificate is used, which expires on {made.tls.expires.date()}" in caplog.text
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+
+async def test_serve_keeps_its_certificate_while_the_given_files_are_being_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tls_module, "CHECK_SECONDS", 0.01)
+    given, _ = given_files(tmp_path / "given", other_authority())
+    made, renewed = TlsOfServer(server_tls(tmp_path / "own", given=given), lambda: HOSTS), asyncio.Event()
+    made.renewed = renewed.set
+    former = made.tls.fingerprint
+    given.certificate.write_text("half")
+    watching = asyncio.create_task(made.watch())
+    try:
+        await until(lambda: "The certificate stays as it is" in caplog.text)
+        assert made.tls.fingerprint == former
+        given_files(tmp_path / "given", other_authority())
+        await asyncio.wait_for(renewed.wait(), 10)
+        assert made.tls.hand_over(former)
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
 
 
 def test_ca_without_a_server_that_speaks_tls_says_how_to_make_one(tmp_path: Path) -> None:

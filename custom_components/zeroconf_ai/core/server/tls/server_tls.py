@@ -92,10 +92,7 @@ class ServerTls:
             return False
         chain, key_file = self._chain_files()
         steps = self._handed_over_to(certificate, key)
-        try:
-            self.context.load_cert_chain(chain, key_file, password=_no_password)
-        except (OSError, ValueError) as err:  # ssl.SSLError is an OSError
-            raise TlsError(f"{chain} and {key_file or chain} are not usable together: {err}.") from None
+        _load_chain(self.context, chain, key_file)
         if self._given is not None:
             self._files.save_hand_over(HandOver(der_of(certificate), steps))
         self._certificate, self._key, self._steps = certificate, key, steps
@@ -174,6 +171,20 @@ class ServerTls:
 
     def _chain_files(self) -> tuple[Path, Path | None]:
         return (self._files.server_file, None) if self._given is None else (self._given.certificate, self._given.key)
+
+
+def check_given(given: GivenCertificate) -> None:
+    """Raise TlsError if the files are not a certificate and its private key. Blocks."""
+    _read_given(given)
+    _load_chain(ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), given.certificate, given.key)
+
+
+def _load_chain(context: ssl.SSLContext, chain: Path, key: Path | None) -> None:
+    """Have a context present a certificate. Raises TlsError."""
+    try:
+        context.load_cert_chain(chain, key, password=_no_password)
+    except (OSError, ValueError) as err:  # ssl.SSLError is an OSError
+        raise TlsError(f"{chain} and {key or chain} are not usable together: {err}.") from None
 
 
 def _read_given(given: GivenCertificate) -> tuple[x509.Certificate, "PrivateKeyTypes"]:
