@@ -56,9 +56,12 @@ class FakeSpeechServer(FakeServer):
     def __init__(self, known: Mapping[str, str] | None = None, *, models: tuple[str, ...] = (WHISPER, KOKORO)) -> None:
         """`known`: text by `print_of` a recording."""
         self.known = dict(known or {})
-        self.models: list[Any] = [{"id": model, "object": "model", "owned_by": "speaches"} for model in models]
+        self.models: list[Any] | None = [{"id": model, "object": "model", "owned_by": "speaches"} for model in models]
+        """None: it has no such path."""
         self.voices: Any = {"voices": ["af_heart", "bm_george"]}
         """The body of /v1/audio/voices; None: it has no such path."""
+        self.paths: Any = None
+        """The paths in its /openapi.json; None: it has no such path."""
         self.received = []
         self.heard: list[Heard] = []
         self.said: list[dict[str, Any]] = []
@@ -77,7 +80,9 @@ class FakeSpeechServer(FakeServer):
     @override
     async def respond(self, request: web.Request) -> web.StreamResponse:
         match request.method, request.path:
-            case "GET", "/v1/models":
+            case "GET", "/openapi.json" if self.paths is not None:
+                return web.json_response({"openapi": "3.1.0", "paths": self.paths})
+            case "GET", "/v1/models" if self.models is not None:
                 return web.json_response({"object": "list", "data": self.models})
             case "GET", "/v1/audio/voices" if self.voices is not None:
                 return web.json_response(self.voices)

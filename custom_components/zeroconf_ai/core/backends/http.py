@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, override
 
@@ -83,6 +84,13 @@ class HttpUpstream:
     def __repr__(self) -> str:
         """Without the key."""
         return f"<HttpUpstream {self.base_url}>"
+
+    def at_root(self) -> "HttpUpstream":
+        """The same server above `/v1`."""
+        endpoint = replace(self.endpoint, base_url=self.base_url.removesuffix("/v1"))
+        return HttpUpstream(
+            self.session, endpoint, name=self.name, timeouts=self.timeouts, headers=self._headers, egress=self._egress
+        )
 
     async def get_json(self, path: str, *, secret: bool = True) -> Any:
         """The response of `get` as JSON. Raises as `get` does, and UpstreamError for a response that is not JSON."""

@@ -30,6 +30,7 @@ from ..protocol.request import Kind, Request
 from ..protocol.status import Health, ProviderStatus
 from ..protocol.values import mapping
 from .answer_errors import lacks_path, no_edits
+from .audio_paths import AudioPaths
 from .base import Answer, Backend, BackendInfo, Endpoint, ImageEdits, Ssl, Timeouts
 from .http import HttpUpstream
 from .media import ImageGate
@@ -85,6 +86,7 @@ class ZeroconfAIBackend(Backend):
         self._edits_images = True
         self._forms = MessageForms()
         self._voices = Voices()
+        self._audio = AudioPaths()
 
     @override
     def __repr__(self) -> str:
@@ -185,11 +187,11 @@ class ZeroconfAIBackend(Backend):
     async def _health_here(self) -> Health:
         """Check without the key first: the server must identify itself before it gets the key."""
         try:
-            health = await _health(self._upstream, secret=self._health_wants_key)
+            health = await _health(self._upstream, self._audio, secret=self._health_wants_key)
         except AuthenticationError:
             if self._health_wants_key or not self.key:
                 raise
-            health = await _health(self._upstream)
+            health = await _health(self._upstream, self._audio)
             self._health_wants_key = True  # Saturn's servers
         self.answered_as = health.id
         if self.identity is not None and health.id not in (None, self.identity):
@@ -205,11 +207,14 @@ class ZeroconfAIBackend(Backend):
         try:
             listed = parse_models(await self._upstream.get_json("/models"))
         except (NotFoundError, MethodNotAllowedError):
-            self._lists_models = bool(advertised)
-            return advertised
+            found = advertised or await self._audio.described(self._upstream, ())
+            self._lists_models = bool(found)
+            return found
         self._lists_models = True
         self._edits_images = True  # it may have been updated
         listed = listed or advertised
+        if self.answered_as is None:  # another protocol than this project's, whose servers state what their models can do
+            listed = await self._audio.described(self._upstream, listed)
         if Capability.AUDIO not in (self._info.capabilities or ()) or any(model.is_audio for model in listed):
             return listed
         try:  # a gateway's own engines are in this list only
@@ -295,11 +300,14 @@ async def probe(session: aiohttp.ClientSession, endpoint: Endpoint, name: str, t
     AuthenticationError: a provider is reachable but requires a key; Saturn's servers do even here. NotAProviderError: another
     kind of server answers.
     """
-    return await _health(HttpUpstream(session, endpoint, name=name, timeouts=timeouts))
+    return await _health(HttpUpstream(session, endpoint, name=name, timeouts=timeouts), AudioPaths())
 
 
-async def _health(upstream: HttpUpstream, *, secret: bool = True) -> Health:
-    """`/health`, or the model list of an OpenAI-compatible server without that path. `secret`: with the key."""
+async def _health(upstream: HttpUpstream, audio: AudioPaths, *, secret: bool = True) -> Health:
+    """`/health`, or the model list of an OpenAI-compatible server without that path, or the paths of one for speech.
+
+    `secret`: with the key.
+    """
     try:
         return Health.parse(await upstream.get_json("/health", secret=secret))
     except (NotFoundError, MethodNotAllowedError):
@@ -309,5 +317,6 @@ async def _health(upstream: HttpUpstream, *, secret: bool = True) -> Health:
         if parse_models(listed) or mapping(listed).get("object") == "list":  # an empty list: no model is installed yet
             return Health()
     except (NotFoundError, MethodNotAllowedError):
-        pass
+        if await audio.described(upstream, ()):
+            return Health()
     raise NotAProviderError(f"{upstream.name} answers, but is not an LLM provider: it has neither /v1/health nor /v1/models")

@@ -39,8 +39,26 @@ _TYPES: Mapping[object, Capability] = {
     "text-to-speech": Capability.SPEECH,
     "transcription": Capability.TRANSCRIPTION,
     "speech": Capability.SPEECH,
+    "audio_transcription": Capability.TRANSCRIPTION,
+    "audio_speech": Capability.SPEECH,
+    "audio2text": Capability.TRANSCRIPTION,
+    "text2audio": Capability.SPEECH,
+    "speech_to_text": Capability.TRANSCRIPTION,
+    "speech-to-text": Capability.TRANSCRIPTION,
+    "text_to_speech": Capability.SPEECH,
+    "stt": Capability.TRANSCRIPTION,
+    "asr": Capability.TRANSCRIPTION,
+    "tts": Capability.SPEECH,
 }
-"""Together's `type`, speaches' `task` and that of `/v1/audio/models` → capabilities, for models that are not for chats."""
+"""Together's `type`, speaches' `task` and that of `/v1/audio/models` → capabilities, for models that are not for chats.
+
+LiteLLM's `mode`, Xinference's `model_ability` and `model_type`, GPUStack's `categories` and Lemonade's `labels` have some too.
+"""
+_TYPED = ("type", "task", "mode", "model_type")
+_AUDIO_WORDS = frozenset(word for word, capability in _TYPES.items() if capability in AUDIO) - {"audio"}
+"""Of lists, in which `audio` may mean a chat with recordings."""
+_CHAT_WORDS = frozenset({"chat", "completion", "generate", "llm"})
+_TYPED_LISTS = ("model_ability", "categories", "labels")
 _SYNONYMS = {
     "chat": "completion",
     "completion_chat": "completion",
@@ -52,6 +70,7 @@ _SYNONYMS = {
 }
 MAX_MODELS = 10_000
 MAX_HOPS = 32
+_MOST_WORDS = 32
 _NAMES = ("id", "name", "model")
 """The fields of an entry that may name its model, in the order of preference."""
 AUTO = "auto"
@@ -192,10 +211,19 @@ def _capabilities(data: Mapping[str, Any]) -> frozenset[Capability] | None:
     words = {_SYNONYMS.get(word, word) for word in named if isinstance(word, str)} if isinstance(named, list | tuple) else set()
     known = frozenset(Capability(word) for word in words if word in Capability)
     if not known:
-        kind = data.get("type") or data.get("task")
-        return frozenset({_TYPES[kind]}) if isinstance(kind, str) and kind in _TYPES else None
+        return _typed(data)
     # Some providers list only capabilities beyond chat.
     return known | {Capability.COMPLETION} if known.isdisjoint(_ONLY) else known
+
+
+def _typed(data: Mapping[str, Any]) -> frozenset[Capability] | None:
+    """The capabilities that the type of a model tells; None for a type of models for chats, and without a type."""
+    lists = (value for name in _TYPED_LISTS if isinstance(value := data.get(name), list))
+    words = {word for words in lists for word in words[:_MOST_WORDS] if isinstance(word, str)}
+    if (found := frozenset(_TYPES[word] for word in words & _AUDIO_WORDS)) and words.isdisjoint(_CHAT_WORDS):
+        return found
+    kinds = (value for name in _TYPED if isinstance(value := data.get(name), str))
+    return next((frozenset({_TYPES[kind]}) for kind in kinds if kind in _TYPES), None)
 
 
 def parse_models(body: object) -> tuple[ModelInfo, ...]:

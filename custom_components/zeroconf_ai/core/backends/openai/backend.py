@@ -17,6 +17,7 @@ from ...protocol.errors import (
     ApiError,
     AuthenticationError,
     InvalidRequestError,
+    MethodNotAllowedError,
     NotFoundError,
     PermissionDeniedError,
     QuotaError,
@@ -57,6 +58,7 @@ _REJECTED = re.compile(
     r"unsupported|not support|unrecogni[sz]ed|unknown|unexpected|extra (?:inputs|fields)|not (?:permitted|allowed)|deprecated",
     re.IGNORECASE,
 )
+_MODELS = "/models"
 _REJECTED_CODES = frozenset({"unsupported_parameter", "unsupported_value", "unknown_parameter"})
 
 
@@ -159,6 +161,10 @@ class OpenAIBackend(Backend):
         try:
             # Not JSON: vLLM sends an empty body, LiteLLM a plain sentence.
             await upstream.get_text(path.removeprefix("/") if at_root else path, secret=self._health_with_key)
+        except (NotFoundError, MethodNotAllowedError):
+            if path != _MODELS:
+                raise
+            await self._flavor.models(self._roots)  # a server for speech may have no list of models
         except UnavailableError as err:  # llama.cpp's "Loading model": not ready yet
             raise err.as_type(UpstreamError, f"{self._info.name} is not ready yet") from None
         return Health(provider=self._flavor.provider)

@@ -11,7 +11,15 @@ from ...protocol.record import Capability, Cost, Placement
 from ..base import BackendInfo, Timeouts
 from ..dialect_backend import DialectUpstream
 from ..model_control import ModelControl
-from .listing import ModelsReader, litellm_models, llamacpp_models, lmstudio_models, openrouter_models, plain_models
+from .listing import (
+    ModelsReader,
+    described_models,
+    litellm_models,
+    llamacpp_models,
+    lmstudio_models,
+    openrouter_models,
+    plain_models,
+)
 from .load import LoadReader, litellm_load, llamacpp_load, vllm_load
 from .model_control import LlamacppModels, LmStudioModels
 
@@ -140,7 +148,9 @@ LITELLM = Flavor(
     timeouts=_LOADING,
 )
 
-VLLM = Flavor("vllm", "vLLM", "vllm", base_url="http://localhost:8000/v1", health="//health", load=vllm_load)
+VLLM = Flavor(
+    "vllm", "vLLM", "vllm", base_url="http://localhost:8000/v1", health="//health", models=described_models, load=vllm_load
+)
 
 LLAMACPP = Flavor(
     "llamacpp",
@@ -169,7 +179,9 @@ LMSTUDIO = Flavor(
     timeouts=_LOADING,
 )
 
-COMPATIBLE = Flavor("openai_compatible", "OpenAI-compatible server", "custom", timeouts=_LOADING, cost=Cost.UNKNOWN)
+COMPATIBLE = Flavor(
+    "openai_compatible", "OpenAI-compatible server", "custom", models=described_models, timeouts=_LOADING, cost=Cost.UNKNOWN
+)
 
 FLAVORS: Mapping[str, Flavor] = {
     flavor.name: flavor for flavor in (OPENAI, OPENROUTER, LITELLM, VLLM, LLAMACPP, LMSTUDIO, COMPATIBLE)

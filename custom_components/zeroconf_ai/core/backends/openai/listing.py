@@ -6,11 +6,12 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from ...protocol.addresses import url_parts
-from ...protocol.errors import ApiError, InvalidRequestError
+from ...protocol.errors import ApiError, InvalidRequestError, MethodNotAllowedError, NotFoundError
 from ...protocol.models import MAX_MODELS, ModelInfo, parse_models
 from ...protocol.prices import CHARACTERS, IMAGE, MILLION, MINUTE, Prices
 from ...protocol.record import Capability
 from ...protocol.values import NANO, NOTHING, mapping, money, parse_count
+from ..audio_paths import AudioPaths
 from ..dialect_backend import DialectUpstream
 
 _CHAT = frozenset({Capability.COMPLETION, Capability.STREAMING})
@@ -27,6 +28,7 @@ class ApiRoots:
     root: DialectUpstream
     embeds: dict[str, bool] = field(default_factory=dict)
     """Whether a model of llama.cpp is served for embeddings, as far as that is known."""
+    audio: AudioPaths = field(default_factory=AudioPaths)
 
 
 type ModelsReader = Callable[[ApiRoots], Awaitable[tuple[ModelInfo, ...]]]
@@ -36,6 +38,17 @@ type ModelsReader = Callable[[ApiRoots], Awaitable[tuple[ModelInfo, ...]]]
 async def plain_models(roots: ApiRoots) -> tuple[ModelInfo, ...]:
     """OpenAI's list, with the additions of vLLM (`max_model_len`) and llama.cpp (`meta`)."""
     return parse_models(await roots.api.get_json("/models"))
+
+
+async def described_models(roots: ApiRoots) -> tuple[ModelInfo, ...]:
+    """The same, and what a server that serves nothing but speech says of its paths; it may have no list of models."""
+    try:
+        listed = await plain_models(roots)
+    except (NotFoundError, MethodNotAllowedError):
+        if found := await roots.audio.described(roots.api, ()):
+            return found
+        raise
+    return await roots.audio.described(roots.api, listed)
 
 
 async def openrouter_models(roots: ApiRoots) -> tuple[ModelInfo, ...]:
