@@ -15,6 +15,7 @@ from .home import PAGE, RESTART_CODE, Home
 from .namespaces import Host, Lan, remove_leftovers, require_root
 from .process import free_port, require_free_port
 from .provider import MODEL, DemoProvider
+from .road import Road
 
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """The notations of all addresses, each with an address that reaches this machine from itself."""
@@ -49,7 +50,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "--json",
         action="store_true",
         help="when ready, print only one line of JSON: url, page, user, password, token, base_url, key, model,"
-        " demo_base_url, namespace",
+        " demo_base_url, namespace; with --relay also the commands connect, cut and mend",
     )
     parser.add_argument(
         "--isolated",
@@ -57,7 +58,15 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         help="run everything in a separate network namespace, so that nothing is advertised on this machine's"
         " network; needs root",
     )
+    parser.add_argument(
+        "--relay",
+        action="store_true",
+        help="three machines in network namespaces: the home behind nginx, a router, and behind it a machine that nothing"
+        " reaches, whose models the home uses over the relay; needs root",
+    )
     options = parser.parse_args(arguments)
+    options.isolated = options.isolated or options.relay
+    options.no_demo = options.no_demo or options.relay
     if options.isolated and options.host not in {None, *EVERY_ADDRESS}:
         parser.error("--isolated chooses the address itself: omit --host")
     return options
@@ -78,20 +87,23 @@ def main() -> int:
             try:
                 require_root()
             except DevHomeError:
-                raise DevHomeError("--isolated creates a network namespace, which needs root: run it with sudo") from None
+                option = "--relay" if options.relay else "--isolated"
+                raise DevHomeError(f"{option} creates a network namespace, which needs root: run it with sudo") from None
             remove_leftovers()
         with Lan("develop", opened=True) if options.isolated else nullcontext() as lan:
-            return asyncio.run(develop(options, lan.host("home") if lan else None))
+            return asyncio.run(develop(options, lan))
     except (DevHomeError, OSError) as error:
         say(str(error))
         return 1
 
 
-async def develop(options: argparse.Namespace, host: Host | None) -> int:
+async def develop(options: argparse.Namespace, lan: Lan | None) -> int:
     """Start everything, print the addresses, and stop everything on a signal."""
+    host = None if lan is None else lan.host("home")
     home = make_home(options, host)
     provider = None if options.no_demo else make_provider(options, host)
-    parts = [part for part in (provider, home) if part is not None]
+    road = Road(lan, home) if lan is not None and options.relay else None
+    parts = [part for part in (provider, road.front if road else None, home) if part is not None]
     stop = asyncio.Event()
 
     def on_signal() -> None:
@@ -107,10 +119,12 @@ async def develop(options: argparse.Namespace, host: Host | None) -> int:
         if await until_stopped(stop, start(home, provider)):
             # Advertised only if others can reach it.
             gateway = await share(home, advertise=host is not None or options.host in EVERY_ADDRESS)
+            if road is not None:
+                await road.open()
             if options.json:
-                print(json.dumps(facts(home, gateway, provider, host)), flush=True)
+                print(json.dumps(facts(home, gateway, provider, host) | (road.commands() if road else {})), flush=True)
             else:
-                print(instructions(home, gateway, provider), flush=True)
+                print(instructions(home, gateway, provider, road), flush=True)
             await until_stopped(stop, watch(home, provider))
     finally:
         say("stopping")
@@ -202,7 +216,7 @@ def facts(home: Home, gateway: Gateway, provider: DemoProvider | None, host: Hos
     }
 
 
-def instructions(home: Home, gateway: Gateway, provider: DemoProvider | None) -> str:
+def instructions(home: Home, gateway: Gateway, provider: DemoProvider | None, road: Road | None = None) -> str:
     """What a person needs to know."""
     lines = [
         "",
@@ -238,6 +252,8 @@ def instructions(home: Home, gateway: Gateway, provider: DemoProvider | None) ->
         '        print(chunk.choices[0].delta.content or "" if chunk.choices else "", end="")',
         "",
     ]
+    if road is not None:
+        lines += road.steps()
     return "\n".join([*lines, f"  Log             {home.process.log}", "  Ctrl-C stops everything.", ""])
 
 

@@ -8,6 +8,10 @@ which is how Home Assistant picks its network adapter. The bridge lives in a nam
 interfaces have no part in it and multicast DNS cannot leave. A LAN that is opened to the machine is reached over the
 switch as a *router*: routers do not forward link-local multicast, so that stays so.
 
+A machine behind a router of its own (`behind_router`) reaches the hosts, and no host reaches it:
+
+    host "router" ──veth── machine "gpu"    192.168.77.0/24, masqueraded, and nothing is forwarded inwards
+
 A name carries the process id of its maker. `remove_leftovers` ends what a dead maker left behind.
 """
 
@@ -31,6 +35,10 @@ PREFIX = "zai"
 NAMES = re.compile(rf"{PREFIX}-(?P<pid>\d+)-")
 FOLDER = Path("/run/netns")
 LABEL = re.compile(r"[a-z0-9]+")
+INSIDE = "inside"
+"""The router's network card on the side of the machine behind it."""
+_BEHIND = "192.168.77"
+"""The network behind the router, which no host has a route to."""
 
 # ip(8) gives a process a network but no host name, and two hosts that announce their addresses under the same name are one.
 RENAMED = ("unshare", "--uts", "sh", "-c", 'echo "$0" >/proc/sys/kernel/hostname; exec "$@"')
@@ -175,6 +183,38 @@ class Lan:
     def plug(self, host: Host) -> None:
         """Put the cable in again; addresses and routes are what they were."""
         configure(host.namespace.name, *self._addresses(host.ipv4, host.ipv6))
+
+    def behind_router(self, name: str) -> Host:
+        """The machine of this name behind the host "router", as behind one at somebody's home; connected with the first access.
+
+        There is one such machine. Its connections go out under the router's address, and no connection comes in.
+        """
+        if (known := self._hosts.get(name)) is not None:
+            return known
+        router = self.host("router")
+        namespace = Namespace(f"{self._label}-{name}")
+        try:
+            ip("-netns", router.namespace.name, "link", "add", "name", INSIDE, "type", "veth", "peer", "name", "eth0",
+               "netns", namespace.name)  # fmt: skip
+            configure(router.namespace.name, f"address add {_BEHIND}.1/24 dev {INSIDE}", f"link set {INSIDE} up")
+            configure(
+                namespace.name,
+                f"address add {_BEHIND}.2/24 dev eth0",
+                "link set eth0 up",
+                f"route add default via {_BEHIND}.1",
+            )
+            router.namespace.run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
+            for rule in (
+                "-t nat -A POSTROUTING -o eth0 -j MASQUERADE",
+                "-A FORWARD -i eth0 -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT",
+                "-A FORWARD -i eth0 -j DROP",
+            ):
+                router.namespace.run("iptables", *rule.split())
+        except BaseException:
+            namespace.close()
+            raise
+        host = self._hosts[name] = Host(name, namespace, f"{_BEHIND}.2", "::1")
+        return host
 
     def close(self) -> None:
         """End every process on the LAN and remove its namespaces. Safe to call twice."""
