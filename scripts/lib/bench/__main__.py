@@ -1,4 +1,4 @@
-"""`scripts/bench [engine | gateway | accounting | page | records | voice] …`."""
+"""`scripts/bench [engine | gateway | relay | accounting | page | records | voice] …`."""
 
 import argparse
 import asyncio
@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from devhome import DevHomeError
 from devhome.namespaces import loopback_host, remove_leftovers
 
-from . import __doc__ as about, accounting, engine, gateway, page, page_records, voice_failover
+from . import __doc__ as about, accounting, engine, gateway, page, page_records, relay, voice_failover
 from .targets import TARGETS, chosen
 
 
@@ -32,6 +32,10 @@ def main() -> int:
     large.add_argument("--seconds", type=float, default=2.0, help="seconds of each measurement (default: %(default)s)")
     large.add_argument("--target", action="append", default=[], help=f"one of: {', '.join(kind.name for kind in TARGETS)}")
     large.add_argument("--scenario", default="", metavar="WORDS", help="only scenarios whose names contain these words")
+    over = what.add_parser("relay", help="a backend by HTTP and over a relay link, in one process")
+    over.add_argument(
+        "--rounds", type=int, default=7, help="number of rounds, of which the median is printed (default: %(default)s)"
+    )
     kept = what.add_parser("accounting", help="records, keys, budgets and reports with many of each")
     kept.add_argument("--rows", type=int, default=1_000_000, help="records in the database (default: %(default)s)")
     kept.add_argument("--keys", type=int, default=10_000, help="keys in the database (default: %(default)s)")
@@ -48,11 +52,14 @@ def main() -> int:
     spoken.add_argument(
         "--rounds", type=int, default=5, help="number of rounds, of which the median is printed (default: %(default)s)"
     )
-    for part in (small, large, kept, seen, many, spoken):
+    for part in (small, large, over, kept, seen, many, spoken):
         part.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
     if options.what == "engine":
         engine.main(options.rounds, as_json=options.json)
+        return 0
+    if options.what == "relay":
+        relay.main(options.rounds, as_json=options.json)
         return 0
     if options.what == "accounting":
         accounting.main(options.rows, options.keys, options.requests, options.database, as_json=options.json)
