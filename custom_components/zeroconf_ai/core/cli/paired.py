@@ -10,12 +10,12 @@ import aiohttp
 import click
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ..config.state_folder import state_folder
 from ..protocol.pairing import MAX_TYPED, CodeError, read_code
 from ..relay.connector import ConnectError, pair
 from ..relay.key_file import KeyFileError, load_or_create
 from ..relay.paired_houses import PairedHouse, StateError, load_houses, save_houses, with_house
 from .errors import CommandError
-from .state import state_folder
 
 _STDIN = "-"
 
