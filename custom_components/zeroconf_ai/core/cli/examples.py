@@ -11,6 +11,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "journalctl -n 200 | zeroconf-ai ask 'what is wrong?'",
         "zeroconf-ai ask --image cat.jpg --model llava 'what is this?'",
     ),
+    "broker": ("zeroconf-ai broker --port 8000", "zeroconf-ai broker --config broker.yaml --database postgresql://…"),
     "ca": ("zeroconf-ai ca > zeroconf-ai-ca.pem",),
     "chat": ("zeroconf-ai chat", "zeroconf-ai chat 'count to 5'", "git diff | zeroconf-ai chat --provider 'Living room'"),
     "clients approve": ("zeroconf-ai clients approve '123 456'",),

@@ -27,8 +27,8 @@ def portal_policy(admission: Admission, store: AccountingStore | None, settings:
         return None
     if store is None:
         raise CommandError("The portal needs API keys.", "Pass --keys instead of --key.", kind="usage")
-    if admission.mode is Auth.NONE:
-        raise CommandError("The portal needs a server that requires API keys.", "Remove --open and --auth none.", kind="usage")
+    if admission.mode is not Auth.TOKEN:
+        raise CommandError("The portal needs a server that requires API keys.", "Set --auth token.", kind="usage")
     return PortalPolicy(settings, store.users)
 
 

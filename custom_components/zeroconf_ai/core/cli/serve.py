@@ -93,7 +93,7 @@ class Options:
     portal: PortalSettings | None = None
 
 
-def _contact(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+def contact(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     """Raises click.BadParameter for a contact that cannot be advertised."""
     if value is not None and not is_contact(value):
         raise click.BadParameter(f"Enter at most {MAX_CONTACT} printable characters, such as admin@example.net.")
@@ -145,7 +145,7 @@ def _contact(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
     help=f"The advertised priority. Clients prefer lower values.  [default: {DEFAULT_PRIORITY}]",
 )
 @click.option(
-    "--admin", metavar="CONTACT", callback=_contact, help="The advertised contact of the administrator, such as a mail address."
+    "--admin", metavar="CONTACT", callback=contact, help="The advertised contact of the administrator, such as a mail address."
 )
 @click.option(
     "--provider-in-chunks", is_flag=True, help="Name the provider in every chunk of a stream, not only in the first one."
@@ -158,28 +158,38 @@ def _contact(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
     help="With --demo: seconds before each word of an answer.",
 )
 @json_option
-def command(
-    demo: bool,
+def command(**said: Any) -> None:
+    """Serve models on the network until Ctrl-C: models of several backends at one address, or the built-in model."""
+    start(**said)
+
+
+def start(
+    *,
     config: Path | None,
-    upstreams: tuple[str, ...],
-    discovered: bool,
     host: str | None,
     port: int | None,
     name: str | None,
     id_file: Path | None,
-    no_advertise: bool,
-    saturn: bool | None,
-    priority: int | None,
     admin: str | None,
     provider_in_chunks: bool,
-    delay: float,
     as_json: bool,
+    demo: bool = False,
+    upstreams: tuple[str, ...] = (),
+    discovered: bool = False,
+    no_advertise: bool = False,
+    saturn: bool | None = None,
+    priority: int | None = None,
+    delay: float = 0.0,
+    broker: bool = False,
     **more: Any,
 ) -> None:
-    """Serve models on the network until Ctrl-C: models of several backends at one address, or the built-in model."""
+    """Serve until Ctrl-C. The arguments are the values of the options, and `broker`: its backends are those of connectors.
+
+    Raises click.ClickException.
+    """
     words = tuple(word for word in upstreams if word != AUTO)
-    auto = len(words) < len(upstreams) or not (demo or config or upstreams or discovered)
-    sources = Sources(config, words, discovered, auto)
+    auto = len(words) < len(upstreams) or not (demo or config or upstreams or discovered or broker)
+    sources = Sources(config, words, discovered, auto, broker=broker)
     if demo and sources:
         raise click.UsageError("--demo cannot be combined with other backends. Remove --demo, or the other backends.")
     if demo and more["record"] is not None:
@@ -196,14 +206,16 @@ def command(
     admitted = Admission(**more, demo=demo, file_auth=server.auth, tracking=usage.enabled)
     if admitted.mode is Auth.MTLS and not secured.enabled:
         raise click.UsageError("--auth mtls requires --tls. Add --tls.")
+    if broker and (admitted.mode is Auth.NONE or not admitted.has_store):
+        raise click.UsageError("A broker needs API keys of its database. Remove --open, --auth none and --key.")
     if auto and admitted.mode is Auth.NONE:
         sources = replace(sources, share_clouds=False)
     options = Options(
         host or server.host,
         port or server.port,
-        clean(name or server.name or "") or f"{'Demo' if demo else 'AI'} on {socket.gethostname().partition('.')[0]}",
+        clean(name or server.name or "") or f"{_title(demo=demo, broker=broker)} on {socket.gethostname().partition('.')[0]}",
         admitted,
-        not no_advertise and server.advertise is not False,
+        not (no_advertise or broker) and server.advertise is not False,
         _first(saturn, server.saturn, True),
         _first(priority, server.priority, DEFAULT_PRIORITY),
         delay,
@@ -229,6 +241,10 @@ def command(
 
 
 with_variables(command)
+
+
+def _title(*, demo: bool, broker: bool) -> str:
+    return "Demo" if demo else "Broker" if broker else "AI"
 
 
 def _first[T](*values: T | None) -> T:

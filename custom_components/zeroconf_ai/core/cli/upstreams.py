@@ -71,10 +71,12 @@ class Sources:
     """Whether `auto` includes clouds: not if others could use them whom their owner has not given a key."""
     spenders: str = "with --open, everybody on the network"
     """Who could spend the money of clouds then."""
+    broker: bool = False
+    """Whether connectors bring backends of their own, so that the file need not name any."""
 
     def __bool__(self) -> bool:
         """Whether any source is set."""
-        return bool(self.config or self.quick or self.discovered or self.auto)
+        return bool(self.config or self.quick or self.discovered or self.auto or self.broker)
 
     def read(self, environment: Mapping[str, str]) -> Configuration:
         """The configured backends, and the rules of the file. Raises ConfigError."""
@@ -140,7 +142,7 @@ class Supply:
             self._wanted = self._read()
         except ConfigError as err:
             raise CommandError(str(err), kind="config_invalid") from None
-        if not self._wanted.upstreams and not sources.discovered and not sources.auto:
+        if not (self._wanted.upstreams or sources.discovered or sources.auto or sources.broker):
             raise CommandError("No provider is enabled.", "Enable one in the configuration file.", kind="config_invalid")
         self._own_ports: frozenset[int] = frozenset()
         self._stack = AsyncExitStack()

@@ -1,0 +1,84 @@
+"""`zeroconf-ai broker`: a program with a key chats with a machine that connects from elsewhere."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+import json
+from pathlib import Path
+import signal
+
+from openai import APIStatusError, OpenAI
+import pytest
+
+from tests.support.command import COMMAND, Server, line_of, run, started
+from tests.support.waiting import until_in_thread
+
+
+@contextmanager
+def broker(state: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """A broker that is ready inside the block."""
+    command = [*COMMAND, "broker", "--host", "127.0.0.1", "--json", *arguments]
+    with started(state, command, env) as process:
+        try:
+            yield Server(process, json.loads(line_of(process)))
+        finally:
+            process.kill()
+
+
+@contextmanager
+def connector(state: Path, server: Server, name: str, broker_state: Path) -> Iterator[None]:
+    """A machine with the built-in model that has been paired with a broker, and connects to it."""
+    made = json.loads(run(broker_state, "connectors", "pair", "--json").stdout)
+    code = state / "code.txt"
+    code.write_text(made["code"])
+    host = server.url.removesuffix("/v1")
+    with started(state, [*COMMAND, "connect", host, "--code-file", str(code), "--demo", "--name", name, "--json"]) as process:
+        try:
+            line_of(process)
+            yield
+        finally:
+            process.kill()
+
+
+def answer_of(server: Server, key: str, **more: str) -> str | None:
+    """The answer of the first model that answers; None while there is none."""
+    with OpenAI(base_url=server.url, api_key=key, max_retries=0) as client:
+        try:
+            found = client.chat.completions.create(model="auto", messages=[{"role": "user", "content": "Hello"}], **more)
+        except APIStatusError as err:
+            assert err.status_code in (404, 502, 503), err
+            return None
+        return found.choices[0].message.content
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """The state of a broker, and that of a connector."""
+    found = tmp_path / "broker", tmp_path / "gpu"
+    for folder in found:
+        folder.mkdir()
+    return found
+
+
+def test_broker_serves_the_models_of_a_connector_to_a_program_with_a_key(folders: tuple[Path, Path]) -> None:
+    own, gpu = folders
+    with broker(own) as server:
+        assert server.ready["advertised"] is False
+        assert server.ready["model"] is None
+        key = server.ready["key"]
+        assert answer_of(server, key) is None
+        with connector(gpu, server, "GPU box", own):
+            until_in_thread(lambda: answer_of(server, key))
+            listed = json.loads(run(own, "connectors", "list", "--json").stdout)["connectors"]
+            assert [(one["name"], one["connected"]) for one in listed] == [("GPU box", True)]
+            with OpenAI(base_url=server.url, api_key=key, max_retries=0) as client:
+                assert [model.id for model in client.models.list()] != []
+                with pytest.raises(APIStatusError, match="Invalid API key"):
+                    client.with_options(api_key="zai_wrong").models.list()
+        assert server.stop(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize("option", [("--open",), ("--auth", "none"), ("--key", "chosen")])
+def test_broker_without_api_keys_does_not_start(tmp_path: Path, option: tuple[str, ...]) -> None:
+    ended = run(tmp_path, "broker", *option)
+    assert ended.returncode == 2
+    assert "A broker needs API keys" in ended.stderr
