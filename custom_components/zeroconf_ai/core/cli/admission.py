@@ -87,6 +87,14 @@ def options[F: Callable[..., Any]](function: F) -> F:
                 help="Also allow this public host name of the server without an API key. Repeatable.",
             ),
             click.option(
+                "--trusted-proxy",
+                "proxies",
+                multiple=True,
+                type=Network(),
+                metavar="CIDR",
+                help="Believe the client addresses (X-Forwarded-For) of proxies in this network. Repeatable.  [default: none]",
+            ),
+            click.option(
                 "--cors-origin",
                 "origins",
                 multiple=True,
@@ -140,6 +148,7 @@ class Admission:
     macs: tuple[str, ...] = ()
     host_names: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
+    proxies: tuple[str, ...] = ()
     address_requests_per_minute: int | None = None
     address_tokens_per_minute: int | None = None
     address_parallel: int | None = None
@@ -271,6 +280,7 @@ class Admission:
             networks=self.networks or PRIVATE_NETWORKS,
             host_names=self.host_names,
             origins=self.origins,
+            proxies=self.proxies,
             household=household,
             active_user=None if portal is None else portal.is_active,
             blocked_user=None if store is None else store.users.is_blocked,

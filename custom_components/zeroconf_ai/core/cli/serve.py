@@ -27,6 +27,7 @@ from ..protocol.record import DEFAULT_PRIORITY, MAX_CONTACT, Auth, ServiceRecord
 from ..protocol.values import clean
 from ..routing.accounting import Accounting
 from ..server.access.household import HouseholdTokens
+from ..server.access.trusted_proxies import TrustedProxies
 from ..server.administration.administration import USAGE_PAGE, Administration
 from ..server.administration.program import Program
 from ..server.app import create_app, create_runner
@@ -286,6 +287,7 @@ async def _serve(options: Options, provider_id: str, write_request: Callable[[Ma
         )
         program = Program(partial(state.save_home_only, gateway.id), partial(scan, provider_id))
         gateway.provider_in_chunks = options.provider_in_chunks
+        gateway.proxies = TrustedProxies(options.admission.proxies)
         gateway.request_log = log = AccessLog(write_request, silent=HEALTH_PATHS)
         stack.callback(await engine.attach(Accounting(log)))
         administration = _administration(options.admission, gateway, store, program)

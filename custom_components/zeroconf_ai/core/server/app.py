@@ -113,6 +113,7 @@ def _fallback_middleware(gateway: Gateway) -> Middleware:
 
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        request = gateway.proxies.seen_through(request)
         log = gateway.request_log
         response = await (find(request, handler) if log is None else log.answer(request, partial(find, handler=handler)))
         if gateway.draining and not response.prepared:

@@ -21,6 +21,7 @@ from ..protocol.errors import UnavailableError
 from .access.auth import Access, KeyCheck
 from .access.cors import Origins
 from .access.key_proofs import KeyProofs
+from .access.trusted_proxies import TrustedProxies
 from .audio import Audio
 from .body_memory import BodyMemory
 from .metrics import Metrics
@@ -138,6 +139,8 @@ class Gateway:
         """The open one-time codes, of clients and of connectors."""
         self.enrolment: Enrolment | None = None
         """Gives clients their certificates; None if it is not offered. Belongs to the separate port."""
+        self.proxies = TrustedProxies()
+        """The proxies before its separate port."""
         self.key_proofs = KeyProofs()
         self.recent_responses = RecentResponses()
         self.provider_in_chunks = False
