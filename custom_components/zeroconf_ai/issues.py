@@ -1,6 +1,6 @@
 """Creation and deletion of repair issues."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import urlsplit
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
@@ -25,6 +25,7 @@ from .core.accounting.storage.loss import Loss
 from .core.accounting.store import AccountingStore
 from .core.protocol.models import AUTO
 from .core.protocol.record import ServiceRecord
+from .core.server.enrolment.pending import EnrolmentRequest
 from .data import gateway_entry, is_gateway, provider_entries
 from .markdown import code, escaped
 from .pool_coordinator import MemberCoordinator
@@ -47,6 +48,8 @@ CONNECTOR_AWAY = "connector_away"
 """The issue for a provider whose connector is not connected."""
 HOUSEHOLD_TOKEN_OLD = "household_token_old"
 """The issue for a provider of the household whose advertised token is of an earlier hour."""
+CLIENT_WAITING = "client_waiting"
+"""The issue for a client that asks for a certificate; its id ends with that of the request."""
 DATABASE_UNAVAILABLE = "database_unavailable"
 """The issue for a database that cannot be opened."""
 
@@ -322,10 +325,29 @@ def keep_budgets(hass: HomeAssistant, budget_ids: Collection[str]) -> None:
 
 
 @callback
+def show_waiting_clients(hass: HomeAssistant, waiting: Iterable[EnrolmentRequest]) -> None:
+    """Create an issue for each client that asks for a certificate, and delete those of all others."""
+    prefix = f"{CLIENT_WAITING}_"
+    shown = {f"{prefix}{request.id}": request for request in waiting}
+    for domain, issue_id in list(ir.async_get(hass).issues):
+        if domain == DOMAIN and issue_id.startswith(prefix) and issue_id not in shown:
+            ir.async_delete_issue(hass, DOMAIN, issue_id)
+    for issue_id, request in shown.items():
+        values = {"name": request.name, "address": request.address, "digits": spaced(request.check or "")}
+        _create(hass, issue_id, CLIENT_WAITING, values, {"request_id": request.id})
+
+
+def spaced(digits: str) -> str:
+    """Six digits in two groups, as the client's screen shows them."""
+    return f"{digits[:3]} {digits[3:]}"
+
+
+@callback
 def clear(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Delete all issues of an entry."""
     if is_gateway(entry):
         keep_budgets(hass, ())
+        show_waiting_clients(hass, ())
         ir.async_delete_issue(hass, DOMAIN, DATABASE_LOST)
     for key in (entry.entry_id, *entry.subentries):
         for kind in (MODEL_VANISHED, IDENTITY_CHANGED, CONTEXT_TOO_SMALL, SAME_SERVER, HOUSEHOLD_TOKEN_OLD, CONNECTOR_AWAY):

@@ -226,6 +226,9 @@ async def test_gateway_reconfigured_changes_the_access(hass: HomeAssistant, tmp_
     result = await entry.start_reconfigure_flow(hass)
     result = await submit(hass, result, {"name": "House", CONF_AUTH: "token", CONF_NETWORKS: ["nowhere"]})
     assert result["errors"] == {"base": "network_invalid"}
+    certified = {"name": "House", CONF_AUTH: "mtls", CONF_OWN_PORT: 8500}
+    result = await submit(hass, result, certified)
+    assert result["errors"] == {"base": "mtls_needs_tls"}
     result = await submit(hass, result, {"name": "House", CONF_AUTH: "token"})
     assert result["reason"] == "reconfigure_successful"
     await hass.async_block_till_done()

@@ -30,6 +30,7 @@ OF_THE_GATEWAY = {
     networks.NETWORK_NEEDED,
     networks.NETWORK_NOT_PRIVATE,
     gateway.PORT_TAKEN,
+    gateway.MTLS_NEEDS_TLS,
     backend_probe.NO_TLS,
 }
 OF_A_BACKEND = {
@@ -77,7 +78,7 @@ def test_backend_step_of_each_type_has_a_text() -> None:
 def test_selector_option_of_each_protocol_value_has_a_text() -> None:
     selectors = TEXTS["selector"]
     assert set(selectors["cost"]["options"]) == set(selectors["backend_cost"]["options"]) == set(Cost)
-    assert set(selectors["auth"]["options"]) == set(Auth) - {Auth.MTLS}
+    assert set(selectors["auth"]["options"]) == set(Auth)
     assert set(selectors["strategy"]["options"]) == set(Strategy)
     assert set(selectors["capability"]["options"]) == set(Capability)
     assert set(selectors["placement"]["options"]) == set(Placement)

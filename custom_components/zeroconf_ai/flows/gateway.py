@@ -44,6 +44,7 @@ FIRST_KEY_NAME = "First key"
 DEFAULT_AGENT_TITLE = "Assist"
 CERTIFICATE_UNUSABLE = "certificate_unusable"
 PORT_TAKEN = "port_taken"
+MTLS_NEEDS_TLS = "mtls_needs_tls"
 
 
 class GatewayFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
@@ -194,6 +195,8 @@ async def _read(hass: HomeAssistant, user_input: Mapping[str, Any]) -> dict[str,
         read |= {CONF_OWN_PORT_CERTIFICATE: files[0], CONF_OWN_PORT_KEY: files[1]}
     elif any(files):
         raise Problem(CERTIFICATE_UNUSABLE, "the certificate and the private key belong together")
+    if read[CONF_AUTH] == Auth.MTLS and not (port and read.get(CONF_OWN_PORT_TLS)):
+        raise Problem(MTLS_NEEDS_TLS)
     return read
 
 

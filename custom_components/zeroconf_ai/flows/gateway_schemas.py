@@ -84,6 +84,10 @@ _LINES = TextSelector(TextSelectorConfig(multiple=True))
 _AUTH = SelectSelector(
     SelectSelectorConfig(options=[Auth.TOKEN, Auth.NONE], mode=SelectSelectorMode.LIST, translation_key=CONF_AUTH)
 )
+_AUTH_WITH_PORT = SelectSelector(
+    SelectSelectorConfig(options=list(Auth), mode=SelectSelectorMode.LIST, translation_key=CONF_AUTH)
+)
+"""Also client certificates, which need a separate port with TLS."""
 _STRATEGY = SelectSelector(
     SelectSelectorConfig(options=list(Strategy), mode=SelectSelectorMode.DROPDOWN, translation_key=CONF_STRATEGY)
 )
@@ -108,7 +112,7 @@ def access_schema() -> vol.Schema:
     return vol.Schema(
         {
             vol.Required(CONF_NAME): TextSelector(),
-            vol.Required(CONF_AUTH, default=Auth.TOKEN.value): _AUTH,
+            vol.Required(CONF_AUTH, default=Auth.TOKEN.value): _AUTH_WITH_PORT,
             vol.Optional(CONF_NETWORKS): _LINES,
             vol.Optional(CONF_OWN_PORT): whole(1024, 65535),
             vol.Optional(CONF_OWN_PORT_TLS): BooleanSelector(),

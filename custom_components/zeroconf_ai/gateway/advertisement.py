@@ -143,6 +143,8 @@ class GatewayAdvertisement:
     def _wanted(self) -> bool:
         if not (self._entry.options.get(CONF_ADVERTISE) and self._gateway.enabled):
             return False
+        if self._gateway.access.mode is Auth.MTLS:
+            return self._separate_port.tls is not None  # where clients enrol
         return not self._gateway.access.required or self._household.tokens is not None or any(True for _ in self._keys)
 
     async def _advertise(self) -> None:
@@ -170,7 +172,7 @@ class GatewayAdvertisement:
     def _record(self) -> ServiceRecord:
         """The part of the record that does not depend on the backends."""
         gateway, separate_port = self._gateway, self._separate_port.port
-        tokens = self._household.tokens if gateway.access.required else None
+        tokens = self._household.tokens if gateway.access.mode is Auth.TOKEN else None
         secure = self._separate_port.tls
         by_tls = self._hass.http.ssl_certificate is not None if separate_port is None else secure is not None
         fingerprint = self._fingerprint if secure is None else secure.fingerprint
@@ -182,7 +184,7 @@ class GatewayAdvertisement:
             id=gateway.id,
             provider=PROVIDER,
             capabilities=DEFAULT_CAPABILITIES | ({Capability.AUDIO} if gateway.audio is not None else set()),
-            auth=Auth.TOKEN if gateway.access.required else Auth.NONE,
+            auth=gateway.access.mode,
             priority=self._entry.options.get(CONF_PRIORITY, DEFAULT_PRIORITY) if self._priority is None else self._priority,
             admin=self._entry.options.get(CONF_ADMIN_CONTACT),
             tls=by_tls,

@@ -79,6 +79,7 @@ from .own_keys import CONF_BLOCKED, CONF_OWN_KEYS, is_blocked
 from .policy import policy_of
 from .separate_port import SeparatePort, tls_of
 from .views import HomeUsers, came_by_cloud, is_active_user
+from .waiting_clients import WaitingClients
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -123,11 +124,13 @@ class GatewayRuntime:
         self.trackers = UsageTrackers(hass, entry, store, self.backend_coordinators, device_id)
         self.key_watch = KeyWatch(store.ledger, store.keys)
         self.alerts = Alerts(hass, entry, store, self.trackers, self.key_watch)
-        self.separate_port = SeparatePort(hass, self.server)
+        self.separate_port = SeparatePort(hass, self.server, store)
         self.exchange = ExchangeFeed(hass, self._engine, store.totals)
         self.household = GatewayHousehold(hass, self._engine, self.server.id)
         self.presence = GatewayAdvertisement(hass, entry, self.server, store.keys, self.separate_port, self.household)
         self.separate_port.renewed = self.presence.refresh
+        self.waiting_clients = WaitingClients(hass, self.server)
+        self.separate_port.enrolment_changed = self.waiting_clients.refresh
 
     @property
     def gateway(self) -> Self:
@@ -178,6 +181,7 @@ class GatewayRuntime:
         self.metrics.watch_budgets(lambda: [self.store.budgets.state(budget.id) for budget in self.store.budgets])
         self._stack.callback(self.exchange.close)
         self._stack.push_async_callback(self.backends.close)
+        self._stack.callback(self.waiting_clients.close)
         self._stack.push_async_callback(self.separate_port.close)
         self._stack.push_async_callback(self._drain)
         self._stack.push_async_callback(self.household.close)
@@ -210,7 +214,8 @@ class GatewayRuntime:
         )
         engine.limiter.limit = options.get(CONF_CONCURRENCY) or None
         engine.limiter.queue_length = options.get(CONF_QUEUE_LENGTH, DEFAULT_QUEUE_LENGTH)
-        await self.separate_port.apply(options.get(CONF_OWN_PORT), tls=tls_of(options))
+        mtls = options.get(CONF_AUTH) == Auth.MTLS
+        await self.separate_port.apply(options.get(CONF_OWN_PORT), tls=tls_of(options), mtls=mtls)
         self.presence.refresh()
 
     @callback

@@ -17,11 +17,20 @@ from ..data import endpoint_of
 from ..flows.household_probe import token_for_entry
 from ..flows.probe import KnownProvider, Problem, probe_endpoint
 from ..flows.provider_schemas import CONF_KEEP_KEY, identity_schema, model_ids, model_selector
-from ..issues import ANY_PROVIDER, BUDGET_EXCEEDED, CERTIFICATE_CHANGED, DATABASE_LOST, IDENTITY_CHANGED, PROVIDER_MOVED
+from ..issues import (
+    ANY_PROVIDER,
+    BUDGET_EXCEEDED,
+    CERTIFICATE_CHANGED,
+    CLIENT_WAITING,
+    DATABASE_LOST,
+    IDENTITY_CHANGED,
+    PROVIDER_MOVED,
+)
 from ..markdown import MarkdownFlow, code
 from ..provider.runtime import ProviderConfigEntry
 from .any_provider import AnyProviderFlow
 from .budget import BudgetExceededFlow
+from .client import ClientWaitingFlow
 from .database import DatabaseLostFlow
 from .moved import ProviderMovedFlow
 
@@ -35,6 +44,8 @@ async def async_create_fix_flow(hass: HomeAssistant, issue_id: str, data: IssueD
         return ProviderMovedFlow(data or {}) if moved else IdentityChangedFlow(data or {})
     if issue_id.startswith(BUDGET_EXCEEDED):
         return BudgetExceededFlow(data or {})
+    if issue_id.startswith(CLIENT_WAITING):
+        return ClientWaitingFlow(data or {})
     if issue_id == ANY_PROVIDER:
         return AnyProviderFlow()
     if issue_id == DATABASE_LOST:

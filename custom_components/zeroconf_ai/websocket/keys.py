@@ -29,12 +29,12 @@ from ..usage.display_names import administrator_names, budget_owner, user_names
 from .access import CommandError, Connection, answered, gateway_of, names_of, own_user
 
 NO_KEY: Final = "There is no such API key."
-_NAME: Final = vol.All(cv.string, vol.Strip, vol.Length(1, 100))
+NAME: Final = vol.All(cv.string, vol.Strip, vol.Length(1, 100))
 _KEY: Final[dict[str | vol.Marker, Any]] = {vol.Required("key_id"): cv.string}
-_PATTERNS: Final = vol.All([_NAME], vol.Length(max=100))
+_PATTERNS: Final = vol.All([NAME], vol.Length(max=100))
 _LABELS: Final = vol.All([cv.string], vol.Length(max=100))
 _RATE: Final = vol.Maybe(vol.All(int, vol.Range(1, LARGEST_RATE)))
-_FIELDS: Final[dict[str | vol.Marker, Any]] = {
+FIELDS: Final[dict[str | vol.Marker, Any]] = {
     vol.Optional("user_id"): vol.Maybe(cv.string),
     vol.Optional("labels"): _LABELS,
     vol.Optional("models"): _PATTERNS,
@@ -80,20 +80,20 @@ async def keys(hass: HomeAssistant, connection: Connection, _: dict[str, Any]) -
     }
 
 
-@websocket_command({vol.Required("type"): "zeroconf_ai/keys/create", vol.Required("name"): _NAME, **_FIELDS})
+@websocket_command({vol.Required("type"): "zeroconf_ai/keys/create", vol.Required("name"): NAME, **FIELDS})
 @require_admin
 @async_response
 @answered
 async def create_key(hass: HomeAssistant, connection: Connection, message: dict[str, Any]) -> Any:
     """Create an API key. Its secret is returned only here, with examples."""
-    store, fields = gateway_of(hass).store, await _fields(hass, message)
+    store, fields = gateway_of(hass).store, await fields_of(hass, message)
     key, secret = await store.keys.create(message["name"], **fields, actor=connection.user.id)
     await _set_budget(hass, connection, key, message)
     return describe_new_key(key, secret, _base_url(hass))
 
 
 @websocket_command(
-    {vol.Required("type"): "zeroconf_ai/keys/create_own", vol.Required("name"): _NAME, vol.Optional("labels"): _LABELS}
+    {vol.Required("type"): "zeroconf_ai/keys/create_own", vol.Required("name"): NAME, vol.Optional("labels"): _LABELS}
 )
 @async_response
 @answered
@@ -104,13 +104,13 @@ async def create_key_of_user(hass: HomeAssistant, connection: Connection, messag
     return describe_new_key(key, secret, _base_url(hass))
 
 
-@websocket_command({vol.Required("type"): "zeroconf_ai/keys/update", **_KEY, vol.Optional("name"): _NAME, **_FIELDS})
+@websocket_command({vol.Required("type"): "zeroconf_ai/keys/update", **_KEY, vol.Optional("name"): NAME, **FIELDS})
 @require_admin
 @async_response
 @answered
 async def update_key(hass: HomeAssistant, connection: Connection, message: dict[str, Any]) -> Any:
     """Change an API key. What is left out does not change; null removes an owner, an expiry, a limit or the budget."""
-    key, fields = _key(hass, connection, message), await _fields(hass, message)
+    key, fields = _key(hass, connection, message), await fields_of(hass, message)
     if "name" in message:
         fields["name"] = message["name"]
     found = await _update(hass, connection, key, fields)
@@ -122,7 +122,7 @@ async def update_key(hass: HomeAssistant, connection: Connection, message: dict[
     {
         vol.Required("type"): "zeroconf_ai/keys/update_own",
         **_KEY,
-        vol.Optional("name"): _NAME,
+        vol.Optional("name"): NAME,
         vol.Optional("labels"): _LABELS,
     }
 )
@@ -232,9 +232,9 @@ def _key(hass: HomeAssistant, connection: Connection, message: dict[str, Any]) -
     return key
 
 
-async def _fields(hass: HomeAssistant, message: dict[str, Any]) -> dict[str, Any]:
+async def fields_of(hass: HomeAssistant, message: dict[str, Any]) -> dict[str, Any]:
     """The stored fields of a key in a message. Raises CommandError for an unknown user, InvalidRequestError for a past expiry."""
-    found = {name: message[name] for name in map(str, _FIELDS) if name in message and name != "monthly_budget"}
+    found = {name: message[name] for name in map(str, FIELDS) if name in message and name != "monthly_budget"}
     if (user_id := found.get("user_id")) is not None and await hass.auth.async_get_user(user_id) is None:
         raise CommandError(ERR_NOT_FOUND, "There is no such user.")
     check_expiry(found.get("expires"))

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+import shutil
 import ssl
 import time
 
@@ -221,6 +222,39 @@ async def test_restarted_server_accepts_the_certificates_of_before(tmp_path: Pat
         client.server = again
         async with client.session() as session:
             assert await models(session, again) == (401, "certificate_expired")
+
+
+@pytest.mark.parametrize(
+    ("restored", "same_pin", "answer"),
+    [
+        (("tls", "gateway.db"), True, (200, None)),
+        (("gateway.db",), False, None),
+        (("tls",), True, (401, "invalid_certificate")),
+    ],
+)
+async def test_backup_restored_on_another_machine_keeps_pins_and_certificates(
+    restored: tuple[str, ...], *, same_pin: bool, answer: tuple[int, str | None] | None, tmp_path: Path
+) -> None:
+    machine, other = tmp_path / "machine", tmp_path / "other"
+    machine.mkdir()
+    other.mkdir()
+    async with enrolling(machine, server_tls(machine / "tls")) as server:
+        client = EnrollingClient(server, tmp_path / "client")
+        assert (await client.by_code(server.enrolment.codes.make(Purpose.ENROLL).code))[0] == 200
+        pin = server.fingerprint
+    for name in restored:
+        (shutil.copytree if (machine / name).is_dir() else shutil.copy)(machine / name, other / name)
+    async with enrolling(other, server_tls(other / "tls")) as again:
+        client.server = again
+        assert (again.fingerprint == pin) is same_pin
+        async with client.session() as session:
+            if answer is not None:
+                assert await models(session, again) == answer
+            else:  # the authority for clients is another one
+                with pytest.raises((aiohttp.ClientError, ssl.SSLError)):
+                    await models(session, again)
+        anew = EnrollingClient(again, tmp_path / "anew")
+        assert (await anew.by_code(again.enrolment.codes.make(Purpose.ENROLL).code))[0] == 200
 
 
 def test_key_files_of_the_authority_for_clients_are_apart_and_private(tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ class ClientCertificates:
         if self._stop is not None:
             self._stop()
             self._stop = None
+            self.enrolment.close()
 
     def _keys_changed(self) -> None:
         self._authority.ask(wanted=self._needed or any(key.certificate for key in self._keys))

@@ -88,7 +88,12 @@ class Enrolment:
         self._sessions: dict[str, _Session] = {}
         self._throttle = AuthThrottle(clock, "tried to enrol")
         self._listeners: list[Callable[[], None]] = []
-        self.codes.listen(self._notify)
+        self._stop_listening = self.codes.listen(self._notify)
+
+    def close(self) -> None:
+        """End. The codes stay open for other purposes."""
+        self._stop_listening()
+        self.codes.close(Purpose.ENROLL)
 
     def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` when a client asks or is decided on, or a code is made or used; returns what unsubscribes."""
