@@ -9,6 +9,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import SUBENTRY_STT
+from .core.protocol.audio_length import measured
 from .core.protocol.audio_requests import MAX_FILE_BYTES, Recording, pcm_as_wav
 from .core.protocol.errors import ApiError
 from .core.protocol.request import Kind
@@ -82,7 +83,10 @@ class ProviderSpeechToText(SpeechEntity, stt.SpeechToTextEntity):
             return failed
         try:
             body = {"language": metadata.language.split("-")[0], "response_format": "json"}
-            request = self.request(body, _recording(metadata, sound))
+            recording = _recording(metadata, sound)
+            if recording.seconds is None:
+                recording = await self.hass.async_add_executor_job(measured, recording)
+            request = self.request(body, recording)
             async with self.engine.run(request, self.caller) as reply:
                 text: str = reply.completion.data["text"].strip()
         except ApiError as err:

@@ -6,7 +6,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.zeroconf_ai import issues
-from custom_components.zeroconf_ai.const import CONF_ANY_ASSISTANT, DOMAIN, SUBENTRY_CONVERSATION
+from custom_components.zeroconf_ai.const import CONF_ANY_ASSISTANT, DOMAIN, SUBENTRY_CONVERSATION, SUBENTRY_STT, SUBENTRY_TTS
 from homeassistant.components import assist_pipeline, conversation
 from homeassistant.components.repairs import RepairsFlowManager, repairs_flow_manager
 from homeassistant.const import CONF_MODEL
@@ -16,7 +16,9 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 
 from ..support.fakes.provider import FakeProvider, running, text
+from ..support.fakes.speech import WHISPER, FakeSpeechServer, print_of, spoken
 from ..support.home_assistant.entries import agent_data, make_entry, set_up
+from ..support.home_assistant.speech import ears_data, hear, say, speech_entry, whole
 
 pytestmark = pytest.mark.usefixtures("checked_texts", "ready")
 
@@ -124,3 +126,29 @@ async def test_any_provider_is_not_offered_without_assist(
 ) -> None:
     await two(hass, provider, other)
     assert offer(hass) is None
+
+
+async def test_any_provider_brings_engines_for_speech_that_fail_over(
+    hass: HomeAssistant, provider: FakeProvider, socket_enabled: None, repairs: RepairsFlowManager
+) -> None:
+    """An assistant that hears and speaks with any provider, not only answers with any."""
+    words = {print_of(spoken("anything", 16_000)): "Turn on the light."}
+    async with FakeSpeechServer(words) as ears, FakeSpeechServer(words) as spare:
+        first = await set_up(hass, make_entry(provider, title="Attic"))
+        await set_up(hass, speech_entry(ears, ears_data("Own ears", model=WHISPER), title="Ears"))
+        await set_up(hass, speech_entry(spare, title="Spare"))
+        result = await repairs.async_init(DOMAIN, context={"issue_id": issues.ANY_PROVIDER})
+        assert (await repairs.async_configure(result["flow_id"], {}))["type"] is FlowResultType.CREATE_ENTRY
+        await hass.async_block_till_done()
+        for kind in (SUBENTRY_STT, SUBENTRY_TTS):
+            [engine] = first.get_subentries_of_type(kind)
+            assert (engine.title, dict(engine.data)) == ("Any provider", {CONF_MODEL: "auto"})
+        [pipeline] = [one for one in assist_pipeline.async_get_pipelines(hass) if one.name == "Any provider"]
+        assert (pipeline.stt_engine, pipeline.stt_language) == ("stt.any_provider", "en")
+        assert (pipeline.tts_engine, pipeline.tts_language) == ("tts.any_provider", "en")
+        await ears.stop()
+        heard = await hear(hass, spoken("anything", 16_000), entity_id="stt.any_provider")
+        assert heard.text == "Turn on the light."
+        extension, sound = await say(hass, "It is on.", entity_id="tts.any_provider")
+        assert extension == "wav"
+        assert len(await whole(sound)) > 1_000

@@ -6,15 +6,18 @@ The assistant prefers handling commands locally, the default of Home Assistant's
 assistant is not changed, and a deleted assistant is not created again.
 """
 
+from collections.abc import Iterable, Mapping
 import logging
+from typing import Any
 
 from homeassistant.components import conversation
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
-from homeassistant.util import slugify
+from homeassistant.util import language as language_util, slugify
 
 from ..const import CONF_ANY_ASSISTANT, CONF_ASSISTANT, DOMAIN, SUBENTRY_CONVERSATION, SUBENTRY_STT, SUBENTRY_TTS
+from .speech_languages import LANGUAGES
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -33,19 +36,39 @@ async def async_add_assistant(hass: HomeAssistant, entry: ConfigEntry) -> None:
     hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_ASSISTANT: assistant})
 
 
-async def async_add_any_assistant(hass: HomeAssistant, entry: ConfigEntry, agent: ConfigSubentry) -> None:
-    """Add an agent that may use any provider to an entry, and create its assistant."""
-    hass.config_entries.async_add_subentry(entry, agent)
-    # The entity gets this id when the entry is reloaded, which the new subentry causes.
-    entity = er.async_get(hass).async_get_or_create(
-        conversation.DOMAIN, DOMAIN, agent.subentry_id, config_entry=entry, config_subentry_id=agent.subentry_id,
-        suggested_object_id=slugify(agent.title),
-    )  # fmt: skip
-    if (
-        ASSIST in hass.config.components
-        and (assistant := await _make_assistant(hass, entry, agent.title, entity.entity_id)) is not None
-    ):
+async def async_add_any_assistant(
+    hass: HomeAssistant, entry: ConfigEntry, agent: ConfigSubentry, engines: Iterable[ConfigSubentry] = ()
+) -> None:
+    """Add an agent that may use any provider to an entry, and such engines for speech; create the agent's assistant."""
+    entity_id = _add_subentry(hass, entry, agent, conversation.DOMAIN)
+    added = {engine.subentry_type: _add_subentry(hass, entry, engine, engine.subentry_type) for engine in engines}
+    if ASSIST in hass.config.components and (assistant := await _make_assistant(hass, entry, agent.title, entity_id)) is not None:
+        await _use_engines(hass, assistant, added)
         hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_ANY_ASSISTANT: assistant})
+
+
+def _add_subentry(hass: HomeAssistant, entry: ConfigEntry, subentry: ConfigSubentry, domain: str) -> str:
+    """Add a subentry. The entity gets the returned id when the entry is reloaded, which the new subentry causes."""
+    hass.config_entries.async_add_subentry(entry, subentry)
+    entity = er.async_get(hass).async_get_or_create(
+        domain, DOMAIN, subentry.subentry_id, config_entry=entry, config_subentry_id=subentry.subentry_id,
+        suggested_object_id=slugify(subentry.title),
+    )  # fmt: skip
+    return entity.entity_id
+
+
+async def _use_engines(hass: HomeAssistant, assistant: str, engines: Mapping[str, str]) -> None:
+    """Let an assistant use engines for speech, by their kind, that are not loaded yet and speak the default languages."""
+    from homeassistant.components.assist_pipeline import async_get_pipeline, async_update_pipeline  # noqa: PLC0415
+
+    spoken = language_util.matches(hass.config.language, LANGUAGES, country=hass.config.country)
+    if engines and spoken:
+        changes: dict[str, Any] = {}
+        for kind, entity_id in engines.items():  # the kinds are named as the assistant's fields
+            changes |= {f"{kind}_engine": entity_id, f"{kind}_language": spoken[0]}
+        if SUBENTRY_TTS in engines:
+            changes["tts_voice"] = None
+        await async_update_pipeline(hass, async_get_pipeline(hass, assistant), **changes)
 
 
 async def _make_assistant(hass: HomeAssistant, entry: ConfigEntry, name: str, entity_id: str) -> str | None:
