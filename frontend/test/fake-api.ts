@@ -98,6 +98,7 @@ export const fakeApi = (answers: Partial<PageApi>): PageApi =>
     isAdmin: true,
     settings: "/settings",
     flows: null,
+    connectors: null,
     finding: finding({ discovered: () => Promise.resolve(() => undefined) }),
     serverModels: { list: () => Promise.resolve([]) } as unknown as ServerModelsApi,
     can: { arrange: true, records: true, chat: true },

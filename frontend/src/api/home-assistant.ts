@@ -98,6 +98,7 @@ export class HomeAssistantApi implements PageApi {
     return this.ask("providers/check", { backend_id: backendId });
   }
 
+  readonly connectors = null; // Home Assistant's flow adds them, and its entries control them
   readonly serverModels = serverModelsApi((command, fields) => this.ask(command, fields));
 
   readonly finding = findingApi(

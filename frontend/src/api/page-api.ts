@@ -1,6 +1,7 @@
 import type { OnConnected } from "./live-connection";
 import type { AlertsApi } from "./alerts";
 import type { ChatApi } from "./chat";
+import type { ConnectorsApi } from "./connectors";
 import type { KeysApi } from "./keys";
 import type { RecordsApi } from "./records";
 import type { Budget, Live, Period, RequestFilter, RequestPage, UsageGroup, UsageReport } from "./types";
@@ -32,6 +33,8 @@ export interface PageApi extends KeysApi {
   readonly finding: FindingApi;
   /** The models that servers hold. */
   readonly serverModels: ServerModelsApi;
+  /** The machines that connect themselves to this home; null: the page of this home does not control them. */
+  readonly connectors: ConnectorsApi | null;
   readonly chat: ChatApi;
   /** Home Assistant's flows, which add providers; null: a configuration file does. */
   readonly flows: Flows | null;

@@ -1,5 +1,6 @@
 import { streamLasting, type OnConnected } from "./live-connection.js";
 import { ServerChat } from "./chat-server.js";
+import { connectorsApi, type ConnectorsApi } from "./connectors.js";
 import { findingApi, type Discovered, type Scanned } from "./finding.js";
 import { serverModelsApi } from "./server-models.js";
 import { PageError } from "./errors.js";
@@ -71,6 +72,7 @@ export class ServerApi implements PageApi {
   readonly records = recordsApi((command, fields) => this.ask(command, fields));
   readonly routing = routingApi((command, fields) => this.ask(command, fields));
   readonly chat: ServerChat;
+  readonly connectors: ConnectorsApi | null;
 
   /** `onEnd` is called when the session has ended: after 12 hours, or because its key was revoked. */
   constructor(
@@ -80,6 +82,7 @@ export class ServerApi implements PageApi {
   ) {
     this.isAdmin = path === ADMINISTRATION;
     this.can = { arrange: false, records: session.records, chat: this.isAdmin };
+    this.connectors = this.isAdmin ? connectorsApi((command, fields) => this.ask(command, fields)) : null;
     this.chat = new ServerChat(
       path,
       (command, fields) => this.ask(command, fields),

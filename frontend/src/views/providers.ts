@@ -7,6 +7,7 @@ import { count, duration, money } from "../format.js";
 import { plainLists } from "../styles.js";
 import "./add-ai.js";
 import type { AddAi } from "./add-ai.js";
+import "./connectors.js";
 import "./discovery-check.js";
 import "./preparations.js";
 import { View } from "./view.js";
@@ -82,6 +83,11 @@ export class Providers extends View {
         )}
       </ul>
       <zai-add-ai .api=${this.api} .texts=${texts} .language=${this.language}></zai-add-ai>
+      ${
+        this.api.connectors === null
+          ? nothing
+          : html`<zai-connectors .api=${this.api} .texts=${texts} .language=${this.language}></zai-connectors>`
+      }
       <zai-discovery-check .api=${this.api} .texts=${texts} .language=${this.language}></zai-discovery-check>`;
   }
 

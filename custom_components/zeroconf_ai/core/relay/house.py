@@ -1,6 +1,7 @@
 """`RelayHouse`: the relay of a server with a database: hub, members of the pool, and what administrators control."""
 
 from collections.abc import Callable
+import math
 from pathlib import Path
 import shlex
 from typing import Final
@@ -103,6 +104,6 @@ class RelayHouse:
     def _shown_code(self, code: OneTimeCode, address: str) -> ShownCode:
         return {
             "code": code.code,
-            "seconds_left": int(self.codes.seconds_left(code)),
+            "seconds_left": math.ceil(self.codes.seconds_left(code)),
             "command": connect_command(address, self.pin()),
         }
