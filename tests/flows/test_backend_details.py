@@ -76,7 +76,7 @@ async def test_backend_form_invalid_price_shows_its_line(hass: HomeAssistant, ga
         ("a = 1", "1"),
         ("a = 1 / 2\n\na = 1 / 2", "3"),
         ("a = 1 / -2", "1"),
-        ("a = 1 / 2 / 3 / 4 / 5 / 6 / 7", "1"),
+        ("a = 1 / 2 / 3 / 4 / 5 / 6 / 7 / 8", "1"),
         ("a = - / 2", "1"),
         ("a = 1e9 / 2", "1"),
         ("a = 1 / nan", "1"),
@@ -92,6 +92,27 @@ async def test_backend_form_invalid_price_shows_its_line(hass: HomeAssistant, ga
             result = await submit(hass, result, details(prices=typed))
             assert (result["errors"], result["description_placeholders"]["reason"]) == ({"base": "prices_invalid"}, line), typed
         assert (await submit(hass, result, details()))["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_backend_form_prices_of_hosted_tools_are_stored_and_checked(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
+    async with FakeOpenAI(key=KEY) as cloud:
+        result = await submit(hass, await begin(hass, gateway, "openai"), at(cloud.base_url, KEY))
+        for typed, line in [
+            ("web_search = x", "1"),
+            ("mcp = 0\nserach = 1", "2"),
+            ("mcp", "1"),
+            ("mcp = -1", "1"),
+            ("mcp = nan", "1"),
+        ]:
+            result = await submit(hass, result, details(hosted_tool_prices=typed))
+            assert (result["errors"], result["description_placeholders"]["reason"]) == ({"base": "tool_prices_invalid"}, line)
+        made = await submit(hass, result, details(hosted_tool_prices="web_search = 0.008\nmcp = 0"))
+        assert made["type"] is FlowResultType.CREATE_ENTRY
+    (backend,) = gateway.get_subentries_of_type("backend")
+    assert backend.data["hosted_tool_prices"] == {"web_search": 0.008, "mcp": 0}
+    async with FakeOllama() as ollama:
+        result = await submit(hass, await begin(hass, gateway, "ollama"), at(ollama.root))
+        assert "hosted_tool_prices" not in result["data_schema"].schema
 
 
 async def test_backend_form_has_power_fields_only_for_local_backends(hass: HomeAssistant, gateway: MockConfigEntry) -> None:

@@ -46,6 +46,7 @@ OF_A_BACKEND = {
     backend_probe.NO_TLS,
     backend_lines.ALIAS_INVALID,
     backend_lines.PRICES_INVALID,
+    backend_lines.TOOL_PRICES_INVALID,
     backend_lines.HEADER_INVALID,
     model_options.KEEP_ALIVE_INVALID,
 }

@@ -36,6 +36,7 @@ EXAMPLES: dict[str, tuple[Any, ...]] = {
         {"m": {"input": 999_999, "output": 0, "currency": "EUR"}, "*": {"input": 0, "output": 0.25, "currency": "EUR"}},
     ),
     "costPer1kTokens": (0.5, {"input": 0.1, "output": 0.2}),
+    "hostedToolPrices": ({"web_search": 0.008, "mcp": 0, "code_execution_4g": 0.12},),
     "monthlyLimit": (20, 0, 999_999, 12.345678901),
     "aliases": ({"house": "m", "gpt-4o": "m:8b"},),
     "models": (["m"], ["b", {"id": "m", "alias": "a", "contextWindow": 1, "maxTokens": 2, "capabilities": ["vision"]}]),

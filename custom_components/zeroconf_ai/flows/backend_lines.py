@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..core.accounting.prices.hosted_tools import PRICED_TOOLS
 from ..core.backends.headers import refused_header
 from ..core.config.backend_fields import STORED
 from ..core.config.fields import StoredKind
-from ..core.config.model_fields import Aliases, ModelPrices
+from ..core.config.model_fields import RATE, Aliases, HostedToolPrices, ModelPrices
 from .prices import read_prices, show_prices
 from .probe import Problem
 
@@ -16,6 +17,7 @@ MASKED = "***"
 HEADER_INVALID = "header_invalid"
 ALIAS_INVALID = "alias_invalid"
 PRICES_INVALID = "prices_invalid"
+TOOL_PRICES_INVALID = "tool_prices_invalid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +81,31 @@ def _show_aliases(aliases: Mapping[str, str]) -> str:
     return "\n".join(f"{alias} = {model}" for alias, model in aliases.items())
 
 
+def _read_tool_prices(text: str) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for number, line in _lines(text):
+        name, equals, price = (part.strip() for part in line.partition("="))
+        try:
+            amount = float(price)
+        except ValueError:
+            raise ValueError(str(number)) from None
+        if not equals or name not in PRICED_TOOLS or name in found or not 0 <= amount <= RATE.high:
+            raise ValueError(str(number))
+        found[name] = amount
+    return found
+
+
+def _show_tool_prices(prices: Mapping[str, float]) -> str:
+    return "\n".join(f"{name} = {price:.12g}" for name, price in prices.items())
+
+
 def _lines(text: str) -> list[tuple[int, str]]:
     return [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
 
 
 _BY_KIND: Mapping[type[StoredKind[Any]], _LineFormat] = {
     Aliases: _LineFormat(_read_aliases, _show_aliases, ALIAS_INVALID),
+    HostedToolPrices: _LineFormat(_read_tool_prices, _show_tool_prices, TOOL_PRICES_INVALID),
     ModelPrices: _LineFormat(read_prices, show_prices, PRICES_INVALID),
 }
 _FORMATS: Mapping[str, _LineFormat] = {

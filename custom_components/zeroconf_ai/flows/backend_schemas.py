@@ -28,9 +28,9 @@ from ..core.config.backend_fields import FIELDS
 from ..core.config.backend_types import BackendType
 from ..core.config.connection_fields import Address, ContextSize, Headers, KeepAlive, Secret
 from ..core.config.fields import BackendField, Choice, Flag, Money, Seconds, Section, StoredKind, Whole
-from ..core.config.model_fields import CURRENCY, RATE, Aliases, AllowedModels, ModelPrices, stored_rate
+from ..core.config.model_fields import CURRENCY, RATE, Aliases, AllowedModels, HostedToolPrices, ModelPrices, stored_rate
 from ..core.protocol.prices import DEFAULT_CURRENCY
-from ..core.protocol.record import Placement
+from ..core.protocol.record import Cost, Placement
 from ..provider.power_meter import energy_fields
 from .model_options import model_option_fields
 from .provider_schemas import ADVANCED, COSTS, ENERGY, LIMITS, ROUTING, SECRET, whole
@@ -150,6 +150,11 @@ def _prices(setting: BackendField, form: _Form) -> dict[vol.Marker, Any]:
     return {vol.Optional(CURRENCY): SelectSelector(names), **rates, vol.Optional(setting.stored): _LINES}
 
 
+def _tool_prices(setting: BackendField, form: _Form) -> dict[vol.Marker, Any]:
+    """Servers that are always free have no such tools."""
+    return {} if form.type.info("", "").cost is Cost.FREE else {vol.Optional(setting.stored): _LINES}
+
+
 def _money(kind: Money) -> NumberSelector:
     return NumberSelector(NumberSelectorConfig(min=0, max=kind.high, step="any", mode=NumberSelectorMode.BOX))
 
@@ -175,6 +180,7 @@ _MAKERS: Mapping[type[StoredKind[Any]], Callable[[BackendField, _Form], dict[vol
     Choice: _plain(_choice),
     Flag: _plain(lambda _: BooleanSelector()),
     Headers: _headers,
+    HostedToolPrices: _tool_prices,
     ModelPrices: _prices,
     Money: _plain(_money),
     Seconds: _plain(_seconds),

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 import json
 from pathlib import Path
 from typing import Any
@@ -347,6 +348,21 @@ async def test_hosted_tool_of_anthropic_is_limited_by_the_budget(tmp_path: Path)
         short, _, _ = await gateway.ask("POST", "messages", json=told(tools=tools), **key)
     assert (status, short) == (200, 429)
     assert [tool["max_uses"] for tool in fake.bodies("/messages")[0]["tools"]] == [8]
+
+
+@pytest.mark.parametrize(
+    ("own", "spent", "status"),
+    [({}, NANO // 50, 200), ({"web_search": NANO // 1000}, NANO // 500, 200), ({"web_search": NANO}, 0, 429)],
+)
+async def test_hosted_tool_costs_what_the_owner_says(tmp_path: Path, own: dict[str, int], spent: int, status: int) -> None:
+    fake = claude(answers(MESSAGE))
+    async with fake, gateway_of(tmp_path, anthropic(fake)) as (gateway, store, key, key_id):
+        for member in gateway.engine.pool:
+            member.terms = replace(member.terms, hosted_tool_prices=own)
+        await store.budgets.set(Scope.KEY, key_id, NANO, Period.MONTH)
+        answered, _, _ = await gateway.ask("POST", "messages", json=told(), **key)
+        [state] = [store.budgets.state(budget.id) for budget in store.budgets.of(Scope.KEY, key_id)]
+    assert (answered, state.spent) == (status, spent)
 
 
 MCP_SERVER: Any = {"type": "url", "name": "wiki", "url": "https://wiki.example/mcp", "authorization_token": "secret"}

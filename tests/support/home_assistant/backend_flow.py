@@ -53,7 +53,7 @@ def details(name: str = "Attic", models: list[str] | None = None, **fields: Any)
     usual = {"priority": 50, "weight": 1, "queue_length": 32, "first_token_timeout": 30, "answer_timeout": 300}
     section_of = {key: section for section, keys in _SECTIONS.items() for key in keys}
     form: dict[str, Any] = {"name": name, "models": models or [], "routing": {}, "limits": {}, "costs": {}}
-    form |= {key: fields.pop(key) for key in ("num_ctx", "keep_alive") if key in fields}
+    form |= {key: fields.pop(key) for key in ("num_ctx", "keep_alive", "hosted_tool_prices") if key in fields}
     for key, value in (usual | fields).items():
         form.setdefault(section_of.get(key, "costs"), {})[key] = value
     return form

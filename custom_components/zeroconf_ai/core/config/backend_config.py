@@ -47,6 +47,8 @@ class BackendConfig:
     """None: metered if there are prices, else the type's default."""
     prices: Mapping[str, Prices] = field(default_factory=dict)
     """By model or alias; `*` for all others."""
+    hosted_tool_prices: Mapping[str, int] = field(default_factory=dict)
+    """For one call of a hosted tool, by the name of the price."""
     monthly_limit: int | None = None
     requests_per_minute: int | None = None
     """None: unlimited."""
@@ -109,6 +111,7 @@ class BackendConfig:
             max_concurrent=self.max_concurrent,
             queue_length=self.queue_length,
             prices={**prices, **self.prices},
+            hosted_tool_prices=self.hosted_tool_prices,
             monthly_limit=self.monthly_limit,
             requests_per_minute=self.requests_per_minute,
             tokens_per_minute=self.tokens_per_minute,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from ..accounting.prices.hosted_tools import PRICED_TOOLS
 from ..protocol.record import Capability, Cost
 from .connection_fields import (
     Address,
@@ -17,7 +18,7 @@ from .connection_fields import (
     TypeName,
 )
 from .fields import BackendField, Choice, Duration, Flag, Money, Seconds, Section, Text, Texts, Whole
-from .model_fields import Aliases, AllowedModels, Capabilities, ModelOverrides, ModelPrices, PricePer1k
+from .model_fields import Aliases, AllowedModels, Capabilities, HostedToolPrices, ModelOverrides, ModelPrices, PricePer1k
 
 _MAX_TOKENS = 100_000_000
 _MAX_REQUESTS = 100_000
@@ -167,6 +168,16 @@ _COSTS = (
         'one price per thousand tokens of any kind, or `{input: …, output: …}`, instead of `"*"`',
         also=("cost_per_1k_tokens",),
         combined=True,
+    ),
+    BackendField(
+        "hosted_tool_prices",
+        "hostedToolPrices",
+        HostedToolPrices(),
+        "money for one call of a [hosted tool](accounting.md#hosted-tools), in the currency of `prices`: "
+        + ", ".join(f"`{name}`" for name in PRICED_TOOLS),
+        stored="hosted_tool_prices",
+        section=Section.DETAILS,
+        default="the list of public prices",
     ),
     BackendField(
         "monthly_limit",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import re
 from typing import Any, override
 
+from ..accounting.prices.hosted_tools import PRICED_TOOLS
 from ..backends.catalogue import ALL_MODELS, ModelOverride
 from ..protocol.models import AUDIO
 from ..protocol.prices import DEFAULT_CURRENCY, RATES, UNIT_RATES, Prices
@@ -85,6 +86,34 @@ class Aliases(FieldKind[Mapping[str, str]]):
     @override
     def decode(self, stored: Any) -> dict[str, str]:
         return dict(stored)
+
+
+@dataclass(frozen=True, slots=True)
+class HostedToolPrices(FieldKind[Mapping[str, int]]):
+    """Name of a hosted tool's price → money for one call: nano-units in the configuration, whole units elsewhere."""
+
+    @override
+    def read(self, value: Value, draft: Draft) -> dict[str, int]:
+        return {self._name(key): RATE.read(price, draft) for key, price in value.entries()}
+
+    @staticmethod
+    def _name(key: Value) -> str:
+        if (name := key.text()) not in PRICED_TOOLS:
+            raise key.error(f"no hosted tool has this price. {suggestion(name, list(PRICED_TOOLS))}")
+        return name
+
+    @override
+    def schema(self) -> dict[str, Any]:
+        return {"type": "object", "properties": dict.fromkeys(PRICED_TOOLS, RATE.schema()), "additionalProperties": False}
+
+    @override
+    def encode(self, value: Mapping[str, int]) -> dict[str, float]:
+        return {name: RATE.encode(price) for name, price in value.items()}
+
+    @override
+    def decode(self, stored: Any) -> dict[str, int]:
+        found = {name: RATE.decode(price) for name, price in dict(stored).items() if name in PRICED_TOOLS}
+        return {name: price for name, price in found.items() if price is not None}
 
 
 @dataclass(frozen=True, slots=True)

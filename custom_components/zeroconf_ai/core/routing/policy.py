@@ -76,6 +76,8 @@ class Terms:
     """Maximum number of waiting requests."""
     prices: Mapping[str, Prices] = field(default_factory=dict)
     """By model; `*` for all others. They override the prices that the backend reports."""
+    hosted_tool_prices: Mapping[str, int] = field(default_factory=dict)
+    """For one call of a hosted tool, by the name of the price. They replace the list of public prices."""
     monthly_limit: int | None = None
     tags: frozenset[str] = frozenset()
     listed: Callable[[str], Prices | None] | None = field(default=None, compare=False, repr=False)

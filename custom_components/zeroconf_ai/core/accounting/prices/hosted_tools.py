@@ -1,6 +1,8 @@
 """What providers charge for one call of a tool that they run, besides tokens.
 
-Sources:
+The owner's prices of a backend (`hostedToolPrices`) replace these.
+
+Sources, as they were read in November 2026:
 - OpenAI: developers.openai.com/api/docs/pricing ("Tools"): web search 10 USD per 1,000 calls, of the preview and of search
   models in chats 25 USD; file search 2.50 USD per 1,000 calls; code interpreter 0.03 USD for a container of 1 GB, 0.12 of 4
   GB, 0.48 of 16 GB, 1.92 of 64 GB. An image: the largest size and highest quality of gpt-image-1. Computer use and MCP cost
@@ -16,7 +18,7 @@ from collections.abc import Mapping
 import re
 
 from ...protocol.hosted_tools import HostedDialect, HostedTools
-from ...protocol.values import NANO
+from ...protocol.values import NANO, NOTHING
 
 UNLIMITED_CALLS = 8
 """Calls for which cost is reserved if the request allows any number; the request is limited to them where its dialect can."""
@@ -42,6 +44,8 @@ _NANO_PER_CALL: Mapping[tuple[HostedDialect, str], int] = {
     (HostedDialect.GEMINI, "file_search"): 0,
 }
 """Nano-dollars by dialect and name of the price (`HostedTools.tools`)."""
+PRICED_TOOLS = tuple(dict.fromkeys(name for _, name in _NANO_PER_CALL))
+"""The names of prices that an owner can set."""
 _GEMINI_BY_PROMPT = re.compile(r"gemini-[12]\b")
 _NANO_PER_PROMPT = NANO * 35 // 1000
 
@@ -53,13 +57,21 @@ def calls_reserved(hosted: HostedTools) -> int:
     return UNLIMITED_CALLS if hosted.most_calls is None else min(hosted.most_calls, UNLIMITED_CALLS)
 
 
-def most_cost(hosted: HostedTools, model: str) -> int | None:
-    """The maximum cost of the calls of one request in nano-dollars; None if a tool's price is unknown."""
-    prices = [_NANO_PER_CALL.get((hosted.dialect, name)) for name in hosted.tools.values()]
+def has_own_prices(hosted: HostedTools, own: Mapping[str, int]) -> bool:
+    """Whether the owner has set the prices of all hosted tools of a request."""
+    return all(name in own for name in hosted.tools.values())
+
+
+def most_cost(hosted: HostedTools, model: str, own: Mapping[str, int] = NOTHING) -> int | None:
+    """The maximum cost of the calls of one request in nano-dollars; None if a tool's price is unknown.
+
+    `own`: the owner's prices by name, in nano-units of the backend's currency.
+    """
+    prices = [_price(hosted.dialect, name, own) for name in hosted.tools.values()]
     if None in prices:
         return None
     known = [price for price in prices if price is not None]
-    if _is_by_prompt(hosted, model) and "web_search" in hosted.tools:
+    if _is_by_prompt(hosted, model) and "web_search" in hosted.tools and "web_search" not in own:
         return _NANO_PER_PROMPT
     calls = calls_reserved(hosted)
     if hosted.dialect is HostedDialect.MESSAGES:  # limits the calls of each tool, and has one container
@@ -67,15 +79,19 @@ def most_cost(hosted: HostedTools, model: str) -> int | None:
     return calls * max(known, default=0)
 
 
-def cost_of_calls(hosted: HostedTools, model: str, calls: Mapping[str, int]) -> int:
-    """The cost in nano-dollars of `calls` by type of tool. Tools whose price is unknown count nothing."""
+def cost_of_calls(hosted: HostedTools, model: str, calls: Mapping[str, int], own: Mapping[str, int] = NOTHING) -> int:
+    """The cost in nano-dollars of `calls` by type of tool; 0 for those of unknown price. `own`: as for `most_cost`."""
     total = 0
     for kind, count in calls.items():
-        if kind == "web_search" and _is_by_prompt(hosted, model):
+        if kind == "web_search" and _is_by_prompt(hosted, model) and kind not in own:
             total += _NANO_PER_PROMPT
         else:
-            total += count * _NANO_PER_CALL.get((hosted.dialect, hosted.tools.get(kind, kind)), 0)
+            total += count * (_price(hosted.dialect, hosted.tools.get(kind, kind), own) or 0)
     return total
+
+
+def _price(dialect: HostedDialect, name: str, own: Mapping[str, int]) -> int | None:
+    return own[name] if name in own else _NANO_PER_CALL.get((dialect, name))
 
 
 def _is_by_prompt(hosted: HostedTools, model: str) -> bool:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ...accounting.prices.hosted_tools import calls_reserved, cost_of_calls, most_cost
+from ...accounting.prices.hosted_tools import calls_reserved, cost_of_calls, has_own_prices, most_cost
 from ...protocol.hosted_tools import HostedTools
 from ...protocol.prices import DEFAULT_CURRENCY
 from ...protocol.record import Cost
@@ -26,7 +26,9 @@ def most_of_calls(member: Member, model: str, request: Request) -> int | None:
     hosted = passed_tools(member, request)
     if hosted is None or not _is_charged(member, model):
         return 0
-    return most_cost(hosted, model) if currency_of(member, model) == DEFAULT_CURRENCY else None
+    own = member.terms.hosted_tool_prices
+    is_known = currency_of(member, model) == DEFAULT_CURRENCY or has_own_prices(hosted, own)
+    return most_cost(hosted, model, own) if is_known else None
 
 
 def tokens_of_calls(member: Member, request: Request) -> int:
@@ -47,14 +49,18 @@ def with_calls(charge: Charge | None, member: Member, model: str, request: Reque
     if hosted is None or not _is_charged(member, model) or (charge is not None and charge.source is CostSource.UPSTREAM):
         return charge
     calls = dict(usage.calls) or (dict.fromkeys(hosted.tools, 1) if hosted.always_called else {})
-    cost = cost_of_calls(hosted, model, calls)
+    own = member.terms.hosted_tool_prices
+    cost, is_own = cost_of_calls(hosted, model, calls, own), has_own_prices(hosted, own)
     if not cost:
         return charge
     if charge is None:
-        return Charge(cost, CostSource.LIST, prompt=0)
-    return charge._replace(nano=charge.nano + cost) if charge.currency == DEFAULT_CURRENCY else charge
+        source = CostSource.OWNER if is_own else CostSource.LIST
+        return Charge(cost, source, currency_of(member, model) if is_own else DEFAULT_CURRENCY, prompt=0)
+    return charge._replace(nano=charge.nano + cost) if is_own or charge.currency == DEFAULT_CURRENCY else charge
 
 
 def _is_charged(member: Member, model: str) -> bool:
     """Whether calls cost money: not at a backend of the home, nor with a subscription."""
-    return member.backend.info.cost not in (Cost.FREE, Cost.SUBSCRIPTION) or price_of(member, model) is not None
+    if member.terms.hosted_tool_prices or price_of(member, model) is not None:
+        return True
+    return member.backend.info.cost not in (Cost.FREE, Cost.SUBSCRIPTION)
