@@ -56,7 +56,15 @@ const newKey: NewKey = {
 
 async function show(list: Partial<KeyList>, answers: Partial<PageApi> = {}): Promise<LitElement> {
   const keys = (): Promise<KeyList> =>
-    Promise.resolve({ keys: [], base_url: "http://box/v1", own: null, users: [], llm_apis: [], ...list });
+    Promise.resolve({
+      keys: [],
+      base_url: "http://box/v1",
+      authority: null,
+      own: null,
+      users: [],
+      llm_apis: [],
+      ...list,
+    });
   const element = document.createElement("zai-keys");
   const api = fakeApi({ isAdmin: !list.own, keys, ...answers });
   document.body.append(Object.assign(element, { texts, language: "en", api }));
@@ -270,4 +278,22 @@ it("a text is copied without a clipboard, as pages over plain HTTP have none", a
   // eslint-disable-next-line @typescript-eslint/no-deprecated -- what pages without TLS have
   document.execCommand = () => false;
   await expect(copyText("zai_secret", document.body as unknown as ShadowRoot)).rejects.toThrow("Select the text");
+});
+
+it("the certificate authority is offered with its fingerprint and commands, and only if there is one", async () => {
+  const authority = { pem: "-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n", sha256: "AB:CD" };
+  const element = await show({ authority, base_url: "https://box:8443/v1" });
+  const found = inner(element, "zai-authority");
+  await vi.waitFor(() => expect(textOf(found)).toContain("AB:CD"));
+  expect(textOf(found)).toContain("curl --cacert zeroconf-ai-ca.pem https://box:8443/v1/models");
+  expect(textOf(found)).toContain("NODE_EXTRA_CA_CERTS");
+  const saved: Blob[] = [];
+  const made = vi.spyOn(URL, "createObjectURL").mockImplementation((blob) => {
+    saved.push(blob as Blob);
+    return "blob:x";
+  });
+  press(found, "authority.download");
+  made.mockRestore();
+  expect(await saved[0]?.text()).toBe(authority.pem);
+  expect((await show({})).renderRoot.querySelector("zai-authority")).toBeNull();
 });

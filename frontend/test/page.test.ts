@@ -107,7 +107,8 @@ it("a blocked user is told on every tab what is wrong and whom to ask", async ()
     api: fakeApi({
       isAdmin: false,
       chat: fakeChat(),
-      keys: () => Promise.resolve({ keys: [], base_url: "http://home/v1", own, users: [], llm_apis: [] }),
+      keys: () =>
+        Promise.resolve({ keys: [], base_url: "http://home/v1", authority: null, own, users: [], llm_apis: [] }),
     }),
   });
   await vi.waitFor(() => expect(root(page).querySelector(".card")?.textContent).toContain("keys.blocked"));

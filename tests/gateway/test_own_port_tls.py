@@ -5,8 +5,11 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.zeroconf_ai.const import (
     CONF_AUTH,
@@ -67,7 +70,9 @@ def advertised_pin(entry: MockConfigEntry) -> str | None:
     return found
 
 
-async def test_certificate_is_renewed_by_the_hour_when_a_third_of_its_time_is_left(hass: HomeAssistant) -> None:
+async def test_certificate_is_renewed_by_the_hour_when_a_third_of_its_time_is_left(
+    hass: HomeAssistant, hass_ws_client: WebSocketGenerator
+) -> None:
     port = free_port()
     entry = await set_up(hass, gateway_with(options={CONF_OWN_PORT: port, CONF_OWN_PORT_TLS: True}))
     tls = entry.runtime_data.separate_port.tls
@@ -78,6 +83,12 @@ async def test_certificate_is_renewed_by_the_hour_when_a_third_of_its_time_is_le
         assert (tls.fingerprint != former) is renewed
     assert advertised_pin(entry) == tls.fingerprint
     assert [step.fingerprint for step in tls.hand_over(former)] == [former]
+    client = await hass_ws_client()
+    await client.send_json_auto_id({"type": "zeroconf_ai/keys"})
+    authority = (await client.receive_json())["result"]["authority"]
+    assert authority["pem"].encode() == tls.authority_pem
+    certificate = x509.load_pem_x509_certificate(authority["pem"].encode())
+    assert bytes.fromhex(authority["sha256"].replace(":", "")) == certificate.fingerprint(hashes.SHA256())
     assert await status_at(hass, port, tls.fingerprint) == 200
 
 

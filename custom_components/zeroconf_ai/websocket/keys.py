@@ -16,6 +16,7 @@ from ..core.accounting.keys.client_key import ClientKey
 from ..core.accounting.keys.key_store import DAY, LARGEST_RATE, SCOPES
 from ..core.accounting.keys.llm_apis import APIS_LIMIT
 from ..core.accounting.periods import Period
+from ..core.admin.authority import describe_authority
 from ..core.admin.currency import describe_currency
 from ..core.admin.keys import check_expiry, describe_budget, describe_key, describe_new_key, list_keys, set_monthly_budget
 from ..core.admin.own_keys import create_own_key, enable_own_key, own_keys
@@ -74,6 +75,7 @@ async def keys(hass: HomeAssistant, connection: Connection, _: dict[str, Any]) -
     return {
         "keys": list_keys(store, await names_of(hass), own),
         "base_url": _base_url(hass),
+        "authority": describe_authority(None if (tls := gateway_of(hass).server.tls) is None else tls.authority_pem),
         "users": [] if own else [{"id": user_id, "name": name} for user_id, name in (await user_names(hass)).items()],
         "llm_apis": [] if own else [{"id": api_id, "name": name} for api_id, name in llm_apis(hass).items()],
         "own": None if own is None else own_keys(store, own_keys_of(hass), own, await administrator_names(hass)),

@@ -39,9 +39,18 @@ export interface OwnKeys {
   exhausted: { scope: Budget["scope"]; period: Budget["period"]; renews: string }[];
 }
 
+export interface Authority {
+  /** The certificate. */
+  pem: string;
+  /** Its fingerprint, as openssl prints it. */
+  sha256: string;
+}
+
 export interface KeyList {
   keys: ApiKey[];
   base_url: string;
+  /** The server's certificate authority, for programs that know no pin; null if it speaks plain HTTP or has another one's. */
+  authority: Authority | null;
   /** null for administrators. */
   own: OwnKeys | null;
   /** The users who can own a key; none without Home Assistant, and for others than administrators. */

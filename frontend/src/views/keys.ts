@@ -6,6 +6,7 @@ import type { ApiKey, NewKey } from "../api/types.js";
 import { button, card, loading, type ButtonKind } from "../elements.js";
 import { count, moment, money } from "../format.js";
 import { blockRows } from "../styles.js";
+import "./authority.js";
 import { monthlyBudget } from "./key-form.js";
 import "./key-form.js";
 import "./new-key.js";
@@ -64,6 +65,16 @@ export class Keys extends View {
             .baseUrl=${list.base_url}
             .done=${() => (this.created = null)}
           ></zai-new-key>`
+        : nothing
+    }
+    ${
+      list.authority
+        ? html`<zai-authority
+            .api=${this.api}
+            .texts=${texts}
+            .authority=${list.authority}
+            .baseUrl=${list.base_url}
+          ></zai-authority>`
         : nothing
     }
     ${own ? allowance(own, texts, language) : nothing}

@@ -10,6 +10,7 @@ from ...accounting.budget import LARGEST, Action, Scope, budget_id
 from ...accounting.keys.client_key import ClientKey
 from ...accounting.keys.key_store import DAY
 from ...accounting.periods import Period
+from ...admin.authority import describe_authority
 from ...admin.callers import list_callers
 from ...admin.currency import describe_currency
 from ...admin.keys import describe_budget, describe_key, describe_new_key, list_keys, set_monthly_budget
@@ -54,6 +55,7 @@ async def _keys(context: Context) -> Any:
     return {
         "keys": list_keys(context.accounting, context.names),
         "base_url": _base_url(context),
+        "authority": describe_authority(None if (tls := context.gateway.tls) is None else tls.authority_pem),
         "users": [],
         "llm_apis": [],
         "own": None,
