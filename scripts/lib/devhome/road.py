@@ -26,7 +26,7 @@ class Road:
             await client.call("config/core/update", external_url=self.front.url)
 
     def commands(self) -> dict[str, str]:
-        """`connect` offers the built-in model to the home; `cut` breaks the connections of the machine, `mend` lets them through."""
+        """`connect` offers the built-in model to the home; `cut` breaks the machine's connections, `mend` lets them through."""
         folder = self._home.folder / "machine"
         inside = f"ip netns exec {self._machine} env XDG_STATE_HOME={folder} {COMMAND}"
         router = f"ip netns exec {self._router} iptables"

@@ -283,7 +283,7 @@ def test_every_command_and_option_is_documented(path: str) -> None:
 def test_every_example_has_options_of_its_command(path: str) -> None:
     known = {option for param in LEAVES[path].params for option in (*param.opts, *param.secondary_opts)}
     if path == "service install":
-        known |= {option for param in LEAVES["serve"].params for option in param.opts}
+        known |= {option for command in ("serve", "connect") for param in LEAVES[command].params for option in param.opts}
     for line in EXAMPLES[path]:
         used = re.findall(r" (--[a-z-]+)", line.partition(f"zeroconf-ai {path}")[2].partition(" | ")[0].partition(" -- ")[0])
         assert set(used) <= known, line

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from zeroconf_ai.cli.service_files import launchd_job, systemd_unit
+from zeroconf_ai.cli.service_files import Service, launchd_job, systemd_unit
 
 from ...support.command import run
 
@@ -42,10 +42,11 @@ def calls(env: dict[str, str]) -> list[str]:
     return file.read_text().splitlines() if file.exists() else []
 
 
+@pytest.mark.parametrize("service", list(Service))
 @pytest.mark.parametrize("system", [False, True])
-def test_unit_with_hostile_options_is_valid_for_systemd(system: bool, tmp_path: Path) -> None:
+def test_unit_with_hostile_options_is_valid_for_systemd(system: bool, service: Service, tmp_path: Path) -> None:
     file = tmp_path / "zeroconf-ai.service"
-    file.write_text(systemd_unit(["/usr/bin/env", *HOSTILE], tmp_path / "100%", system=system))
+    file.write_text(systemd_unit(["/usr/bin/env", *HOSTILE], tmp_path / "100%", system=system, service=service))
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(file)], capture_output=True, text=True, check=False)
     # Only its dependencies, which a container has not, may be missed.
     assert "zeroconf-ai.service:" not in done.stderr
@@ -93,6 +94,26 @@ def test_service_installed_again_keeps_the_secrets(tmp_path: Path, env: dict[str
     assert run(tmp_path, "service", "install", "--demo", env=env).returncode == 0
     assert variables.read_text() == "ZEROCONF_AI_KEY=example\n"
     assert '"serve" "--demo"\n' in unit(env).read_text()
+
+
+def test_services_of_serve_and_connect_have_nothing_in_common(tmp_path: Path, env: dict[str, str]) -> None:
+    """Both may run on one machine: each has its unit, its variables and, for the machine, its state."""
+    done = run(tmp_path, "service", "install", "--json", "connect", "--parallel", "2", "--allow-model", "qwen*", env=env)
+    assert done.returncode == 0, done.stderr
+    file = unit(env).with_name("zeroconf-ai-connect.service")
+    assert '"connect" "--parallel" "2" "--allow-model" "qwen*"\n' in file.read_text()
+    assert not unit(env).exists()
+    assert Path(json.loads(done.stdout)["variables"]).name == "connect.environment"
+    assert calls(env)[-1] == "--user restart zeroconf-ai-connect.service"
+    assert run(tmp_path, "service", "status", env=env).returncode == 4
+    assert run(tmp_path, "service", "status", "connect", env=env).stdout == "running\n"
+    assert run(tmp_path, "service", "uninstall", "connect", env=env).returncode == 0
+    assert not file.exists()
+    folders = [systemd_unit(["a"], tmp_path, system=True, service=service) for service in Service]
+    assert "StateDirectory=zeroconf-ai\nEnvironment=XDG_STATE_HOME=/var/lib HOME=/var/lib/zeroconf-ai\n" in folders[0]
+    assert "StateDirectory=zeroconf-ai-connect\nEnvironment=XDG_STATE_HOME=/var/lib/zeroconf-ai-connect " in folders[1]
+    jobs = [plistlib.loads(launchd_job(["a"], {}, tmp_path, service))["Label"] for service in Service]
+    assert jobs == ["io.github.zeroconf-ai", "io.github.zeroconf-ai.connect"]
 
 
 DATABASE = "postgresql://ada:example@db.example.net/ai"

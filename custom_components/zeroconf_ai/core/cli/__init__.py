@@ -35,7 +35,7 @@ _COMMANDS: Mapping[str, str] = {
     "models": "List the models of a server, or of all providers on the network.",
     "replay": "Answer from a recording of `serve --record`.",
     "serve": "Serve models on the network.",
-    "service": "Run `serve` at every start of this machine.",
+    "service": "Run `serve` or `connect` at every start of this machine.",
     "status": "Show the servers that run on this machine, or another one.",
     "usage": "Show usage and cost by day, model, backend, API key, user or source.",
     "users": "List, block and forget the people who have signed in to the portal.",

@@ -81,6 +81,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "service install": (
         "zeroconf-ai service install --upstream ollama",
         "zeroconf-ai service install --print --config providers.yaml",
+        "zeroconf-ai service install connect --parallel 2",
     ),
     "service status": ("zeroconf-ai service status",),
     "service uninstall": ("zeroconf-ai service uninstall",),

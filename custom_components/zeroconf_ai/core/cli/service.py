@@ -1,4 +1,4 @@
-"""`zeroconf-ai service`: runs `zeroconf-ai serve` at every start of the machine, by systemd or launchd."""
+"""`zeroconf-ai service`: runs `zeroconf-ai serve` or `connect` at every start of the machine, by systemd or launchd."""
 
 from collections.abc import Sequence
 import os
@@ -13,7 +13,7 @@ import click
 from ..config.state_folder import state_folder
 from .errors import CommandError
 from .output import json_option, print_json
-from .service_files import LABEL, NAME, launchd_job, systemd_unit
+from .service_files import NAME, Service, launchd_job, systemd_unit
 
 _SECRET_OPTIONS = ("--key",)
 """What everybody could read in a unit, or in the list of processes."""
@@ -23,11 +23,20 @@ _PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@")
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
-    """Run `zeroconf-ai serve` at every start of this machine."""
+    """Run `zeroconf-ai serve` or `connect` at every start of this machine."""
 
 
 _system_option = click.option(
     "--system", is_flag=True, help="For the whole machine instead of your user (Linux, as root): it runs before anybody logs in."
+)
+
+
+def _service(_ctx: click.Context, _param: click.Parameter, value: str) -> Service:
+    return Service(value)
+
+
+_service_argument = click.argument(
+    "service", default=Service.SERVE.value, type=click.Choice([service.value for service in Service]), callback=_service
 )
 
 
@@ -39,17 +48,20 @@ _system_option = click.option(
 def install(system: bool, only_print: bool, as_json: bool, options: tuple[str, ...]) -> None:
     """Install and start the service. OPTIONS are those of `zeroconf-ai serve`, such as `--upstream ollama`.
 
-    They follow the options of this command. Secrets belong in the file that it names, with a line NAME=VALUE for each variable.
+    They follow the options of this command. If they begin with `connect`, it runs `zeroconf-ai connect` with the rest: pair
+    before. Secrets belong in the file that it names, with a line NAME=VALUE for each variable.
     """
-    file = _variables_file(system=system)
+    service = Service.CONNECT if options[:1] == (Service.CONNECT,) else Service.SERVE
+    options = options[1:] if service is Service.CONNECT else options
+    file = _variables_file(service, system=system)
     if any(option.partition("=")[0] in _SECRET_OPTIONS for option in options):
         raise CommandError("Other programs could read the key there.", f"Write ZEROCONF_AI_KEY=… into {file} instead.")
     if any(_PASSWORD.search(option) for option in options):
         hint = f"Write ZEROCONF_AI_DATABASE=… into {file} instead."
         raise CommandError("Other programs could read the password in the service.", hint)
-    manager = _manager(system=system)
+    manager = _manager(service, system=system)
     try:
-        text = manager.text([*_program(system=system), "serve", *options])
+        text = manager.text([*_program(system=system), service.value, *options])
     except ValueError as err:
         raise CommandError(str(err)) from None
     if not only_print:
@@ -69,14 +81,16 @@ def install(system: bool, only_print: bool, as_json: bool, options: tuple[str, .
 
 
 @command.command()
+@_service_argument
 @_system_option
 @json_option
-def uninstall(system: bool, as_json: bool) -> None:
+def uninstall(service: Service, system: bool, as_json: bool) -> None:
     """Stop the service and remove it. Its state and its variables stay."""
-    manager = _manager(system=system)
+    manager = _manager(service, system=system)
     if not manager.file.exists():
         message = f"There is no service: {manager.file} does not exist."
-        raise CommandError(message, "Install it: zeroconf-ai service install", kind="not_found")
+        words = "" if service is Service.SERVE else f" {service.value}"
+        raise CommandError(message, f"Install it: zeroconf-ai service install{words}", kind="not_found")
     manager.uninstall()
     if as_json:
         print_json({"installed": False, "file": str(manager.file)})
@@ -85,11 +99,12 @@ def uninstall(system: bool, as_json: bool) -> None:
 
 
 @command.command()
+@_service_argument
 @_system_option
 @json_option
-def status(system: bool, as_json: bool) -> None:
+def status(service: Service, system: bool, as_json: bool) -> None:
     """Print whether the service runs. The exit code is 0 if it does, 3 if it does not, 4 if it is not installed."""
-    manager = _manager(system=system)
+    manager = _manager(service, system=system)
     installed = manager.file.exists()
     running = installed and manager.runs()
     if as_json:
@@ -104,16 +119,17 @@ def status(system: bool, as_json: bool) -> None:
 class _Systemd:
     """A unit of the user's systemd, or of the machine's."""
 
-    def __init__(self, *, system: bool) -> None:
+    def __init__(self, service: Service, *, system: bool) -> None:
+        self._service = service
         self._system = system
         folder = Path("/etc/systemd/system") if system else _config_home() / "systemd" / "user"
-        self.file = folder / f"{NAME}.service"
-        self.variables = _variables_file(system=system)
-        self.log_command = f"journalctl {'' if system else '--user '}-u {NAME}"
+        self.file = folder / f"{service.unit}.service"
+        self.variables = _variables_file(service, system=system)
+        self.log_command = f"journalctl {'' if system else '--user '}-u {service.unit}"
         self.hint = "" if system else "To run it before you log in too: loginctl enable-linger"
 
     def text(self, arguments: Sequence[str]) -> str:
-        return systemd_unit(arguments, self.variables, system=self._system)
+        return systemd_unit(arguments, self.variables, system=self._system, service=self._service)
 
     def install(self, text: str) -> None:
         _write(self.file, text)
@@ -141,29 +157,30 @@ class _Systemd:
 class _Launchd:
     """An agent of the user's launchd."""
 
-    def __init__(self) -> None:
-        self.file = Path.home() / "Library" / "LaunchAgents" / f"{LABEL}.plist"
-        self.variables = _variables_file(system=False)
-        self._log = Path.home() / "Library" / "Logs" / f"{NAME}.log"
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self.file = Path.home() / "Library" / "LaunchAgents" / f"{service.label}.plist"
+        self.variables = _variables_file(service, system=False)
+        self._log = Path.home() / "Library" / "Logs" / f"{service.unit}.log"
         self.log_command = f"tail -F {self._log}"
         self.hint = "After a change of the variables, install it again."
 
     def text(self, arguments: Sequence[str]) -> str:
-        return launchd_job(arguments, _read_variables(self.variables), self._log).decode()
+        return launchd_job(arguments, _read_variables(self.variables), self._log, self._service).decode()
 
     def install(self, text: str) -> None:
         _prepare_variables(self.variables)
         # The variables are in it.
         _write(self.file, text, mode=0o600)
-        _run(["launchctl", "bootout", f"{self._domain}/{LABEL}"])  # an earlier one
+        _run(["launchctl", "bootout", f"{self._domain}/{self._service.label}"])  # an earlier one
         _demand(["launchctl", "bootstrap", self._domain, str(self.file)])
 
     def uninstall(self) -> None:
-        _run(["launchctl", "bootout", f"{self._domain}/{LABEL}"])
+        _run(["launchctl", "bootout", f"{self._domain}/{self._service.label}"])
         self.file.unlink()
 
     def runs(self) -> bool:
-        found = _run(["launchctl", "print", f"{self._domain}/{LABEL}"])
+        found = _run(["launchctl", "print", f"{self._domain}/{self._service.label}"])
         return found.returncode == 0 and "state = running" in found.stdout
 
     @property
@@ -171,14 +188,14 @@ class _Launchd:
         return f"gui/{os.getuid()}"
 
 
-def _manager(*, system: bool) -> _Systemd | _Launchd:
+def _manager(service: Service, *, system: bool) -> _Systemd | _Launchd:
     """The service manager of this machine. Raises CommandError if the system is not supported."""
     if sys.platform == "darwin":
         if system:
             raise CommandError("On macOS the service belongs to your user.", "Leave out --system.")
-        return _Launchd()
+        return _Launchd(service)
     if sys.platform == "linux":
-        return _Systemd(system=system)
+        return _Systemd(service, system=system)
     raise CommandError("Services are installed on Linux and macOS only.", "On Windows, use the Task Scheduler.")
 
 
@@ -199,11 +216,12 @@ def _config_home() -> Path:
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
 
 
-def _variables_file(*, system: bool) -> Path:
+def _variables_file(service: Service, *, system: bool) -> Path:
     """The file with the variables of the service."""
+    name = "environment" if service is Service.SERVE else f"{service.value}.environment"
     if system:
-        return Path("/etc") / NAME / "environment"
-    return (state_folder() if sys.platform == "darwin" else _config_home() / NAME) / "environment"
+        return Path("/etc") / NAME / name
+    return (state_folder() if sys.platform == "darwin" else _config_home() / NAME) / name
 
 
 def _read_variables(file: Path) -> dict[str, str]:
@@ -218,7 +236,7 @@ def _read_variables(file: Path) -> dict[str, str]:
 def _prepare_variables(file: Path) -> None:
     """Create the file of the variables, which only its owner reads, unless it exists."""
     if not file.exists():
-        _write(file, "# Variables of zeroconf-ai serve, such as ZEROCONF_AI_KEY=… or OPENAI_API_KEY=…\n", mode=0o600)
+        _write(file, "# Variables of this service of zeroconf-ai, such as ZEROCONF_AI_KEY=… or OPENAI_API_KEY=…\n", mode=0o600)
 
 
 def _write(file: Path, text: str, *, mode: int = 0o644) -> None:
