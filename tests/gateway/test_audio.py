@@ -329,5 +329,7 @@ async def test_home_only_uses_engines_of_integrations_without_a_cloud(home: Home
     audio = HomeAudio(home, lambda: True)
     for domain in ("test_stt", "test_tts"):
         async_get_loaded_integration(home, domain).manifest["iot_class"] = "local_push"
-    assert [model.id for model in audio.models()] == ["stt.ears", "tts.mouth"]
+    assert [(model.id, model.leaves_home) for model in audio.models()] == [("stt.ears", False), ("tts.mouth", False)]
+    async_get_loaded_integration(home, "test_tts").manifest["iot_class"] = "cloud_polling"
+    assert [(model.id, model.leaves_home) for model in HomeAudio(home).models()] == [("stt.ears", False), ("tts.mouth", True)]
     assert (await audio.transcribe(Recording(tone(seconds=0.5), "audio/wav", "a.wav"))).text == "Turn on the light."

@@ -59,7 +59,8 @@ def _add_subentry(hass: HomeAssistant, entry: ConfigEntry, subentry: ConfigSuben
 
 async def _use_engines(hass: HomeAssistant, assistant: str, engines: Mapping[str, str]) -> None:
     """Let an assistant use engines for speech, by their kind, that are not loaded yet and speak the default languages."""
-    from homeassistant.components.assist_pipeline import async_get_pipeline, async_update_pipeline  # noqa: PLC0415
+    from homeassistant.components.assist_pipeline import async_update_pipeline  # noqa: PLC0415
+    from homeassistant.components.assist_pipeline.pipeline import async_get_pipeline  # noqa: PLC0415
 
     spoken = language_util.matches(hass.config.language, LANGUAGES, country=hass.config.country)
     if engines and spoken:

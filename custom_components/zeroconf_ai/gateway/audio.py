@@ -51,13 +51,9 @@ class HomeAudio(Audio):
     @override
     def models(self) -> Sequence[AudioModel]:
         transcribers = [
-            AudioModel(engine_id, _name(engine, engine_id), AudioTask.TRANSCRIPTION, tuple(engine.supported_languages))
-            for engine_id, engine in self._stt_engines().items()
+            self._model(engine_id, engine, AudioTask.TRANSCRIPTION) for engine_id, engine in self._stt_engines().items()
         ]
-        speakers = [
-            AudioModel(engine_id, _name(engine, engine_id), AudioTask.SPEECH, tuple(engine.supported_languages or ()))
-            for engine_id, engine in self._tts_engines().items()
-        ]
+        speakers = [self._model(engine_id, engine, AudioTask.SPEECH) for engine_id, engine in self._tts_engines().items()]
         return [*transcribers, *speakers]
 
     @override
@@ -171,6 +167,10 @@ class HomeAudio(Audio):
         if not self._home_only():
             return engines
         return {engine_id: engine for engine_id, engine in engines.items() if not self._leaves_home(engine_id, engine)}
+
+    def _model(self, engine_id: str, engine: Any, task: AudioTask) -> AudioModel:
+        languages = tuple(engine.supported_languages or ())
+        return AudioModel(engine_id, _name(engine, engine_id), task, languages, self._leaves_home(engine_id, engine))
 
     def _leaves_home(self, engine_id: str, engine: object) -> bool:
         try:

@@ -36,6 +36,8 @@ class AudioModel:
     name: str
     task: AudioTask
     languages: tuple[str, ...] = ()
+    leaves_home: bool = False
+    """Whether it is a cloud service, or may use one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,21 @@ from aiohttp import web
 
 from ...protocol.audio_length import measured
 from ...protocol.audio_requests import MAX_FILE_BYTES, MAX_INPUT, Recording
-from ...protocol.errors import ApiError, InvalidRequestError, NotFoundError, PermissionDeniedError, UpstreamError
+from ...protocol.errors import (
+    ApiError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnavailableError,
+    UpstreamError,
+)
+from ...protocol.home_rule import HomeRule
 from ...protocol.model_names import find_name
 from ...protocol.request import parse_object
 from ...protocol.usage import Usage
 from ...routing.pool.model_index import may_use
 from ...routing.records import LocalRun
+from ...routing.selection.routing_errors import HOME_ONLY
 from ..audio import Audio, AudioFormat, AudioModel, AudioTask, own_model, own_voice
 from ..dispatch import RequestContext
 from ..forms import FormLimits, read_form
@@ -46,13 +55,13 @@ async def transcriptions(gateway: Gateway, context: RequestContext) -> web.Strea
         recording = await asyncio.to_thread(measured, Recording(form.file.data, form.file.content_type, form.file.name))
         language = form.fields.get("language") or None
         asked = form.fields.get("model") or ""
-        audio, model = _engine_here(gateway, AudioTask.TRANSCRIPTION, asked)
+        audio, model = _engine_here(gateway, context, AudioTask.TRANSCRIPTION, asked)
         if audio is None:
             return await transcribe(gateway, context, recording, form.fields)
         async with gateway.engine.run_local(AudioTask.TRANSCRIPTION, context.caller, context.id, asked) as run:
-            run.model = _engine(audio, context, AudioTask.TRANSCRIPTION, model)
+            run.model = _engine(gateway, context, AudioTask.TRANSCRIPTION, model)
             run.usage = Usage(audio_seconds=recording.seconds or 0.0)
-            transcript = await audio.transcribe(recording, model=model and run.model, language=language)
+            transcript = await audio.transcribe(recording, model=_chosen(context, model, run.model), language=language)
             run.usage = Usage(audio_seconds=transcript.duration or recording.seconds or 0.0)
     headers = _headers(context, run)
     if wanted == "text":
@@ -75,12 +84,12 @@ async def speech(gateway: Gateway, context: RequestContext) -> web.StreamRespons
         async with gateway.interruptible():
             raw = await context.read(_MAX_SPEECH_BODY_BYTES)
             order = _SpeechRequest.parse(raw)
-            audio, _ = _engine_here(gateway, AudioTask.SPEECH, order.asked)
+            audio, _ = _engine_here(gateway, context, AudioTask.SPEECH, order.asked)
             if audio is None:
                 return await speak(gateway, context, raw)
             async with gateway.engine.run_local(AudioTask.SPEECH, context.caller, context.id, order.asked) as run:
-                run.model = _engine(audio, context, AudioTask.SPEECH, order.model)
-                model, run.usage = order.model and run.model, Usage(speech_characters=len(order.text))
+                run.model = _engine(gateway, context, AudioTask.SPEECH, order.model)
+                model, run.usage = _chosen(context, order.model, run.model), Usage(speech_characters=len(order.text))
                 spoken = await audio.speak(
                     order.text, model=model, voice=order.voice, audio_format=order.audio_format, speed=order.speed
                 )
@@ -104,19 +113,21 @@ async def speech(gateway: Gateway, context: RequestContext) -> web.StreamRespons
 async def list_models(gateway: Gateway, context: RequestContext) -> web.StreamResponse:
     """List the speech-to-text and text-to-speech engines."""
     _check_offered(gateway)
-    own = [] if gateway.audio is None else gateway.audio.models()
+    rule = context.caller.home_rule
+    own = [engine for task in AudioTask for engine in _engines(gateway, task, rule)]
     models = [{"id": model.id, "name": model.name, "task": model.task, "languages": list(model.languages)} for model in own]
-    return context.json({"models": [*models, *listed_models(gateway)]})
+    return context.json({"models": [*models, *listed_models(gateway, rule)]})
 
 
 async def list_voices(gateway: Gateway, context: RequestContext) -> web.StreamResponse:
     """List the voices; with `?model=` those of one engine. Raises NotFoundError for an unknown engine."""
     _check_offered(gateway)
     asked = context.http.query.get("model") or ""
-    audio, model = _engine_here(gateway, AudioTask.SPEECH, asked)
+    rule = context.caller.home_rule
+    audio, model = _engine_here(gateway, context, AudioTask.SPEECH, asked)
+    known = [engine.id for engine in _engines(gateway, AudioTask.SPEECH, rule)]
     if model is not None:
-        known = [engine.id for engine in _engines(gateway, AudioTask.SPEECH)]
-        others = [served.id for _, served in audio_models(gateway, AudioTask.SPEECH)]
+        others = [served.id for _, served in audio_models(gateway, AudioTask.SPEECH, rule)]
         named = find_name(known if audio is not None else others, model)
         if named is None:
             raise NotFoundError(f"There is no text-to-speech engine {model}.", code="model_not_found", param="model")
@@ -124,9 +135,9 @@ async def list_voices(gateway: Gateway, context: RequestContext) -> web.StreamRe
     voices = [
         {"id": voice.id, "name": voice.name, "model": voice.model, "language": voice.language}
         for voice in (gateway.audio.voices() if gateway.audio is not None else ())
-        if model in (None, voice.model)
+        if model in (None, voice.model) and voice.model in known
     ]
-    return context.json({"voices": [*voices, *[voice async for voice in listed_voices(gateway, model)]]})
+    return context.json({"voices": [*voices, *[voice async for voice in listed_voices(gateway, model, rule)]]})
 
 
 def _check_offered(gateway: Gateway) -> None:
@@ -135,26 +146,33 @@ def _check_offered(gateway: Gateway) -> None:
         raise NotFoundError("No speech-to-text or text-to-speech engine is configured.", code="not_offered")
 
 
-def _engines(gateway: Gateway, task: AudioTask) -> list[AudioModel]:
-    """The gateway's own engines for a task."""
-    return [] if gateway.audio is None else [engine for engine in gateway.audio.models() if engine.task is task]
+def _engines(gateway: Gateway, task: AudioTask, home_rule: HomeRule | None) -> list[AudioModel]:
+    """The gateway's own engines for a task; without those of cloud services for a request that stays at home."""
+    engines = () if gateway.audio is None else gateway.audio.models()
+    return [engine for engine in engines if engine.task is task and not (engine.leaves_home and home_rule is not None)]
 
 
-def _engine_here(gateway: Gateway, task: AudioTask, asked: str) -> tuple[Audio | None, str | None]:
+def _engine_here(gateway: Gateway, context: RequestContext, task: AudioTask, asked: str) -> tuple[Audio | None, str | None]:
     """The gateway's own engines if one of them answers a request, else None; and the model that the request names.
 
     The model is None for OpenAI's models, which clients send by default, unless a backend serves it. A backend answers if it
     serves the named model and no engine has that name, and without a name if the gateway has no engine for the task.
     """
-    model, known = own_model(asked or None), [engine.id for engine in _engines(gateway, task)]
+    rule = context.caller.home_rule
+    model, known = own_model(asked or None), [engine.id for engine in _engines(gateway, task, None)]
     if model is not None and find_name(known, model) is not None:
         return gateway.audio, model
     serving = audio_models(gateway, task)
     if asked and any(member.served.find(asked) is not None for member, _ in serving):
         return None, asked
-    if not known and serving:
+    if not _engines(gateway, task, rule) and serving:
         return None, model
     return gateway.audio, model
+
+
+def _chosen(context: RequestContext, named: str | None, engine_id: str) -> str | None:
+    """The engine to ask for; None: the default one, unless that may be one that leaves the home."""
+    return engine_id if named is not None or context.caller.home_rule is not None else None
 
 
 def _headers(context: RequestContext, run: LocalRun) -> dict[str, str]:
@@ -162,12 +180,24 @@ def _headers(context: RequestContext, run: LocalRun) -> dict[str, str]:
     return {"X-Generation-ID": context.id, **run.headers}
 
 
-def _engine(audio: Audio, context: RequestContext, task: AudioTask, model: str | None) -> str:
+def _engine(gateway: Gateway, context: RequestContext, task: AudioTask, model: str | None) -> str:
     """The id of the engine that a request names; without a name, the first for the task.
 
-    Raises NotFoundError for an unknown engine, PermissionDeniedError for one that the key may not use.
+    Raises NotFoundError for an unknown engine, PermissionDeniedError for one that the key may not use, UnavailableError for a
+    cloud service if the request stays at home.
     """
-    known = [engine.id for engine in audio.models() if engine.task is task]
+    rule = context.caller.home_rule
+    known, every = ([engine.id for engine in _engines(gateway, task, kept)] for kept in (rule, None))
+    if rule is not None:
+        kept_out = (
+            (bool(every) and not known)
+            if model is None
+            else (find_name(every, model) is not None and find_name(known, model) is None)
+        )
+        if kept_out:
+            raise UnavailableError(
+                f"{rule.sentence}, and {model or f'every engine for {task}'} is a cloud service.", code=HOME_ONLY
+            )
     if not known:
         raise NotFoundError(f"No engine for {task} is set up in this home.", code="model_not_found", param="model")
     engine_id = known[0] if model is None else find_name(known, model)

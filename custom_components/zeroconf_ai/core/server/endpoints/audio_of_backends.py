@@ -9,6 +9,7 @@ from aiohttp import web
 
 from ...protocol.audio_requests import Recording
 from ...protocol.errors import ApiError, InvalidRequestError
+from ...protocol.home_rule import HomeRule
 from ...protocol.models import AUTO, ModelInfo
 from ...protocol.request import Kind, Request, parse_object
 from ...routing.execution.reply import Reply
@@ -22,11 +23,11 @@ _LOGGER = logging.getLogger(__name__)
 _TEXT_FIELDS = ("language", "prompt")
 
 
-def audio_models(gateway: Gateway, task: AudioTask) -> list[tuple[Member, ModelInfo]]:
-    """The models of usable backends for a task."""
+def audio_models(gateway: Gateway, task: AudioTask, home_rule: HomeRule | None = None) -> list[tuple[Member, ModelInfo]]:
+    """The models of usable backends for a task. `home_rule`: why the requests in question stay at home, or None."""
     return [
         (member, model)
-        for member, model in gateway.engine.models()
+        for member, model in gateway.engine.models(home_rule)
         if (model.speaks if task is AudioTask.SPEECH else model.transcribes)
     ]
 
@@ -89,19 +90,19 @@ def abort(context: RequestContext, err: ApiError) -> None:
         context.http.transport.abort()
 
 
-def listed_models(gateway: Gateway) -> list[dict[str, Any]]:
+def listed_models(gateway: Gateway, home_rule: HomeRule | None) -> list[dict[str, Any]]:
     """The models of backends for `/v1/audio/models`, each once for each task."""
     found = {
         (model.id, task): {"id": model.id, "name": model.id, "task": task, "languages": []}
         for task in AudioTask
-        for _, model in reversed(audio_models(gateway, task))
+        for _, model in reversed(audio_models(gateway, task, home_rule))
     }
     return list(reversed(found.values()))
 
 
-async def listed_voices(gateway: Gateway, named: str | None) -> AsyncIterator[dict[str, Any]]:
+async def listed_voices(gateway: Gateway, named: str | None, home_rule: HomeRule | None) -> AsyncIterator[dict[str, Any]]:
     """The voices of backends for `/v1/audio/voices`: of the model `named`, or of all. A backend that fails has none."""
-    for member, model in audio_models(gateway, AudioTask.SPEECH):
+    for member, model in audio_models(gateway, AudioTask.SPEECH, home_rule):
         if named is None or member.served.find(named) is model:
             with suppress(ApiError):
                 for voice, name in (await member.backend.voices(model.id)).items():
