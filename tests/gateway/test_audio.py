@@ -325,11 +325,14 @@ async def test_home_only_leaves_out_engines_of_cloud_services(home: HomeAssistan
     assert ears.heard == []
 
 
+async def test_engines_of_cloud_services_are_known_as_such(home: HomeAssistant, ears: Ears, mouth: Mouth) -> None:
+    async_get_loaded_integration(home, "test_stt").manifest["iot_class"] = "local_push"
+    assert [(model.id, model.leaves_home) for model in HomeAudio(home).models()] == [("stt.ears", False), ("tts.mouth", True)]
+
+
 async def test_home_only_uses_engines_of_integrations_without_a_cloud(home: HomeAssistant, ears: Ears, mouth: Mouth) -> None:
     audio = HomeAudio(home, lambda: True)
     for domain in ("test_stt", "test_tts"):
         async_get_loaded_integration(home, domain).manifest["iot_class"] = "local_push"
     assert [(model.id, model.leaves_home) for model in audio.models()] == [("stt.ears", False), ("tts.mouth", False)]
-    async_get_loaded_integration(home, "test_tts").manifest["iot_class"] = "cloud_polling"
-    assert [(model.id, model.leaves_home) for model in HomeAudio(home).models()] == [("stt.ears", False), ("tts.mouth", True)]
     assert (await audio.transcribe(Recording(tone(seconds=0.5), "audio/wav", "a.wav"))).text == "Turn on the light."
