@@ -2,14 +2,17 @@
 
 from collections.abc import AsyncIterator
 
-from playwright.async_api import Page
+from playwright.async_api import Locator, Page
 import pytest
 import pytest_asyncio
 
 from devhome.namespaces import Lan
+from tests.support.clouds.ollama import PLAIN
+from tests.support.clouds.server import locked_engine
 
 from .conftest import StartProvider
 from .gateway_home import GatewayHome, gateway_home
+from .test_network_scan import LITELLM, serving
 from .test_page import ACCESSIBLE, AXE, browser, open_tab
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -114,3 +117,59 @@ async def test_why_nothing_is_found_names_the_interface(site: GatewayHome, start
         await page.get_by_text("Loft").first.wait_for()
         await page.get_by_text("Interfaces and packets").click()
         await page.get_by_role("cell", name="eth0").first.wait_for()
+
+
+async def test_search_of_the_network_finds_a_server_with_a_key_and_adds_it(site: GatewayHome, lan: Lan) -> None:
+    desk = lan.host("desk")
+    fake = locked_engine(LITELLM, ["/health/liveliness"])
+    async with serving(desk, fake, 4000), browser(site, width=360, height=800) as page:
+        await open_tab(page, "Providers")
+        search = page.get_by_role("region", name="Search my network")
+        await search.get_by_role("button", name="Search my network").press("Enter")
+        found = search.get_by_role("listitem").filter(has_text=f"LiteLLM on {desk.ipv4}")
+        await found.get_by_text("needs an API key").wait_for(timeout=SECONDS)
+        await page.add_script_tag(path=AXE)
+        checked = await page.locator("zai-page").evaluate("(element, rules) => axe.run(element, rules)", ACCESSIBLE)
+        assert [(one["id"], one["nodes"][0]["html"]) for one in checked["violations"]] == []
+        assert await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+        await found.get_by_role("button", name="Add LiteLLM").click()
+        await page.get_by_text(f"LiteLLM (http://{desk.ipv4}:4000/v1) requires an API key").first.wait_for(timeout=SECONDS)
+        await page.get_by_role("textbox", name="API key").fill(fake.key or "")
+        await page.get_by_role("button", name="Submit").click()
+        await page.get_by_role("status").get_by_text(f"LiteLLM on {desk.ipv4} is set up.").wait_for(timeout=SECONDS)
+        await page.locator("zai-providers li", has_text="LiteLLM on").get_by_text("Online").wait_for(timeout=SECONDS)
+        await search.get_by_role("button", name="Search my network").click()
+        await found.get_by_text("Set up", exact=True).wait_for(timeout=SECONDS)
+
+
+async def test_models_of_a_server_are_loaded_unloaded_downloaded_and_deleted(site: GatewayHome) -> None:
+    async with browser(site, width=1280, height=1000) as page:
+        await open_tab(page, "Models")
+        models = page.get_by_role("region", name="Models of Attic")
+
+        def row(name: str) -> Locator:
+            return models.get_by_role("row").filter(has_text=name)
+
+        await models.get_by_role("button", name=f"Load {PLAIN}").click(timeout=SECONDS)
+        await row(PLAIN).get_by_text("loaded", exact=True).wait_for(timeout=SECONDS)
+        await row(PLAIN).get_by_text("5 GB").last.wait_for()
+        assert PLAIN in site.ollama.loaded
+        await models.get_by_role("button", name=f"Unload {PLAIN}").click()
+        await models.get_by_role("button", name=f"Load {PLAIN}").wait_for(timeout=SECONDS)
+        assert PLAIN not in site.ollama.loaded
+        site.ollama.pull_gate.clear()
+        await models.get_by_role("textbox", name="Name of a model in the library").fill("tiny:1b")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await models.get_by_role("progressbar", name="tiny:1b").wait_for(timeout=SECONDS)
+        await models.get_by_text("Downloading tiny:1b: pulling 5a").wait_for(timeout=SECONDS)
+        site.ollama.pull_gate.set()
+        await models.get_by_text("tiny:1b is installed.").wait_for(timeout=SECONDS)
+        await models.get_by_role("button", name="Delete tiny:1b").click(timeout=SECONDS)
+        assert "tiny:1b" in site.ollama.installed  # not before the second click
+        await row("tiny:1b").get_by_role("button", name="Delete for good").click()
+        await models.get_by_role("button", name="Delete tiny:1b").wait_for(state="detached", timeout=SECONDS)
+        assert "tiny:1b" not in site.ollama.installed
+        await models.get_by_role("textbox", name="Name of a model in the library").fill("missing")
+        await models.get_by_role("button", name="Download").click()
+        await models.get_by_text("missing cannot be installed").wait_for(timeout=SECONDS)
