@@ -17,7 +17,15 @@ from .actions.chat import async_setup_services
 from .actions.keys import async_setup_key_services
 from .actions.server_models import async_setup_model_services
 from .assist.pipelines import async_add_assistant, async_remove_assistant
-from .const import CONF_CONNECTOR_ID, CONF_PROVIDER_ID, CONF_SERVER_KIND, DOMAIN, SIGNAL_PROVIDERS_CHANGED
+from .certificates import async_get_certificates, context_of
+from .const import (
+    CONF_CLIENT_CERTIFICATE,
+    CONF_CONNECTOR_ID,
+    CONF_PROVIDER_ID,
+    CONF_SERVER_KIND,
+    DOMAIN,
+    SIGNAL_PROVIDERS_CHANGED,
+)
 from .core.backends.base import BackendInfo
 from .core.engine import Engine
 from .core.presence.provider_backend import ProviderBackend
@@ -66,6 +74,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     shared = Shared(Engine(), offers.discovery)
     hass.data[DATA] = shared
     await async_load_home_only(hass)
+    await async_get_certificates(hass)
     hass.data[SHARED_STORE] = store = SharedStore(hass, shared.engine)
     await async_close_metered_backends(hass)
     chats = await async_open_chats(hass, shared.engine, store)
@@ -119,7 +128,7 @@ async def _setup_provider(hass: HomeAssistant, entry: ProviderConfigEntry) -> bo
     backend = (ProviderBackend if connector is None else RelayBackend)(
         session,
         BackendInfo(entry.entry_id, entry.title),
-        endpoint_of(entry.data),
+        endpoint_of(entry.data, context=context_of(hass, entry.data)),
         chosen=chosen_type(entry.data),
         kind=kind_of(entry.data.get(CONF_SERVER_KIND)),
         settings=model_options(entry.options),
@@ -177,6 +186,8 @@ async def async_remove_entry(hass: HomeAssistant, entry: ConfigEntry) -> None:
     if not hass.config_entries.async_entries(DOMAIN, include_ignore=False):
         await async_remove_home_only(hass)
     await async_disconnect(hass, entry)
+    if entry.data.get(CONF_CLIENT_CERTIFICATE):
+        await (await async_get_certificates(hass)).forget(entry.data[CONF_PROVIDER_ID])
     issues.clear(hass, entry)
     issues.check_same_servers(hass)
     issues.check_any_provider(hass)

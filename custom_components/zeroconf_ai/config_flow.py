@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, override
 
-from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigFlowResult, ConfigSubentryFlow, OptionsFlow
+from homeassistant.config_entries import (
+    SOURCE_REAUTH,
+    SOURCE_USER,
+    ConfigEntry,
+    ConfigFlowResult,
+    ConfigSubentryFlow,
+    OptionsFlow,
+)
 from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, callback
 from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
@@ -23,6 +30,7 @@ from .const import (
     SUBENTRY_STT,
     SUBENTRY_TTS,
 )
+from .core.presence.own_certificates import OwnCertificate
 from .core.protocol.record import Auth, RecordError, ServiceRecord, VersionError
 from .data import gateway_entry, is_gateway
 from .flows.agents import AgentSubentryFlow
@@ -36,12 +44,13 @@ from .flows.home_agent import HomeAgentSubentryFlow
 from .flows.known import adopt, is_own, new_address, unconfigured
 from .flows.offers import async_get_offers
 from .flows.placeholders import provider_title
-from .flows.probe import INVALID_RECORD, UNSUPPORTED_VERSION, Problem
+from .flows.probe import INVALID_RECORD, UNSUPPORTED_VERSION, ProbedProvider, Problem
 from .flows.provider_options import ProviderOptionsFlow
 from .flows.provider_reauth import ProviderReauthFlow
 from .flows.provider_schemas import CONF_PROVIDER, ENTER_ADDRESS, found_schema
 from .flows.scan import ScanFlow
 from .flows.speech import SpeechSubentryFlow
+from .flows.titles import server_title
 
 
 class ZeroconfAIConfigFlow(ScanFlow, ConnectorFlow, DiscoveredFlow, CloudFlow, ProviderReauthFlow, GatewayFlow, domain=DOMAIN):
@@ -123,6 +132,26 @@ class ZeroconfAIConfigFlow(ScanFlow, ConnectorFlow, DiscoveredFlow, CloudFlow, P
         else:
             await self._find_discovered(record)
         return await self._show(record)
+
+    @override
+    async def _check_target(self, provider_id: str) -> None:
+        if self.source == SOURCE_REAUTH:
+            return
+        if is_own(self.hass, provider_id):
+            raise AbortFlow("own_advertisement")
+        await self.async_set_unique_id(provider_id, raise_on_progress=False)
+        self._abort_if_unique_id_configured()
+
+    @override
+    async def _on_enrolled(self, held: OwnCertificate, found: ProbedProvider) -> ConfigFlowResult:
+        if self.source == SOURCE_REAUTH:
+            return await self._update_enrolled(held)
+        enrolment = held.enrolment
+        record = self._record
+        if record is None and (advertised := unconfigured(self.hass).get(enrolment.provider_id)) is not None:
+            record = advertised.record
+        title = server_title(found, enrolment.base_url) if record is None else record.name
+        return self._create(title, found, record, None, pin=enrolment.pin, names_host=self._record is not None)
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

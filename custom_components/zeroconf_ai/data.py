@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ssl import SSLContext
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
@@ -60,10 +61,15 @@ def provider_entries(hass: HomeAssistant, *, include_ignore: bool = True) -> lis
     return [entry for entry in entries if not is_gateway(entry)]
 
 
-def endpoint_of(data: Mapping[str, Any], *, key: str | None = None) -> Endpoint:
-    """The endpoint of an entry's provider; `key` replaces the stored API key."""
+def endpoint_of(data: Mapping[str, Any], *, key: str | None = None, context: SSLContext | None = None) -> Endpoint:
+    """The endpoint of an entry's provider; `key` replaces the stored API key.
+
+    `context`: the TLS context with the certificate for the provider (`certificates.context_of`).
+    """
     ssl: Ssl = bool(data.get(CONF_VERIFY_SSL, True))
-    if fingerprint := data.get(CONF_FINGERPRINT):
+    if context is not None:
+        ssl = context
+    elif fingerprint := data.get(CONF_FINGERPRINT):
         ssl = fingerprint_ssl(fingerprint)
     url = data[CONF_BASE_URL]
     advertised = data.get(CONF_ADVERTISED) or data.get(CONF_EPHEMERAL)

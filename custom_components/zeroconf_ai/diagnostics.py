@@ -7,9 +7,11 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_API_KEY, CONF_PROMPT
 from homeassistant.core import HomeAssistant
 
+from .certificates import CERTIFICATES
 from .const import (
     CONF_ADMIN_CONTACT,
     CONF_BASE_URL,
+    CONF_CLIENT_CERTIFICATE,
     CONF_CORS_ORIGINS,
     CONF_EXTRA_BODY,
     CONF_FINGERPRINT,
@@ -95,8 +97,10 @@ def _provider(hass: HomeAssistant, entry: ProviderConfigEntry) -> dict[str, Any]
     shared, runtime = hass.data[DATA], entry.runtime_data
     provider = shared.discovery.get(entry.data.get(CONF_PROVIDER_ID, ""))
     error = runtime.coordinator.last_exception
+    held = hass.data[CERTIFICATES].of(entry.data.get(CONF_PROVIDER_ID, "")) if entry.data.get(CONF_CLIENT_CERTIFICATE) else None
     return {
         "entry": async_redact_data(entry.as_dict(), TO_REDACT),
+        "client_certificate": None if held is None else {"expires": held.enrolment.end.isoformat()},
         "provider": _member(hass, runtime.member),
         "coordinator": {
             "update_interval_seconds": entry.options.get(CONF_HEALTH_INTERVAL, DEFAULT_HEALTH_INTERVAL),

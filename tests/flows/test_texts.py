@@ -12,6 +12,7 @@ from custom_components.zeroconf_ai.flows import (
     backend_lines,
     backend_probe,
     connector,
+    enroll,
     gateway,
     household_probe,
     model_options,
@@ -22,6 +23,7 @@ from custom_components.zeroconf_ai.flows import (
 from ..support.home_assistant.flow_texts import TEXTS, texts_in
 
 PROBLEMS = {value for name, value in vars(probe).items() if name.isupper() and isinstance(value, str)}
+OF_ENROLMENT = {value for name, value in vars(enroll).items() if name.startswith("ENROLL_")}
 OF_A_TOKEN = {household_probe.HOUSEHOLD_OLD, household_probe.HOUSEHOLD_UNPROVEN, household_probe.HOUSEHOLD_WRONG}
 OF_THE_GATEWAY = {
     gateway.CERTIFICATE_UNUSABLE,
@@ -57,7 +59,7 @@ def test_flow_error_of_each_problem_has_a_text() -> None:
     texts = TEXTS["config"]
     of_an_address = {"gone", address.NEEDS_KEY_NAMED, backend_probe.ADDRESS_IN_USE, model_options.KEEP_ALIVE_INVALID}
     of_a_connector = {connector.CODE_EXPIRED, connector.CONNECTOR_FAILED, household_probe.HOUSEHOLD_INVALID}
-    assert set(texts["error"]) == PROBLEMS | OF_THE_GATEWAY | of_an_address | OF_A_TOKEN | of_a_connector
+    assert set(texts["error"]) == PROBLEMS | OF_THE_GATEWAY | of_an_address | OF_A_TOKEN | of_a_connector | OF_ENROLMENT
     before_any_form = PROBLEMS - {probe.INVALID_URL, probe.MOVED, probe.NEEDS_KEY, probe.UNIQUE_ID_MISMATCH}
     others = {"already_configured", "follows_advertisement", "own_advertisement", "foreign_loopback", "gone", "too_many_cards"}
     others |= {"backend_gone", "backend_reauthenticated", "gateway_exists", "connector_has_no_address", connector.KEY_FILE}

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import voluptuous as vol
 
@@ -11,6 +12,7 @@ from homeassistant.const import CONF_API_KEY, CONF_HOST, CONF_PORT, CONF_SSL, CO
 from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
+from ..certificates import context_of
 from ..const import (
     CONF_ADVERTISED,
     CONF_BASE_URL,
@@ -28,6 +30,7 @@ from ..core.presence.server_kinds import UNKNOWN_KIND
 from ..data import chosen_type, endpoint_of, gateway_entry
 from ..issues import server_of
 from .backend_probe import ADDRESS_IN_USE
+from .enroll import EnrolTarget
 from .household_probe import token_for_entry
 from .known import is_own, unconfigured
 from .model_options import KEEP_ALIVE_INVALID, model_option_fields, prompt_tokens, read_model_options
@@ -84,6 +87,8 @@ class AddressFlow(NewEntryFlow):
                 ssl=values[CONF_VERIFY_SSL],
             )
         except Problem as problem:
+            if problem.wants_certificate and problem.base_url is not None:
+                return await self._enroll(EnrolTarget(problem.base_url, urlsplit(problem.base_url).netloc))
             if problem.key != NEEDS_KEY or problem.kind is None or problem.kind is UNKNOWN_KIND:
                 raise
             raise Problem(NEEDS_KEY_NAMED, f"{problem.kind.title} ({problem.base_url})") from None
@@ -149,12 +154,13 @@ class AddressFlow(NewEntryFlow):
         known = KnownProvider(entry.unique_id, entry.data[CONF_BASE_URL], entry.data.get(CONF_API_KEY), chosen, token)
         urls = base_urls(values[CONF_HOST], values.get(CONF_PORT), tls=values[CONF_SSL])
         # A pinned certificate stays pinned until its verification is turned off.
-        pinned = endpoint_of(entry.data).ssl if verify and entry.data.get(CONF_FINGERPRINT) else verify
+        pinned = verify and bool(entry.data.get(CONF_FINGERPRINT))
+        ssl = endpoint_of(entry.data, context=context_of(self.hass, entry.data)).ssl if pinned else verify
         found = await probe_urls(
             async_get_clientsession(self.hass),
             urls if chosen is None else urls[-1:],
             key=values.get(CONF_API_KEY),
-            ssl=pinned,
+            ssl=ssl,
             known=known,
         )
         identity = entry.unique_id or found.id

@@ -10,8 +10,9 @@ from homeassistant.core import callback
 from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
-from ..core.protocol.record import ServiceRecord
+from ..core.protocol.record import Auth, ServiceRecord
 from ..household import code_to_store
+from .enroll import EnrolTarget
 from .household_probe import HOUSEHOLD_UNPROVEN, entered_code, has_household_token, probe_household
 from .known import former_of
 from .new_entry import NewEntryFlow
@@ -127,6 +128,8 @@ class DiscoveredFlow(NewEntryFlow):
         assert record is not None  # every way to this step sets it
         errors: dict[str, str] = {}
         placeholders = {"reason": ""}
+        if user_input is not None and self._enrolls(record) and set(record.urls()) <= set(self._shown):
+            return await self._enroll(self._target_of(record))
         if user_input is not None:
             key = user_input.get(CONF_API_KEY)
             try:  # once more: the card may be days old
@@ -141,7 +144,7 @@ class DiscoveredFlow(NewEntryFlow):
                 household = code_to_store(self.hass, code) if by_household else None
                 return self._create(record.name, self._found, record, key, names_host=True, household=household)
         schema = await self._schema(record)
-        if schema is NO_FIELDS:
+        if schema is NO_FIELDS and not self._enrolls(record):
             self._set_confirm_only()
         else:
             self.context.pop("confirm_only", None)
@@ -158,11 +161,19 @@ class DiscoveredFlow(NewEntryFlow):
 
     async def _schema(self, record: ServiceRecord) -> vol.Schema:
         """What is asked for: nothing from a provider of the household, whose token a stored code opens."""
-        if not self._wants_key:
+        if not self._wants_key or self._enrolls(record):
             return NO_FIELDS
         if record.sealed_token is None:
             return KEY
         return NO_FIELDS if not self._is_unproven and await has_household_token(self.hass, record) else KEY_OR_HOUSEHOLD
+
+    def _enrolls(self, record: ServiceRecord) -> bool:
+        """Whether the provider requires a client certificate, for which a further step asks."""
+        return record.auth is Auth.MTLS and record.tls and self._found is None
+
+    def _target_of(self, record: ServiceRecord) -> EnrolTarget:
+        identity = None if record.id_derived else record.id
+        return EnrolTarget(self._address(record), record.name, record.fingerprint, identity, record.models)
 
     async def _find_shown(
         self, record: ServiceRecord, key: str | None, code: str | None, *, by_household: bool

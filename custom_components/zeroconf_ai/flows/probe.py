@@ -22,6 +22,7 @@ from ..core.protocol.errors import (
     ApiError,
     AuthenticationError,
     CertificateError,
+    ClientCertificateError,
     IdentityChangedError,
     InvalidRequestError,
     PermissionDeniedError,
@@ -73,6 +74,8 @@ class Problem(Exception):
         self.placeholders = {"reason": reason}
         self.base_url: str | None = None
         """The address that requires an API key."""
+        self.wants_certificate = False
+        """Whether the provider requires a client certificate."""
         self.kind: ServerKind | None = None
         """The kind of server that refuses requests without a valid API key; None if it is unknown."""
 
@@ -223,7 +226,8 @@ async def probe_urls(
             return await probe_endpoint(session, endpoint, shown, advertised=advertised, known=known, identify=True)
         except Problem as problem:
             # A refusal by a server of no known kind says little: an inference server may answer on another port.
-            is_stranger = problem.key in _REFUSED and problem.kind is None and len(urls) > 2
+            is_unknown = problem.kind is None and not problem.wants_certificate
+            is_stranger = problem.key in _REFUSED and is_unknown and len(urls) > 2
             if problem.key not in _TRY_NEXT_ADDRESS and not is_stranger:
                 raise
             problems.append(problem)
@@ -303,7 +307,9 @@ def _compare(identity: str | None, expected: str | None) -> None:
 def problem_of(err: ApiError, *, keyed: bool) -> Problem:
     """The flow error of a failed request; `keyed`: an API key was sent."""
     if isinstance(err, AuthenticationError):
-        return Problem(INVALID_AUTH if keyed else NEEDS_KEY)
+        problem = Problem(INVALID_AUTH if keyed else NEEDS_KEY)
+        problem.wants_certificate = isinstance(err, ClientCertificateError)
+        return problem
     if isinstance(err, PermissionDeniedError):
         return Problem(NOT_ALLOWED, reason_of(err))
     if isinstance(err, CertificateError):

@@ -4,25 +4,31 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from homeassistant.config_entries import ConfigEntry, ConfigFlow, ConfigFlowResult
+from homeassistant.config_entries import ConfigEntry, ConfigFlowResult
 from homeassistant.const import CONF_API_KEY
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
-from ..const import CONF_BASE_URL, CONF_HOUSEHOLD, CONF_PROVIDER_ID
+from ..const import CONF_BASE_URL, CONF_CLIENT_CERTIFICATE, CONF_FINGERPRINT, CONF_HOUSEHOLD, CONF_PROVIDER_ID
+from ..core.presence.own_certificates import OwnCertificate
 from ..data import DATA, chosen_type, endpoint_of
 from ..household import code_to_store, replace_code
-from ..markdown import MarkdownFlow
+from .enroll import EnrollFlow, EnrolTarget
 from .household_probe import entered_code, household_token
 from .probe import KnownProvider, Problem, probe_endpoint
 from .provider_schemas import KEY, KEY_OR_HOUSEHOLD
 
 
-class ProviderReauthFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
+class ProviderReauthFlow(EnrollFlow):
     """The reauthentication of a provider within the integration's flow."""
 
     async def async_step_reauth_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for a new API key."""
         entry = self._get_reauth_entry()
+        if self._wants_certificate(entry):
+            data = entry.data
+            return await self._enroll(
+                EnrolTarget(data[CONF_BASE_URL], entry.title, data.get(CONF_FINGERPRINT), data.get(CONF_PROVIDER_ID))
+            )
         if CONF_HOUSEHOLD in entry.data:
             return await self.async_step_reauth_household()
         errors: dict[str, str] = {}
@@ -40,6 +46,21 @@ class ProviderReauthFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
         return self.async_show_form(
             step_id="reauth_confirm", data_schema=KEY, errors=errors, description_placeholders=placeholders
         )
+
+    def _wants_certificate(self, entry: ConfigEntry) -> bool:
+        """Whether the provider refused the certificate of Home Assistant, or requires one now."""
+        if CONF_CLIENT_CERTIFICATE in entry.data:
+            return True
+        if (shared := self.hass.data.get(DATA)) is None or (member := shared.engine.pool.get(entry.entry_id)) is None:
+            return False
+        return member.wants_certificate and entry.data[CONF_BASE_URL].startswith("https:")
+
+    async def _update_enrolled(self, held: OwnCertificate) -> ConfigFlowResult:
+        """Use the new certificate in place of the former one, or of an API key."""
+        entry = self._get_reauth_entry()
+        kept = {name: value for name, value in entry.data.items() if name not in (CONF_API_KEY, CONF_HOUSEHOLD)}
+        data = {**kept, CONF_CLIENT_CERTIFICATE: True, CONF_FINGERPRINT: held.enrolment.pin}
+        return self.async_update_and_abort(entry, data=data)
 
     async def async_step_reauth_household(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the household code, or an API key instead of it."""

@@ -15,6 +15,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.script import Script, async_validate_actions_config
 
 from .. import issues, reauth
+from ..certificates import context_of
 from ..const import (
     CONF_BASE_URL,
     CONF_EPHEMERAL,
@@ -47,6 +48,7 @@ from ..core.routing.pool.health import CheckResult
 from ..core.routing.pool.member import Member, Wake
 from ..data import DATA, confirmed_of, endpoint_of, model_options
 from ..pool_coordinator import MemberCoordinator
+from .certificate import ProviderCertificate
 from .household import ProviderHousehold
 from .power_meter import EnergyFeeds, EnergyOptions
 
@@ -73,6 +75,7 @@ class ProviderCoordinator(MemberCoordinator):
         backend.identity = entry.data.get(CONF_PROVIDER_ID)
         backend.relocate = self._relocate
         self._household = ProviderHousehold(hass, entry, backend)
+        self._certificate = ProviderCertificate(hass, entry, self.apply_data)
         self._reprober = Reprober(self._answers, lambda record: self._reprober.discard(record.id))
         entry.async_on_unload(self._reprober.close)
         self.apply_options()
@@ -118,6 +121,7 @@ class ProviderCoordinator(MemberCoordinator):
             self._discovery.kept_ids.add(provider_id)
             entry.async_on_unload(partial(self._discovery.kept_ids.discard, provider_id))
         entry.async_on_unload(self.async_add_listener(_keep_alive_listener))
+        self._certificate.start()
         entry.async_on_unload(async_dispatcher_connect(self.hass, SIGNAL_HOUSEHOLD_CHANGED, self._on_household))
 
     async def first_check(self, result: CheckResult | None = None) -> None:
@@ -160,7 +164,7 @@ class ProviderCoordinator(MemberCoordinator):
         data = self.config_entry.data
         keeps_token = self._household.used and self.backend.base_url == data[CONF_BASE_URL]  # elsewhere it is proven again
         key = self.backend.key if data.get(CONF_EPHEMERAL) or keeps_token else None
-        self.backend.move(endpoint_of(data, key=key))
+        self.backend.move(endpoint_of(data, key=key, context=context_of(self.hass, data)))
 
     @override
     async def check_now(self, *, models: bool = False) -> None:
@@ -323,10 +327,12 @@ class ProviderCoordinator(MemberCoordinator):
             moved = {**data, CONF_BASE_URL: found.base_url}
             if found.fingerprint is not None:
                 moved[CONF_FINGERPRINT] = found.fingerprint
+            await self._certificate.move(found.base_url, found.fingerprint)
             self.hass.config_entries.async_update_entry(self.config_entry, data=moved)
             self.apply_data()
         if data.get(CONF_EPHEMERAL) and self.backend.base_url in record.base_urls():
-            self.backend.move(endpoint_of(self.config_entry.data, key=record.ephemeral_key))
+            data = self.config_entry.data
+            self.backend.move(endpoint_of(data, key=record.ephemeral_key, context=context_of(self.hass, data)))
         return models_changed
 
     def _ask_owner(self, found: Identification) -> None:

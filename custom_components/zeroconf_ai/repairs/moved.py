@@ -10,7 +10,16 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
-from ..const import CONF_ADVERTISED, CONF_BASE_URL, CONF_FINGERPRINT, CONF_PROVIDER_ID, CONF_REFUSED, CONF_SERVICE_NAME
+from ..certificates import async_get_certificates
+from ..const import (
+    CONF_ADVERTISED,
+    CONF_BASE_URL,
+    CONF_CLIENT_CERTIFICATE,
+    CONF_FINGERPRINT,
+    CONF_PROVIDER_ID,
+    CONF_REFUSED,
+    CONF_SERVICE_NAME,
+)
 from ..core.protocol.record import names_public_host
 from ..data import endpoint_of
 from ..flows.household_probe import token_for_entry
@@ -59,8 +68,13 @@ class ProviderMovedFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
             try:
                 await probe_endpoint(async_get_clientsession(self.hass), endpoint, entry.title, known=known)
             except Problem as problem:
-                errors, placeholders = {"base": problem.key}, placeholders | problem.placeholders
-            else:
+                # It has the right id, and gives no certificate for its new one: reauthentication asks for enrolment next.
+                if not problem.wants_certificate:
+                    errors, placeholders = {"base": problem.key}, placeholders | problem.placeholders
+            if not errors:
+                if entry.data.get(CONF_CLIENT_CERTIFICATE):
+                    certificates, pin = await async_get_certificates(self.hass), data.get(CONF_FINGERPRINT)
+                    await certificates.move(data[CONF_PROVIDER_ID], base_url=endpoint.base_url, pin=pin)
                 self.hass.config_entries.async_update_entry(entry, data=data)
                 return self.async_create_entry(data={})
         return self.async_show_form(
