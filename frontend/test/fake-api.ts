@@ -1,3 +1,4 @@
+import type { ClientsApi } from "../src/api/clients.js";
 import type { OwnKeys } from "../src/api/keys.js";
 import { LitElement } from "lit";
 import type { FindingApi } from "../src/api/finding.js";
@@ -100,6 +101,7 @@ export const fakeApi = (answers: Partial<PageApi>): PageApi =>
     flows: null,
     connectors: null,
     finding: finding({ discovered: () => Promise.resolve(() => undefined) }),
+    clients: { state: () => Promise.resolve({ offered: false }) } as unknown as ClientsApi,
     serverModels: { list: () => Promise.resolve([]) } as unknown as ServerModelsApi,
     can: { arrange: true, records: true, chat: true },
     link: (tab: string) => `#${tab}`,

@@ -24,6 +24,7 @@ const apiKey = (fields: Partial<ApiKey> = {}): ApiKey => ({
   enabled: true,
   created: "2026-01-01T00:00:00+00:00",
   expires: null,
+  certificate_expires: null,
   last_used: null,
   labels: [],
   requests_per_minute: null,

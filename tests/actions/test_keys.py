@@ -64,6 +64,7 @@ async def test_key_action_created_key_is_returned_once_and_works(
     assert made == {
         "key_id": made["key_id"],
         "name": "Laptop",
+        "certificate_expires": None,
         "prefix": secret[:8],
         "user_id": hass_admin_user.id,
         "models": ["test-*"],
@@ -119,6 +120,14 @@ async def test_key_action_rotated_key_accepts_both_secrets_during_the_overlap(
     for former in (KEY, rotated["key"]):
         with pytest.raises(AuthenticationError):
             keys.verify(former)
+
+
+async def test_key_action_rotates_no_client_certificate(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    until = dt_util.utcnow().timestamp() + 60
+    key = await runtime_of(entry).store.keys.adopt("Phone", bytes(32), "0a1b2c3d", certificate_expires=until)
+    with pytest.raises(ServiceValidationError) as caught:
+        await call(hass, "rotate_key", key_id=key.id, overlap={"seconds": 0})
+    assert caught.value.translation_key == "no_secret"
 
 
 async def test_key_action_with_an_ambiguous_name_is_refused(hass: HomeAssistant, entry: MockConfigEntry) -> None:

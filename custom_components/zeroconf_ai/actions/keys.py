@@ -161,8 +161,11 @@ async def _revoke_key(call: ServiceCall) -> ServiceResponse:
 async def _rotate_key(call: ServiceCall) -> ServiceResponse:
     """Replace the secret of an API key. It is returned only here; the former one stays valid for a while."""
     keys = _keys(call.hass)
+    found = _find(keys, call.data[ATTR_KEY_ID])
+    if found.certificate:
+        raise _wrong("no_secret", key=found.name)
     try:
-        key, secret = await keys.rotate(_find(keys, call.data[ATTR_KEY_ID]).id, call.data[ATTR_OVERLAP])
+        key, secret = await keys.rotate(found.id, call.data[ATTR_OVERLAP])
     except DatabaseError as err:
         raise _failed(err) from err
     return {**describe_key(key), ATTR_KEY: secret}

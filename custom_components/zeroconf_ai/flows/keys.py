@@ -105,7 +105,7 @@ class KeysFlow(OptionsMenuFlow):
         key = self._key
         return self.async_show_menu(
             step_id="key",
-            menu_options=["key_edit", "key_rotate", "key_revoke"],
+            menu_options=["key_edit", "key_revoke"] if key.certificate else ["key_edit", "key_rotate", "key_revoke"],
             description_placeholders={"name": key.name, "keys": _row(key, await self._users())},
         )
 

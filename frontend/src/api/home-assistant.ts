@@ -2,6 +2,7 @@ import { subscribeLasting, type OnConnected } from "./live-connection.js";
 import { HomeAssistantChat } from "./chat-home-assistant.js";
 import { findingApi, type Discovered, type ScanEvent, type Scanned } from "./finding.js";
 import { serverModelsApi } from "./server-models.js";
+import { clientsApi } from "./clients.js";
 import { Flows } from "./flows.js";
 import type { HomeAssistant } from "./hass.js";
 import { PageError } from "./errors.js";
@@ -100,6 +101,7 @@ export class HomeAssistantApi implements PageApi {
 
   readonly connectors = null; // Home Assistant's flow adds them, and its entries control them
   readonly serverModels = serverModelsApi((command, fields) => this.ask(command, fields));
+  readonly clients = clientsApi((command, fields) => this.ask(command, fields));
 
   readonly finding = findingApi(
     (command, fields) => this.ask(command, fields),

@@ -8,6 +8,7 @@ import type { Budget, Live, Period, RequestFilter, RequestPage, UsageGroup, Usag
 import type { RoutingApi } from "./routing";
 import type { FindingApi } from "./finding";
 import type { ServerModelsApi } from "./server-models";
+import type { ClientsApi } from "./clients";
 import type { Flows } from "./flows";
 
 /** What the page asks of the home that it lives in. Each method rejects with a `PageError`, whose message is for people. */
@@ -35,6 +36,8 @@ export interface PageApi extends KeysApi {
   readonly serverModels: ServerModelsApi;
   /** The machines that connect themselves to this home; null: the page of this home does not control them. */
   readonly connectors: ConnectorsApi | null;
+  /** Client certificates, for administrators. */
+  readonly clients: ClientsApi;
   readonly chat: ChatApi;
   /** Home Assistant's flows, which add providers; null: a configuration file does. */
   readonly flows: Flows | null;

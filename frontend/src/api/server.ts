@@ -3,6 +3,7 @@ import { ServerChat } from "./chat-server.js";
 import { connectorsApi, type ConnectorsApi } from "./connectors.js";
 import { findingApi, type Discovered, type Scanned } from "./finding.js";
 import { serverModelsApi } from "./server-models.js";
+import { clientsApi } from "./clients.js";
 import { PageError } from "./errors.js";
 import type { BudgetName, NewBudget, PageApi } from "./page-api.js";
 import { recordsApi } from "./records.js";
@@ -157,6 +158,7 @@ export class ServerApi implements PageApi {
   }
 
   readonly serverModels = serverModelsApi((command, fields) => this.ask(command, fields));
+  readonly clients = clientsApi((command, fields) => this.ask(command, fields));
 
   readonly finding = findingApi(
     (command, fields) => this.ask(command, fields),

@@ -197,6 +197,8 @@ export interface ApiKey {
   enabled: boolean;
   created: string;
   expires: string | null;
+  /** When its client certificate expires; null: a key with a secret. */
+  certificate_expires: string | null;
   last_used: string | null;
   labels: string[];
   requests_per_minute: number | null;

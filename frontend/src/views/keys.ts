@@ -8,6 +8,7 @@ import { count, moment, money } from "../format.js";
 import { blockRows } from "../styles.js";
 import "./authority.js";
 import { monthlyBudget } from "./key-form.js";
+import "./clients.js";
 import "./key-form.js";
 import "./new-key.js";
 import { allowance, refusals } from "./own-keys.js";
@@ -75,6 +76,15 @@ export class Keys extends View {
             .authority=${list.authority}
             .baseUrl=${list.base_url}
           ></zai-authority>`
+        : nothing
+    }
+    ${
+      own === null && this.api.isAdmin
+        ? html`<zai-clients
+            .api=${this.api}
+            .texts=${texts}
+            .enrolled=${() => void this.run(() => this.load())}
+          ></zai-clients>`
         : nothing
     }
     ${own ? allowance(own, texts, language) : nothing}
@@ -183,7 +193,9 @@ export class Keys extends View {
           ${this.states(key).map((sentence) => html`<div class="error">${sentence}</div>`)}
           ${this.limits(key).map((limit) => html`<div class="quiet">${limit}</div>`)}
         </td>
-        <td data-label=${texts("keys.secret")}><code>${key.prefix}…</code></td>
+        <td data-label=${texts("keys.secret")}>
+          ${key.certificate_expires ? texts("keys.certificate") : nothing} <code>${key.prefix}…</code>
+        </td>
         <td data-label=${texts("keys.last_used")}>
           ${key.last_used ? moment(key.last_used, language) : texts("keys.never")}
         </td>
@@ -211,7 +223,8 @@ export class Keys extends View {
       const own = this.list?.own;
       found.push(texts(own && !key.disabled_by_owner ? "keys.disabled_by_administrator" : "keys.disabled"));
     }
-    if (key.expires && new Date(key.expires).getTime() <= Date.now()) found.push(texts("keys.expired"));
+    const ends = [key.expires, key.certificate_expires].filter((end) => end !== null);
+    if (ends.some((end) => new Date(end).getTime() <= Date.now())) found.push(texts("keys.expired"));
     return found;
   }
 
@@ -230,6 +243,13 @@ export class Keys extends View {
       limits.push(texts("keys.limit", { what: texts("keys.models"), value: key.models.join(", ") }));
     if (key.expires)
       limits.push(texts("keys.limit", { what: texts("keys.expires"), value: moment(key.expires, language) }));
+    if (key.certificate_expires)
+      limits.push(
+        texts("keys.limit", {
+          what: texts("keys.certificate_until"),
+          value: moment(key.certificate_expires, language),
+        }),
+      );
     return limits;
   }
 
@@ -242,7 +262,7 @@ export class Keys extends View {
         ${action("keys.revoke", () => this.revoke(key), "danger")} ${action("common.cancel", () => (this.asked = null))}`;
     const fixed = this.list?.own && !key.enabled && !key.disabled_by_owner;
     return html`${action("keys.edit", () => (this.edited = this.edited === key.key_id ? null : key.key_id))}
-    ${action("keys.rotate", () => this.rotate(key))}
+    ${key.certificate_expires ? nothing : action("keys.rotate", () => this.rotate(key))}
     ${fixed ? nothing : action(key.enabled ? "keys.disable" : "keys.enable", () => this.enable(key))}
     ${action("keys.revoke", () => (this.asked = key.key_id), "danger")}`;
   }

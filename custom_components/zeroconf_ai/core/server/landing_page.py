@@ -4,6 +4,7 @@ from html import escape
 
 from aiohttp import hdrs, web
 
+from ..protocol.record import Auth
 from .gateway import Gateway
 
 _PAGE = """<!doctype html>
@@ -34,12 +35,16 @@ async def landing_page(gateway: Gateway, version: str, administration: str | Non
     """
     if "text/html" not in request.headers.get(hdrs.ACCEPT, "").casefold():
         return web.Response(text=_OLLAMA, headers={hdrs.VARY: hdrs.ACCEPT})
-    locked = gateway.access.required
+    locked = gateway.access.mode is Auth.TOKEN
+    needed = {
+        Auth.TOKEN: "Requests need an API key. Ask the owner for one.",
+        Auth.MTLS: "Requests need a client certificate: run 'zeroconf-ai enroll' with this address.",
+    }
     text = _PAGE.format(
         name=escape(gateway.name),
         version=escape(version),
         url=escape(f"{request.scheme}://{request.host}/v1"),
-        key="Requests need an API key. Ask the owner for one." if locked else "Requests need no API key.",
+        key=needed.get(gateway.access.mode, "Requests need no API key."),
         administration="" if administration is None else f' · Administration: <a href="{administration}">{administration}</a>',
         header="-H 'Authorization: Bearer YOUR_KEY' " if locked else "",
     )
