@@ -16,6 +16,12 @@ const MAX_CODE = 200;
 const NAME = /^[\p{L}\p{N}_](?:[\p{L}\p{N}_ .'-]*[\p{L}\p{N}_])?$/u;
 /** Crockford's base32. */
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
+/** White space and hyphens, also the dashes that editors and messengers put in their place. */
+const SEPARATORS = /[\s\u2010-\u2015\u2212-]/gu;
+/** Characters without a width, which are copied with a text. */
+const WIDTHLESS = /[\u200b-\u200f\u2060\ufeff]/gu;
+/** White space and quotation marks around a text. */
+const QUOTED = /^[\s"'`\u2018-\u201f]+|[\s"'`\u2018-\u201f]+$/gu;
 const RANDOM_CHARACTERS = 26;
 const CHECK_CHARACTERS = 2;
 const CHECK_CONTEXT = "zai-household-check";
@@ -45,9 +51,10 @@ export class SealError extends Error {
 /** The name and the passphrase in a household code, such as `home:1a2b-3c4d-…`. Throws TypeError for any text that was not generated. */
 export function parseCode(text: string): { name: string; passphrase: string } {
   if (Array.from(text).length > MAX_CODE) throw new TypeError("The household code is too long");
-  const parts = text.trim().split(":");
+  const parts = text.replace(WIDTHLESS, "").replace(QUOTED, "").replaceAll("\uff1a", ":").split(":");
   const passphrase = (parts.pop() ?? "")
-    .replace(/[\s-]/gu, "")
+    .normalize("NFKC")
+    .replace(SEPARATORS, "")
     .toLowerCase()
     .replace(/[oil]/g, (letter) => (letter === "o" ? "0" : "1"));
   if (

@@ -33,6 +33,12 @@ MAX_CODE = 200
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base32, without letters that look like digits or like one another."""
 _MISREAD = str.maketrans("oil", "011")
+_SEPARATORS = re.compile(r"[\s\u2010-\u2015\u2212-]")
+"""White space and hyphens, also the dashes that editors and messengers put in their place."""
+_WIDTHLESS = re.compile(r"[\u200b-\u200f\u2060\ufeff]")
+"""Characters without a width, which are copied with a text."""
+_QUOTED = re.compile(r"^[\s\"'`\u2018-\u201f]+|[\s\"'`\u2018-\u201f]+$")
+"""White space and quotation marks around a text."""
 _RANDOM_CHARACTERS = 26
 """130 bits: captured advertisements can be guessed at offline."""
 _CHECK_CHARACTERS = 2
@@ -108,8 +114,8 @@ class HouseholdCode:
         """
         if len(text) > MAX_CODE:
             raise HouseholdError("it is too long")
-        name, colon, rest = text.strip().rpartition(":")
-        passphrase = re.sub(r"[\s-]", "", rest).lower().translate(_MISREAD)
+        name, colon, rest = _QUOTED.sub("", _WIDTHLESS.sub("", text)).replace("\uff1a", ":").rpartition(":")
+        passphrase = _SEPARATORS.sub("", unicodedata.normalize("NFKC", rest)).lower().translate(_MISREAD)
         if len(passphrase) != _RANDOM_CHARACTERS + _CHECK_CHARACTERS or not set(passphrase) <= set(_ALPHABET):
             raise HouseholdError("it is not a generated code, which looks like home:1a2b-3c4d-… with seven groups of four")
         if passphrase[_RANDOM_CHARACTERS:] != _check(passphrase[:_RANDOM_CHARACTERS]):
