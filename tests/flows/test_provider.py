@@ -1,15 +1,20 @@
 """Adding a provider by its address: every form of address, each thing that can be wrong with it, and the way on from there."""
 
+import base64
 from collections.abc import Mapping
+from pathlib import Path
 import socket
 import ssl
 from typing import Any
 
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 import pytest
 
 from custom_components.zeroconf_ai.const import (
     CONF_BASE_URL,
+    CONF_FINGERPRINT,
     CONF_PROVIDER_ID,
     CONF_SERVICE_NAME,
     DOMAIN,
@@ -229,6 +234,35 @@ async def test_self_signed_certificate_is_refused_until_verification_is_off(
         result = await submit(hass, result, address(f"127.0.0.1:{secure.port}", tls=True, verify=False))
         assert result["type"] is FlowResultType.CREATE_ENTRY
         assert result["data"] == {CONF_BASE_URL: secure.base_url, CONF_PROVIDER_ID: secure.id, "verify_ssl": False}
+
+
+async def test_advertised_certificate_is_pinned_for_an_entered_address(
+    hass: HomeAssistant, certificate: ssl.SSLContext, tmp_path: Path
+) -> None:
+    """Also for an address without https."""
+    pem = x509.load_pem_x509_certificate((tmp_path / "server.pem").read_bytes())
+    pin = base64.urlsafe_b64encode(pem.fingerprint(hashes.SHA256())).decode().rstrip("=")
+    await async_setup_component(hass, DOMAIN, {})
+    async with running(FakeProvider(ssl=certificate)) as secure:
+        announce(hass, record_of(secure, "GPU box", tls=True, fingerprint=pin))
+        for entered in (f"127.0.0.1:{secure.port}", secure.base_url):
+            result = await submit(hass, await begin(hass), {"provider": "enter_address"})
+            result = await submit(hass, result, address(entered))
+            assert result["type"] is FlowResultType.CREATE_ENTRY
+            assert (result["data"][CONF_BASE_URL], result["data"][CONF_FINGERPRINT]) == (secure.base_url, pin)
+            await hass.config_entries.async_remove(result["result"].entry_id)
+            await hass.async_block_till_done()
+
+
+async def test_https_only_port_says_so(hass: HomeAssistant) -> None:
+    error = {"message": "This port speaks HTTPS.", "type": "invalid_request_error", "code": "https_required"}
+
+    async def refuse(_: web.BaseRequest) -> web.Response:
+        return web.json_response({"error": error}, status=400)
+
+    async with serving(refuse) as port:
+        result = await submit(hass, await begin(hass), address(f"127.0.0.1:{port}"))
+    assert result["errors"] == {"base": "needs_tls"}
 
 
 async def test_provider_that_is_already_configured_aborts(hass: HomeAssistant, provider: FakeProvider) -> None:

@@ -41,6 +41,7 @@ OF_A_BACKEND = {
     probe.INVALID_CERTIFICATE,
     probe.INVALID_URL,
     probe.NEEDS_KEY,
+    probe.NEEDS_TLS,
     probe.NOT_ALLOWED,
     probe.NOT_A_PROVIDER,
     backend_probe.ADDRESS_IN_USE,

@@ -1,6 +1,7 @@
 """The form for the address of a provider, which adds it or changes its connection."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,9 +25,12 @@ from ..const import (
     CONF_SERVER_KIND,
     SUBENTRY_BACKEND,
 )
+from ..core.backends.base import Ssl
 from ..core.backends.ollama.context import suggested_size
+from ..core.backends.zeroconfai import fingerprint_ssl
 from ..core.config.backend_types import BACKEND_TYPES
 from ..core.presence.server_kinds import UNKNOWN_KIND
+from ..core.protocol.record import names_public_host
 from ..data import chosen_type, endpoint_of, gateway_entry
 from ..issues import server_of
 from .backend_probe import ADDRESS_IN_USE
@@ -79,13 +83,12 @@ class AddressFlow(NewEntryFlow):
 
     async def _add(self, values: Mapping[str, Any], found_as: str | None = None) -> ConfigFlowResult:
         """Add the provider at an entered address, with the title `found_as` if it has one. Raises Problem."""
+        urls = base_urls(values[CONF_HOST], values.get(CONF_PORT), tls=values[CONF_SSL])
+        ssl: Ssl = values[CONF_VERIFY_SSL]
+        if ssl and (pinned := self._advertised_certificate(urls)) is not None:
+            urls, ssl = pinned
         try:
-            found = await probe_urls(
-                async_get_clientsession(self.hass),
-                base_urls(values[CONF_HOST], values.get(CONF_PORT), tls=values[CONF_SSL]),
-                key=values.get(CONF_API_KEY),
-                ssl=values[CONF_VERIFY_SSL],
-            )
+            found = await probe_urls(async_get_clientsession(self.hass), urls, key=values.get(CONF_API_KEY), ssl=ssl)
         except Problem as problem:
             if problem.wants_certificate and problem.base_url is not None:
                 return await self._enroll(EnrolTarget(problem.base_url, urlsplit(problem.base_url).netloc))
@@ -111,6 +114,20 @@ class AddressFlow(NewEntryFlow):
         self._added = found
         self._create_added = create
         return await self.async_step_model_options()
+
+    def _advertised_certificate(self, urls: Iterable[str]) -> tuple[tuple[str, ...], Ssl] | None:
+        """The https addresses and the certificate of a provider that is advertised at one of `urls`, with or without https.
+
+        Not of a public name, whose certificate an authority vouches for: anybody can advertise another one.
+        """
+        servers = {urlsplit(url).netloc for url in urls if not names_public_host(url)}
+        for provider in unconfigured(self.hass).values():
+            record = provider.record
+            found = tuple(url for url in sorted(record.base_urls()) if urlsplit(url).netloc in servers)
+            if found and record.tls and record.fingerprint is not None:
+                with suppress(ValueError):  # the fingerprint is invalid
+                    return found, fingerprint_ssl(record.fingerprint)
+        return None
 
     def _warn_of_address(self, url: str) -> None:
         """Raise Problem once for the address of a backend of the gateway. Submitting the form again goes on."""

@@ -53,6 +53,7 @@ INVALID_RECORD = "invalid_record"
 INVALID_URL = "invalid_url"
 MOVED = "moved"
 NEEDS_KEY = "needs_key"
+NEEDS_TLS = "needs_tls"
 NO_MODELS = "no_models"
 NOT_ALLOWED = "not_allowed"
 NOT_A_PROVIDER = "not_a_provider"
@@ -314,6 +315,8 @@ def problem_of(err: ApiError, *, keyed: bool) -> Problem:
         return Problem(NOT_ALLOWED, reason_of(err))
     if isinstance(err, CertificateError):
         return Problem(INVALID_CERTIFICATE, reason_of(err))
+    if err.code == "https_required":
+        return Problem(NEEDS_TLS)
     foreign = isinstance(err, UpstreamError) and not isinstance(err, UpstreamConnectionError) and err.upstream_status is None
     redirected = err.upstream_status is not None and 300 <= err.upstream_status < 400
     if foreign or redirected or isinstance(err, NotAProviderError | InvalidRequestError):
