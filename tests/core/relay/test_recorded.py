@@ -1,10 +1,10 @@
 """Answers of a real server over the road, byte by byte as they were recorded once.
 
-`LIVE=http://127.0.0.1:8080` asks that server instead (OpenAI's API, without a key), and records its answers anew. The recording in
-this folder is of llama.cpp with the model of `scripts/lib/tiny_gguf.py`. Keys, addresses and host names are not in it.
+`LIVE=http://127.0.0.1:8080` asks that server instead (OpenAI's API, without a key), and records its answers anew. The recording
+in this folder is of llama.cpp with the model of `scripts/lib/tiny_gguf.py`. Keys, addresses and host names are not in it.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 import json
 import os
@@ -30,17 +30,18 @@ ASKED = {"messages": [{"role": "user", "content": "Is the kitchen warm?"}], "max
 async def recorded() -> AsyncGenerator[Backend]:
     """The backend of the machine."""
     declared = BACKEND_TYPES["llamacpp"]
+    make: Callable[..., Backend] = declared.make
     if LIVE is None:
         replay = Replay(read_recording(RECORDING)[1], speed=0)
         url = await replay.start()
         async with aiohttp.ClientSession() as session:
-            yield declared.make(session, declared.info("llama", "llama"), Endpoint(f"{url}/v1"))
+            yield make(session, declared.info("llama", "llama"), Endpoint(f"{url}/v1"))
         await replay.close()
         return
     shutil.rmtree(RECORDING, ignore_errors=True)
     recorder = Recorder(RECORDING, keep_texts=True)
     async with aiohttp.ClientSession(middlewares=(recorder.middleware,)) as session:
-        yield declared.make(session, declared.info("llama", "llama"), Endpoint(f"{LIVE.rstrip('/')}/v1"))
+        yield make(session, declared.info("llama", "llama"), Endpoint(f"{LIVE.rstrip('/')}/v1"))
     await recorder.close()
 
 
