@@ -18,6 +18,7 @@ from zeroconf_ai.relay.paired_houses import PairedHouse
 from zeroconf_ai.relay.relayed_requests import RelayedRequests
 from zeroconf_ai.server.access.relayed import RelayedAccess
 from zeroconf_ai.server.in_process import InProcess
+from zeroconf_ai.server.tls.server_tls import ServerTls
 
 from .houses import House, house
 
@@ -46,6 +47,10 @@ class Heard(Listener):
     @override
     def link_steady(self, house: PairedHouse) -> None:
         self.events.append(("steady", house.name))
+
+    @override
+    def house_changed(self, house: PairedHouse) -> None:
+        self.events.append(("changed", house))
 
     def all(self, kind: str) -> list[tuple[Any, ...]]:
         """The events of one kind."""
@@ -103,7 +108,9 @@ class Road:
 
 def paired_with(home: House) -> PairedHouse:
     """What the connector of a house stores."""
-    return PairedHouse(f"ws://127.0.0.1:{home.server.port}/v1/relay", public_bytes(home.key), "Home", home.id)
+    url, tls = f"ws://127.0.0.1:{home.server.port}/v1/relay", home.server.gateway.tls
+    pin = None if tls is None else tls.fingerprint
+    return PairedHouse(url if tls is None else url.replace("ws:", "wss:"), public_bytes(home.key), "Home", home.id, pin)
 
 
 @asynccontextmanager
@@ -113,12 +120,17 @@ async def road(
     key: Ed25519PrivateKey | None = None,
     url: Callable[[str], str] = str,
     models: tuple[str, ...] = (),
+    house_id: str = "gateway-id",
+    tls: ServerTls | None = None,
 ) -> AsyncGenerator[Road]:
-    """A house that uses a machine with these backends over the road. `url` changes the address that the connector uses."""
+    """A house that uses a machine with these backends over the road. `url` changes the address that the connector uses.
+
+    `tls`: the house speaks TLS with this certificate, and has the id for which it was made.
+    """
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(asyncio.timeout(120))
         remote = await stack.enter_async_context(served(*backends, provider_id="connector-id", access=RelayedAccess(models)))
-        home = await stack.enter_async_context(house())
+        home = await stack.enter_async_context(house(house_id=house_id, tls=tls))
         engine = home.server.engine
         for member in engine.pool:
             await engine.remove(member.id)

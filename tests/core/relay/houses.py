@@ -23,6 +23,7 @@ from zeroconf_ai.relay.session import relay_session, relay_url
 from zeroconf_ai.relay.stream import RelayError, Stream
 from zeroconf_ai.relay.uplink import Uplink
 from zeroconf_ai.server.in_process import AnswerSink, InProcess
+from zeroconf_ai.server.tls.server_tls import ServerTls
 
 
 class Connectors:
@@ -98,13 +99,13 @@ async def open_socket(base_url: str) -> AsyncGenerator[aiohttp.ClientWebSocketRe
 
 
 @asynccontextmanager
-async def house(*backends: Backend) -> AsyncGenerator[House]:
-    """A running house that was paired with one connector."""
+async def house(*backends: Backend, house_id: str = "gateway-id", tls: ServerTls | None = None) -> AsyncGenerator[House]:
+    """A running house that was paired with one connector. `tls`: it speaks TLS with this certificate."""
     async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(served(*backends))
+        server = await stack.enter_async_context(served(*backends, provider_id=house_id, tls=tls))
         connectors, key, other = Connectors(), Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
         connectors.known[public_bytes(other)] = known = PairedConnector("gpu", "GPU box", public_bytes(other), 0.0)
-        server.gateway.relay = hub = RelayHub(key, Welcome("house", "Home"), connectors, OneTimeCodes())
+        server.gateway.relay = hub = RelayHub(key, Welcome(house_id, "Home"), connectors, OneTimeCodes())
         stack.push_async_callback(hub.close)
         session = await stack.enter_async_context(relay_session(hub.uplink(known.id)))
         yield House(server, hub, connectors, key, other, known.id, session)

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+from pathlib import Path
 
 import aiohttp
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 import pytest
 
+from tests.core.server.tls.certificates import HOSTS, ID, Clock, given_files, other_authority, server_tls
 from tests.support.fakes.provider import FakeProvider, Paused, text
 from tests.support.server import CHAT, Endless, upstream
 from tests.support.waiting import until
@@ -14,7 +16,8 @@ from zeroconf_ai.accounting.admission import RateLimits
 from zeroconf_ai.accounting.one_time_codes import Purpose
 from zeroconf_ai.accounting.overall_limits import OverallLimits
 from zeroconf_ai.protocol.pairing import CodeError
-from zeroconf_ai.relay.connector import LONGEST_DELAY, TOLD_AFTER, ConnectError, Timing, backoff, pair
+from zeroconf_ai.relay.connector import LONGEST_DELAY, TOLD_AFTER, Timing, backoff
+from zeroconf_ai.relay.dial import ConnectError, pair
 from zeroconf_ai.relay.handshake import public_bytes
 from zeroconf_ai.routing.accounting import Accounting
 
@@ -251,6 +254,40 @@ async def test_house_with_another_key_gets_no_link() -> None:
         await until(lambda: bool(found.heard.all("failing")), seconds=LIMIT)
         assert "another key" in found.heard.all("failing")[0][1]
         assert not found.heard.all("opened")
+
+
+async def test_renewed_certificate_of_the_house_is_followed_if_the_pinned_one_signed_it(tmp_path: Path) -> None:
+    """A house with a certificate of its own renews it every year: the machine, which nobody visits, must not be locked out."""
+    clock = Clock()
+    tls = server_tls(tmp_path, clock)
+    async with connected(house_id=ID, tls=tls) as found:
+        former = tls.fingerprint
+        assert found.connector.house.pin == former
+        clock.advance(300)
+        assert tls.refresh(HOSTS)
+        link = found.home.uplink.link
+        assert link is not None
+        await link.close("cut")
+        await found.opened(2)
+        assert found.connector.house.pin == tls.fingerprint != former
+        assert found.heard.all("changed")[-1][1].pin == tls.fingerprint
+        assert not found.heard.all("failing")
+        assert (await found.home.server.ask("POST", "chat/completions", json=DEMO, ssl=False))[0] == 200
+
+
+async def test_certificate_that_the_pinned_one_has_not_signed_is_not_followed(tmp_path: Path) -> None:
+    """Somebody is in between: nothing is sent, and the owner is told at once."""
+    tls = server_tls(tmp_path / "own", Clock())
+    async with connected(house_id=ID, tls=tls) as found:
+        given, _ = given_files(tmp_path / "given", other_authority())
+        tls.context.load_cert_chain(given.certificate, given.key)
+        link = found.home.uplink.link
+        assert link is not None
+        await link.close("cut")
+        await until(lambda: bool(found.heard.all("failing")), seconds=LIMIT)
+        assert "which has not signed it" in found.heard.all("failing")[0][1]
+        assert found.connector.house.pin == tls.fingerprint
+        assert len(found.heard.all("opened")) == 1
 
 
 async def test_pairing_by_a_code_works_once() -> None:

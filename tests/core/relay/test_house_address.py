@@ -8,7 +8,7 @@ import pytest
 from zeroconf_ai.relay.house_address import AddressError, relay_url
 from zeroconf_ai.relay.paired_houses import MOST_HOUSES, PairedHouse, StateError, load_houses, save_houses, with_house
 
-HOME = PairedHouse("wss://ai.example.net/v1/relay", bytes(range(32)), "Home", "gpu", "p" * 43)
+HOME = PairedHouse("wss://ai.example.net/v1/relay", bytes(range(32)), "Home", "gpu", "p" * 43, "house-id")
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,7 @@ def test_paired_houses_are_stored_for_their_user_only(tmp_path: Path) -> None:
     assert load_houses(file) == (HOME, other)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    assert HOME.base_url == "https://ai.example.net/v1"
     anew = PairedHouse(HOME.url, bytes(32), "Home", "gpu-3")
     assert with_house(load_houses(file), anew) == (other, anew)
 

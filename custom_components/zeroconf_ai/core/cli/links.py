@@ -1,7 +1,7 @@
 """What a connector offers under its rules, and its links to the houses."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 import logging
 from typing import Any, Self, override
@@ -26,7 +26,9 @@ from ..server.endpoints.models import listed
 from ..server.gateway import Gateway
 from ..server.in_process import InProcess
 from ..version import __version__
+from . import paired
 from .alert_senders import AlertSenders
+from .errors import CommandError
 from .notices import notice
 
 _LOGGER = logging.getLogger(__name__)
@@ -40,6 +42,8 @@ class Offering:
         self.limits = OverallLimits(rules.rates)
         self.rules = rules
         self.gateway = gateway
+        self.changed: Callable[[], None] = lambda: None
+        """Called when other rules apply."""
         self._access = access
         self.apply(rules)
 
@@ -57,6 +61,7 @@ class Offering:
         self.gateway.opening = rules.hours
         self.gateway.engine.limiter.limit = rules.rates.parallel
         self.limits.limiter.overall = rules.rates
+        self.changed()
 
     def models(self) -> list[str]:
         """The ids of the models that a house may use now."""
@@ -90,11 +95,13 @@ class Offering:
 class Links(Listener):
     """The connectors to all houses, and what their owner is told."""
 
-    def __init__(self, requests: RelayedRequests, offering: Offering, alerts: AlertDispatcher) -> None:
+    def __init__(self, requests: RelayedRequests, offering: Offering, senders: AlertSenders) -> None:
         """`open` is for callers."""
         self._requests = requests
         self._offering = offering
-        self._alerts = alerts
+        self._senders = senders
+        self._told = offering.rules.notify
+        self._alerts = self._dispatcher()
         self._connectors: list[Connector] = []
         self.collector = LinkCollector(self._connectors)
 
@@ -102,8 +109,8 @@ class Links(Listener):
     async def open(cls, stack: AsyncExitStack, server: InProcess, offering: Offering, smtp: SmtpSettings | None) -> Self:
         """The links until `stack` closes."""
         senders = await AlertSenders.open(stack, smtp or SmtpSettings())
-        alerts = senders.dispatcher(offering.rules.notify, lambda kind: kind in LINK_KINDS)
-        found = cls(RelayedRequests(server), offering, alerts)
+        found = cls(RelayedRequests(server), offering, senders)
+        offering.changed = found._rules_changed
         engine = offering.gateway.engine
         described = AdvertisedRecord(offering.base_record, engine, lambda _: found.say_hello())
         described.start()
@@ -134,6 +141,19 @@ class Links(Listener):
     async def _stop(self) -> None:
         await asyncio.gather(*(connector.stop() for connector in self._connectors))
 
+    def _rules_changed(self) -> None:
+        if self._told != self._offering.rules.notify:
+            self._told = self._offering.rules.notify
+            self._alerts = self._dispatcher()
+        self.say_hello()
+
+    def _dispatcher(self) -> AlertDispatcher:
+        return self._senders.dispatcher(self._told, lambda kind: kind in LINK_KINDS)
+
+    @override
+    def house_changed(self, house: PairedHouse) -> None:
+        self._senders.run(asyncio.to_thread(_store, house), "zeroconf_ai paired house")
+
     @override
     def link_opened(self, house: PairedHouse) -> None:
         notice(f'Connected to "{house.name}"')
@@ -153,3 +173,11 @@ class Links(Listener):
     def _tell(self, alert: Alert, level: int) -> None:
         notice(alert.text(), level)
         self._alerts.notify(alert)
+
+
+def _store(house: PairedHouse) -> None:
+    """Store what has changed of a house. Without it, the next start finds it out again."""
+    try:
+        paired.update(house)
+    except CommandError as err:
+        _LOGGER.warning("%s", err)

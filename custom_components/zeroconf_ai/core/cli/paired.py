@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 import sys
+from threading import Lock
 
 import aiohttp
 import click
@@ -12,12 +13,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ..config.state_folder import state_folder
 from ..protocol.pairing import MAX_TYPED, CodeError, read_code
-from ..relay.connector import ConnectError, pair
+from ..relay.dial import ConnectError, pair
 from ..relay.key_file import KeyFileError, load_or_create
 from ..relay.paired_houses import PairedHouse, StateError, load_houses, save_houses, with_house
 from .errors import CommandError
 
 _STDIN = "-"
+_SAVING = Lock()
+"""Several links of one process store what they find out."""
 
 type _Change = Callable[[tuple[PairedHouse, ...]], tuple[PairedHouse, ...]]
 
@@ -56,6 +59,11 @@ def houses() -> tuple[PairedHouse, ...]:
 def store(house: PairedHouse) -> None:
     """Store a house, in place of the one at the same address. Raises CommandError."""
     _save(lambda known: with_house(known, house))
+
+
+def update(house: PairedHouse) -> None:
+    """Store what has changed of a house, unless it was forgotten meanwhile. Raises CommandError."""
+    _save(lambda known: tuple(house if one.url == house.url and one.key == house.key else one for one in known))
 
 
 def forget(url: str) -> None:
@@ -113,7 +121,8 @@ def _file() -> Path:
 
 def _save(change: _Change) -> None:
     try:
-        save_houses(_file(), change(load_houses(_file())))
+        with _SAVING:
+            save_houses(_file(), change(load_houses(_file())))
     except StateError as err:
         raise CommandError(str(err), kind="file_error") from None
 

@@ -5,10 +5,8 @@ A house that is about to stop says so (`goaway`): a new link is opened at once, 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from http import HTTPStatus
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 import logging
 import random
 from typing import Any
@@ -16,19 +14,17 @@ from typing import Any
 import aiohttp
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ..backends.zeroconfai import fingerprint_ssl
-from ..protocol.reasons import connection_reason
+from ..backends.identity_probe import IdentityProbe
+from ..lan.identity import Reply, Target
 from ..server.access.relayed import House
-from .frames import MAX_FRAME_BYTES, SUBPROTOCOL
-from .handshake import HandshakeError, authenticate_to_house, pair_with_house
+from .dial import ConnectError, open_socket
+from .handshake import HandshakeError, authenticate_to_house
 from .link import DEAD_SECONDS, HEARTBEAT_SECONDS, Link, Role
-from .paired_houses import PairedHouse, renamed
+from .paired_houses import PairedHouse, welcomed
 from .stream import Stream
 
 _LOGGER = logging.getLogger(__name__)
 
-CONNECT_SECONDS = 20.0
-"""For name resolution, TCP, TLS and the upgrade to a WebSocket."""
 FIRST_DELAY = 1.0
 LONGEST_DELAY = 60.0
 STEADY_SECONDS = 30.0
@@ -54,26 +50,8 @@ class Listener:
     def link_steady(self, house: PairedHouse) -> None:
         """A link has stayed open after `link_failing`."""
 
-
-class ConnectError(Exception):
-    """No link was opened. The message says why, without secrets."""
-
-    def __init__(self, message: str, *, refused: bool = False) -> None:
-        """`refused`: by the house, so that another attempt helps only after its owner has done something."""
-        super().__init__(message)
-        self.refused = refused
-
-
-async def pair(
-    session: aiohttp.ClientSession, url: str, pin: str | None, key: Ed25519PrivateKey, name: str, code: str
-) -> PairedHouse:
-    """Pair with a house by a one-time code. Raises ConnectError, and CodeError for a text that cannot be a code."""
-    async with _open_socket(session, url, pin) as socket:
-        try:
-            found = await pair_with_house(socket, key, name, code)
-        except HandshakeError as err:
-            raise ConnectError(str(err), refused=True) from None
-    return PairedHouse(url, found.house_key, found.house_name, found.id, pin)
+    def house_changed(self, house: PairedHouse) -> None:
+        """The house has another name or another certificate, which the pinned one has signed: to be stored."""
 
 
 def backoff(failures: int, uniform: Callable[[float, float], float] = random.uniform) -> float:
@@ -197,13 +175,12 @@ class Connector:
     async def _keep(self, attempt: _Attempt) -> None:
         """Open a link, and keep it until it has ended."""
         try:
-            async with _open_socket(self._session, self.house.url, self.house.pin) as socket:
-                try:
-                    welcome = await authenticate_to_house(socket, self._key, self.house.key)
-                except HandshakeError as err:
-                    raise ConnectError(str(err), refused=err.code != "unavailable") from None
-                self.house = renamed(self.house, welcome.name)
-                await self._serve(socket, attempt)
+            try:
+                await self._connect(attempt)
+            except ConnectError as err:
+                if err.presented is None or not await self._follow(err.presented):
+                    raise
+                await self._connect(attempt)
         except ConnectError as err:
             attempt.reason, attempt.refused = str(err), err.refused
             _LOGGER.warning("No link to %s: %s", self.house.name, err)
@@ -213,6 +190,33 @@ class Connector:
         finally:
             del self._attempts[attempt]
             attempt.over.set()
+
+    async def _connect(self, attempt: _Attempt) -> None:
+        """Open a link, and keep it until it has ended. Raises ConnectError if none is opened."""
+        async with open_socket(self._session, self.house.url, self.house.pin) as socket:
+            try:
+                welcome = await authenticate_to_house(socket, self._key, self.house.key)
+            except HandshakeError as err:
+                raise ConnectError(str(err), refused=err.code != "unavailable") from None
+            self._change(welcomed(self.house, welcome.id, welcome.name))
+            await self._serve(socket, attempt)
+
+    async def _follow(self, presented: str) -> bool:
+        """Pin the certificate that the house presents now if the pinned one's key has signed it (`protocol/hand_over`)."""
+        house = self.house
+        if house.pin is None or not house.house_id:
+            return False
+        probe = IdentityProbe(self._session, house.name, house.house_id)
+        if await probe(Target(house.base_url, presented, handed_over_by=house.pin)) is not Reply.HANDED_OVER:
+            return False
+        _LOGGER.info("%s has renewed its certificate, which the pinned one has signed", house.name)
+        self._change(replace(house, pin=presented))
+        return True
+
+    def _change(self, house: PairedHouse) -> None:
+        if house != self.house:
+            self.house = house
+            self._listener.house_changed(house)
 
     async def _serve(self, socket: aiohttp.ClientWebSocketResponse, attempt: _Attempt) -> None:
         """Answer the requests of an open link until it ends."""
@@ -243,46 +247,3 @@ class Connector:
         if self._told:
             self._told = False
             self._listener.link_steady(self.house)
-
-
-@asynccontextmanager
-async def _open_socket(
-    session: aiohttp.ClientSession, url: str, pin: str | None
-) -> AsyncGenerator[aiohttp.ClientWebSocketResponse]:
-    """The WebSocket to a house. Raises ConnectError."""
-    try:
-        async with asyncio.timeout(CONNECT_SECONDS):
-            socket = await session.ws_connect(
-                url,
-                protocols=(SUBPROTOCOL,),
-                ssl=True if pin is None else fingerprint_ssl(pin),
-                max_msg_size=MAX_FRAME_BYTES,
-                compress=0,
-            )
-    except aiohttp.ServerFingerprintMismatch:
-        message = "the certificate is not the pinned one. If the house has renewed it, pair again with the new --pin"
-        raise ConnectError(message, refused=True) from None
-    except aiohttp.ClientConnectorCertificateError:
-        message = "no authority that this system trusts has issued the certificate. Pass its fingerprint as --pin"
-        raise ConnectError(message, refused=True) from None
-    except aiohttp.WSServerHandshakeError as err:
-        raise ConnectError(_rejected(err.status)) from None
-    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as err:
-        raise ConnectError(f"no connection ({connection_reason(err)})") from None
-    try:
-        if socket.protocol != SUBPROTOCOL:
-            raise ConnectError("the server at this address does not speak the relay's protocol")
-        if url.startswith("wss:") and socket.get_extra_info("ssl_object") is None:
-            raise ConnectError("the server redirects to an address without TLS", refused=True)
-        yield socket
-    finally:
-        await socket.close()
-
-
-def _rejected(status: int) -> str:
-    """Why a server that answers is no house."""
-    if status == HTTPStatus.NOT_FOUND:
-        return "there is no relay at this address: check it, and that the house has its gateway enabled"
-    if status in (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT):
-        return f"the house does not answer (status {status})"
-    return f"the house refuses the connection (status {status})"

@@ -35,6 +35,13 @@ class PairedHouse:
     """The connector's own id there."""
     pin: str | None = None
     """The fingerprint of its TLS certificate; None: the certificate is verified by the system's authorities."""
+    house_id: str = ""
+    """The id of the house itself, for which its certificates sign their successors; "" until it has welcomed the connector."""
+
+    @property
+    def base_url(self) -> str:
+        """Of its API."""
+        return self.url.replace("ws", "http", 1).removesuffix("/relay")
 
 
 def load_houses(file: Path) -> tuple[PairedHouse, ...]:
@@ -75,9 +82,9 @@ def with_house(houses: Iterable[PairedHouse], new: PairedHouse) -> tuple[PairedH
     return found
 
 
-def renamed(house: PairedHouse, name: str) -> PairedHouse:
-    """The house with the name by which it welcomed the connector."""
-    return house if not name else replace(house, name=name)
+def welcomed(house: PairedHouse, house_id: str, name: str) -> PairedHouse:
+    """The house with the id and the name by which it welcomed the connector."""
+    return replace(house, name=name or house.name, house_id=house_id)
 
 
 def _house(found: Any) -> PairedHouse:
@@ -86,9 +93,11 @@ def _house(found: Any) -> PairedHouse:
     url, pin = found["url"], found.get("pin")
     if len(key) != _KEY_BYTES or not isinstance(url, str) or not (pin is None or isinstance(pin, str)):
         raise ValueError
-    return PairedHouse(url, key, clean(str(found["name"]), _MAX_NAME), clean(str(found["id"]), _MAX_NAME), pin)
+    name, own_id, house_id = (clean(str(text), _MAX_NAME) for text in (found["name"], found["id"], found.get("house") or ""))
+    return PairedHouse(url, key, name, own_id, pin, house_id)
 
 
 def _to_json(house: PairedHouse) -> dict[str, Any]:
     key = urlsafe_b64encode(house.key).decode()
-    return {"url": house.url, "key": key, "name": house.name, "id": house.id, **({"pin": house.pin} if house.pin else {})}
+    found = {"url": house.url, "key": key, "name": house.name, "id": house.id, "pin": house.pin, "house": house.house_id}
+    return {name: value for name, value in found.items() if value}
