@@ -15,7 +15,7 @@ from tests.support.waiting import until
 from zeroconf_ai.accounting.one_time_codes import Purpose
 from zeroconf_ai.backends.enrolments import EnrolmentStore
 from zeroconf_ai.client.client import Client
-from zeroconf_ai.client.connections import NoProviderError
+from zeroconf_ai.client.connections import KeyRequiredError, NoProviderError
 from zeroconf_ai.client.sync_client import SyncClient
 from zeroconf_ai.config.members import ConfiguredMembers
 from zeroconf_ai.config.providers_file import quick_config
@@ -91,9 +91,10 @@ async def test_client_that_is_not_enrolled_is_told_how_to_enrol(
             pass
     (key,) = server.store.keys
     await server.store.keys.revoke(key.id)
-    with pytest.raises(NoProviderError, match=rf"not any more.* zeroconf-ai enroll {address}"):
+    with pytest.raises(NoProviderError, match=rf"not any more.* zeroconf-ai enroll {address}") as raised:
         async with Client(server.served.url, enrolments=folder):
             pass
+    assert not isinstance(raised.value, KeyRequiredError)  # a chat would ask for an API key
 
 
 async def test_client_follows_a_renewed_certificate_of_the_server_and_refuses_a_new_one(

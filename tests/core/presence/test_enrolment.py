@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 import ssl
@@ -245,18 +246,54 @@ async def test_certificate_is_renewed_while_a_stream_runs_and_the_former_one_goe
         assert answer.status == 200
 
 
+def issues_at(server: EnrollingServer, days: float) -> None:
+    """Let the server's clock differ from now when it issues certificates."""
+    server.enrolment._authority._now = lambda: datetime.now(UTC) + timedelta(days=days)
+
+
+@pytest.mark.parametrize(("days", "is_due"), [(-59, False), (-61, True)])
 async def test_certificate_is_renewed_when_a_third_of_its_lifetime_is_left(
-    server: EnrollingServer, store: EnrolmentStore, session: aiohttp.ClientSession
+    server: EnrollingServer, store: EnrolmentStore, session: aiohttp.ClientSession, days: float, is_due: bool
 ) -> None:
+    issues_at(server, days)
     enrolment = await enrolled(session, server, store)
-    lifetime = enrolment.end - enrolment.begin
-    assert not enrolment.is_due(enrolment.end - lifetime / 2)
-    assert enrolment.is_due(enrolment.end - lifetime / 4)
+    issues_at(server, 0)
     certificates = await OwnCertificates(session, store).load()
     told: list[Enrolment] = []
     certificates.listen(told.append)
     await certificates.renew_due()
-    assert told == []
+    assert [found.end - enrolment.end > timedelta(days=60) for found in told] == [True] * is_due
+    assert b'"object"' in await models(session, store, store.get(enrolment.provider_id) or enrolment)
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+async def test_clock_of_the_server_that_is_a_day_off_does_not_matter(
+    server: EnrollingServer, store: EnrolmentStore, session: aiohttp.ClientSession, days: float
+) -> None:
+    issues_at(server, days)
+    assert b'"object"' in await models(session, store, await enrolled(session, server, store))
+
+
+async def test_expired_certificate_is_told_and_the_failed_renewal_is_logged(
+    server: EnrollingServer, store: EnrolmentStore, session: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    issues_at(server, -120)
+    enrolment = await enrolled(session, server, store)
+    with pytest.raises(ClientCertificateError, match="has expired"):
+        await models(session, store, enrolment)
+    await (await OwnCertificates(session, store).load()).renew_due()
+    assert "is not renewed: the client certificate has expired" in caplog.text
+
+
+async def test_certificate_of_another_server_is_told(
+    server: EnrollingServer, store: EnrolmentStore, session: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    await enrolled(session, server, store)
+    async with enrolling(tmp_path / "other", server_tls(tmp_path / "other" / "tls")) as other:
+        enrolment = await enrolled(session, other, EnrolmentStore(tmp_path / "stranger"))
+        astray = replace(enrolment, base_url=server.served.url, pin=server.tls.fingerprint)
+        with pytest.raises(ApiError, match="does not accept the client certificate"):
+            await models(session, EnrolmentStore(tmp_path / "stranger"), astray)
 
 
 async def test_renewal_that_fails_keeps_the_certificate(

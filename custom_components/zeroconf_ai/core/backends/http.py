@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
+from ssl import SSLContext
 from typing import Any, override
 
 import aiohttp
@@ -33,6 +34,7 @@ from .headers import merged, secrets_in
 from .http_answer import HttpAnswer
 from .openai_answer import OpenAIAnswer
 
+_CLOSED = (aiohttp.ServerDisconnectedError, aiohttp.ClientConnectionResetError)
 _MAX_ERROR_BYTES = 64 * 1024
 _UNAUTHORIZED = 401
 _JSON = {"Content-Type": "application/json"}
@@ -288,6 +290,9 @@ class HttpUpstream:
             return UpstreamConnectionError(f"{self.name} could not be asked: its address or its API key has invalid characters")
         detail = redact(str(err), self.secrets) or type(err).__name__
         message = f"{self.name} could not be reached"
+        if isinstance(self.endpoint.ssl, SSLContext) and isinstance(err, _CLOSED):
+            reason = "it closed the connection, as a server does that does not accept the client certificate"
+            return UpstreamConnectionError(f"{message}: {reason}", log_text=f"{message}: {detail}")
         return UpstreamConnectionError(f"{message}: {connection_reason(err)}", log_text=f"{message}: {detail}")
 
 

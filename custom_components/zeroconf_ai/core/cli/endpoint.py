@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import os
 import shlex
 import shutil
+from ssl import SSLContext
 import subprocess
 import sys
 from typing import Final, NoReturn
@@ -16,6 +17,7 @@ from ..backends.zeroconfai import ZeroconfAIBackend
 from ..client.connections import Wanted
 from .connecting import connect, connection_options, wanted_of
 from .errors import CommandError
+from .notices import warn
 from .output import json_option, print_json
 from .progress import progress
 
@@ -95,6 +97,8 @@ def command(
     values = variables(found.base_url, found.key)
     if any(not value.isprintable() for value in values.values()):
         raise CommandError("The address or the API key has a control character.", "Check --provider and --key.", kind="usage")
+    if isinstance(found.ssl, SSLContext):
+        warn("the provider knows this user by a client certificate, which programs do not get by variables: docs/enrolment.md")
     if program is not None:
         _run([program, *args], {**_without(os.environ, REMOVED), **values})
     if as_json:

@@ -130,7 +130,9 @@ class Connections:
                 await made._discover(session)
             await asyncio.gather(*(engine.checker.check(member) for member in engine.pool))
             if not any(member.online for member in engine.pool):
-                unauthorized = all(member.state is ProviderState.UNAUTHORIZED for member in engine.pool)
+                unauthorized = all(
+                    member.state is ProviderState.UNAUTHORIZED and not member.wants_certificate for member in engine.pool
+                )
                 error = KeyRequiredError if unauthorized else NoProviderError
                 raise error(" ".join(made._why_not(member) for member in engine.pool))
             made._stack = stack.pop_all()

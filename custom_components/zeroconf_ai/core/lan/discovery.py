@@ -190,7 +190,8 @@ class DiscoveryManager:
         else:
             latency = time.perf_counter() - started
             if located.health is None:  # reachable, but requires a key
-                state, error = ProviderState.UNAUTHORIZED, f"{provider.record.name} requires an API key"
+                what = "a client certificate" if provider.record.auth is Auth.MTLS else "an API key"
+                state, error = ProviderState.UNAUTHORIZED, f"{provider.record.name} requires {what}"
             elif located.health.status != "ok":
                 state = ProviderState.DEGRADED
             self.registry.record_answer(provider_id, located.base_url)
