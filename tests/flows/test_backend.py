@@ -19,6 +19,7 @@ from ..support.clouds.anthropic import FakeAnthropic
 from ..support.clouds.gemini import FakeGemini
 from ..support.clouds.ollama import FakeOllama
 from ..support.clouds.openai import FakeOpenAI
+from ..support.clouds.server import locked_engine
 from ..support.fakes.provider import FakeProvider, running, serving
 from ..support.home_assistant.backend_flow import at, backends, begin, change, details, offered, submit
 from ..support.home_assistant.entries import make_entry, set_up
@@ -272,3 +273,17 @@ async def test_ollama_that_is_entered_as_any_server_is_added_with_its_own_api(
         again = await submit(hass, await begin(hass, gateway, "openai_compatible"), at(ollama.root))
         assert again["errors"] == {"base": "address_in_use"}
         assert (await submit(hass, again, at(ollama.root)))["reason"] == "already_configured"
+
+
+async def test_backend_of_a_server_with_another_path_gets_that_path(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
+    page = (200, "text/html", "<!doctype html>")
+    listed = {"object": "list", "data": [{"id": "qwen3", "object": "model", "owned_by": "ollama"}]}
+    config = {"status": True, "name": "Open WebUI", "version": "0.6.40"}
+    paths = {"/v1/health": page, "/v1/models": page, "/api/models": (200, "application/json", listed)}
+    fake = locked_engine({**paths, "/api/config": (200, "application/json", config)}, ["/api/config", "/v1/health", "/v1/models"])
+    async with fake:
+        result = await submit(hass, await begin(hass, gateway, "openai_compatible"), at(fake.root, fake.key))
+        assert result["step_id"] == "details"
+        await submit(hass, result, details())
+        (backend,) = gateway.get_subentries_of_type("backend")
+    assert (backend.data["type"], backend.data["base_url"]) == ("openai_compatible", f"{fake.root}/api")

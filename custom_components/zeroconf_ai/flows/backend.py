@@ -19,7 +19,7 @@ from ..gateway.exchange import budget_currency, stored_rates
 from ..issues import server_of
 from ..markdown import MarkdownFlow, escaped
 from .backend_lines import HEADER_INVALID, MASKED, read_headers, read_lines, show_headers, show_lines
-from .backend_probe import ADDRESS_IN_USE, KEY_FOR_NEW_HOST, backend_url, native_type, probe_backend
+from .backend_probe import ADDRESS_IN_USE, KEY_FOR_NEW_HOST, backend_url, native_kind, probe_backend
 from .backend_schemas import connection_schema, details_schema, form_keys, same_server
 from .model_options import KEEP_ALIVE_INVALID, read_model_options, shown_model_options, without_model_options
 from .probe import Problem
@@ -28,6 +28,8 @@ from .titles import free_title
 
 ANY_TYPE = "openai_compatible"
 """The type of any server with OpenAI's API: one of a known kind is added with its native API."""
+_PATH = "/v1"
+"""The path of OpenAI's API at most servers."""
 TYPES = tuple(name for name, declared in BACKEND_TYPES.items() if declared.in_forms)
 """The types in the menu; each has its own step."""
 
@@ -77,10 +79,11 @@ class BackendSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
                 self._warn_of_address()
                 config = load_config("", backend_type.title, {**stored, **self._connection})
                 if self._former is None and backend_type.name == ANY_TYPE:
-                    self._type = await native_type(self.hass, config)
-                    if self._type is not backend_type:
-                        url = backend_url(self._connection[CONF_BASE_URL], self._type)
-                        self._connection |= {CONF_TYPE: self._type.name, CONF_BASE_URL: url}
+                    kind = await native_kind(self.hass, config)
+                    if kind is not None and (kind.type != ANY_TYPE or kind.path != _PATH):
+                        self._type = BACKEND_TYPES[kind.type]
+                        url = f"{self._connection[CONF_BASE_URL].removesuffix(_PATH)}{kind.path}"
+                        self._connection |= {CONF_TYPE: kind.type, CONF_BASE_URL: url}
                         self._abort_if_configured()
                         config = load_config("", self._type.title, self._connection)
                 self._models = await probe_backend(self.hass, config)

@@ -7,9 +7,10 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from ..core.backends.base import BackendInfo, Endpoint
 from ..core.config.backend_config import BackendConfig
-from ..core.config.backend_types import BACKEND_TYPES, BackendType
+from ..core.config.backend_types import BackendType
 from ..core.config.members import make_backend
 from ..core.presence.provider_backend import ProviderBackend
+from ..core.presence.server_kinds import ServerKind
 from ..core.protocol.errors import ApiError, MethodNotAllowedError, NotFoundError
 from ..core.protocol.models import ModelInfo
 from .probe import NOT_A_PROVIDER, Problem, base_urls, problem_of, reason_of
@@ -28,15 +29,15 @@ def backend_url(text: str, backend_type: BackendType) -> str:
     return url if url.count("/") > 2 else f"{url}{backend_type.path}"
 
 
-async def native_type(hass: HomeAssistant, config: BackendConfig) -> BackendType:
-    """The backend type of the recognized server; the type in `config` for an unknown kind of server."""
+async def native_kind(hass: HomeAssistant, config: BackendConfig) -> ServerKind | None:
+    """The kind of the server, whose type and path are used; None for an unknown one, and for one that does not answer."""
     endpoint = Endpoint(config.endpoint, config.key, config.verify_ssl, config.headers)
     backend = ProviderBackend(async_get_clientsession(hass), BackendInfo(config.id, config.name), endpoint)
     try:
         await backend.health()
     except ApiError:  # the probe of the chosen type reports the reason
-        return config.type
-    return config.type if backend.kind is None else BACKEND_TYPES[backend.kind.type]
+        return None
+    return backend.kind
 
 
 async def probe_backend(hass: HomeAssistant, config: BackendConfig) -> tuple[ModelInfo, ...]:

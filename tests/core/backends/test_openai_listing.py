@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.clouds.asking import QUICK, before, error_of
 from tests.support.clouds.openai import FakeOpenRouter
-from tests.support.clouds.server import engine
+from tests.support.clouds.server import engine, locked_engine
 from tests.support.waiting import never_answer
 from zeroconf_ai.backends.catalogue import BackendOverrides, Catalogue, ModelOverride
 from zeroconf_ai.protocol.errors import AuthenticationError, UpstreamError, UpstreamTimeoutError
@@ -154,6 +154,18 @@ async def test_llamacpp_context_is_read() -> None:
     assert (model.id, model.context_window, model.warm) == ("tiny", 8192, True)
     assert model.supports([Capability.VISION, Capability.TOOLS])
     assert not model.supports([Capability.AUDIO])
+
+
+@pytest.mark.parametrize("models", [["tiny"], ["a", "b"]])
+async def test_llamacpp_that_lists_its_models_for_everybody_needs_a_valid_key(models: list[str]) -> None:
+    listed = {"object": "list", "data": [{"id": model, "object": "model"} for model in models]}
+    paths = {"/v1/models": (200, JSON, listed), "/health": (200, JSON, {"status": "ok"}), "/props": (200, JSON, {})}
+    fake = locked_engine(paths, ["/v1/models", "/health"])
+    async with before("llamacpp", fake, key="sk-wrong") as backend:
+        assert (await backend.health()).status
+        assert isinstance(await error_of(backend.models()), AuthenticationError)
+    async with before("llamacpp", fake, key=fake.key) as backend:
+        assert [model.id for model in await backend.models()] == models
 
 
 async def test_lmstudio_models_have_state_and_type() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from ...protocol.addresses import url_parts
-from ...protocol.errors import ApiError, InvalidRequestError, MethodNotAllowedError, NotFoundError
+from ...protocol.errors import ApiError, AuthenticationError, InvalidRequestError, MethodNotAllowedError, NotFoundError
 from ...protocol.models import MAX_MODELS, ModelInfo, parse_models
 from ...protocol.prices import CHARACTERS, IMAGE, MILLION, MINUTE, Prices
 from ...protocol.record import Capability
@@ -172,13 +172,15 @@ async def llamacpp_models(roots: ApiRoots) -> tuple[ModelInfo, ...]:
     """OpenAI's list, with the context window, the modalities and the task of the running model."""
     body = await roots.api.get_json("/models")
     listed = parse_models(body)
+    try:
+        props = mapping(await roots.root.get_json("/props"))
+    except AuthenticationError:
+        raise  # the list needs no key, everything else does (tools/server/server-http.cpp)
+    except ApiError:
+        props = {}
     if len(listed) != 1:  # a router of several models, whose props describe none of them
         return tuple(_llamacpp_routed(listed, body))
     (model,) = listed
-    try:
-        props = mapping(await roots.root.get_json("/props"))
-    except ApiError:
-        props = {}
     if props.get("is_sleeping") is not True and (embeds := await _embeds(roots.api)) is not None:
         roots.embeds[model.id] = embeds  # a sleeping server would be woken by the question
     window = parse_count(mapping(props.get("default_generation_settings")).get("n_ctx"))
