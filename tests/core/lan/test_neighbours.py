@@ -96,6 +96,12 @@ def test_table_is_read_again_after_a_while_or_for_a_new_address() -> None:
     assert neighbours.mac_of(known) == "00:00:5e:00:53:03"
 
 
+def test_link_local_address_is_found_whatever_its_interface() -> None:
+    neighbours = Neighbours(lambda: {ip_address("fe80::7"): MAC})
+    assert neighbours.mac_of(ip_address("fe80::7%eth0")) == MAC
+    assert not neighbours.is_own(ip_address("fe80::7%eth0"))
+
+
 def test_table_that_cannot_be_read_knows_nobody_but_this_machine() -> None:
     def read() -> dict[Address, str]:
         raise OSError("none")

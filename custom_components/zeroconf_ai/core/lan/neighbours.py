@@ -117,11 +117,13 @@ class Neighbours:
 
     def mac_of(self, address: Address) -> str | None:
         """The MAC address of a neighbour; None if it is none, or none is known."""
+        address = _unscoped(address)
         self._refresh(address)
         return self._table.get(address)
 
     def is_own(self, address: Address) -> bool:
         """Whether an address is one of this machine's, which is no neighbour of itself."""
+        address = _unscoped(address)
         self._refresh(address)
         return address.is_loopback or address in self._own
 
@@ -130,11 +132,16 @@ class Neighbours:
         if age < _PAUSE_SECONDS or (age < FRESH_SECONDS and (address in self._table or address in self._own)):
             return
         self._read_at = self._clock()
-        self._own = frozenset(entry.address for entry in interface_addresses())
+        self._own = frozenset(_unscoped(entry.address) for entry in interface_addresses())
         try:
             self._table = self._read()
         except OSError:
             self._table = {}
+
+
+def _unscoped(address: Address) -> Address:
+    """The address without its interface (`fe80::1%eth0`), which the table does not have."""
+    return ip_address(address.packed)
 
 
 def _aligned(length: int) -> int:
