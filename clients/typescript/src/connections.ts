@@ -87,7 +87,8 @@ export class Connections {
       const url = wanted.provider === undefined ? undefined : baseURLOf(wanted.provider);
       if (url === undefined) await made.#discover();
       else {
-        made.#providers.set(url, new Provider(url, url, new Endpoint(url, { key: wanted.key })));
+        const fingerprint = made.#trust.certificateAt(url);
+        made.#providers.set(url, new Provider(url, url, new Endpoint(url, { key: wanted.key, fingerprint })));
         await made.check();
       }
       if (!made.providers.some(({ online }) => online)) throw made.#whyNone();

@@ -3,7 +3,7 @@
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 
-import type { ServiceRecord } from "./record.ts";
+import { type ServiceRecord, namesPublicHost } from "./record.ts";
 import { mapping, textOf } from "./text.ts";
 
 /** How an advertisement compares with the pins.
@@ -56,6 +56,15 @@ export class TrustStore {
 
   pin(id: string): Pin | undefined {
     return this.#pins.get(id);
+  }
+
+  /** The fingerprint of the certificate that was confirmed at a base URL of the local network; undefined without one.
+   *
+   * Public names have certificates of an authority, which are renewed without a hand-over.
+   */
+  certificateAt(baseURL: string): string | undefined {
+    if (namesPublicHost(baseURL)) return undefined;
+    return [...this.#pins.values()].find((pin) => pin.baseURL === baseURL)?.fingerprint;
   }
 
   /** Pins the identity in `record` at one of its addresses, and removes an older pin of the same name. */

@@ -4,8 +4,12 @@ import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
 import { inspect } from "node:util";
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 import { canonical, isPublic, ordered } from "../src/addresses.ts";
+import { Client } from "../src/client.ts";
 import { ApiError, parseRetryAfter } from "../src/errors.ts";
 import { Endpoint, Upstream } from "../src/http.ts";
 import { digest, keyId, prove } from "../src/key-proof.ts";
@@ -76,6 +80,22 @@ test("probe: a new certificate is handed over by the pinned one only", async (t)
   assert.equal(await identityProbe("Box", "id-2", undefined)(target), "other");
   const another = { ...target, fingerprint: "A".repeat(43) };
   assert.equal(await identityProbe("Box", id, undefined)(another), "silent");
+});
+
+test("client: the pinned certificate is used also for an entered address", async (t) => {
+  const { url } = await secure(t, { object: "list", data: [{ id: "model-1" }] });
+  const trustFile = join(await mkdtemp(join(tmpdir(), "trust-")), "trusted.json");
+  for (const [fingerprint, online] of [
+    [null, false],
+    [FINGERPRINT, true],
+    ["A".repeat(43), false],
+  ] as const) {
+    await writeFile(trustFile, JSON.stringify([{ id: "id-1", name: "Box", fingerprint, base_url: url }]));
+    const ai = new Client(url, { trustFile });
+    t.after(() => ai.close());
+    if (online) assert.equal((await ai.providers())[0]?.online, true);
+    else await assert.rejects(ai.open(), /certificate/);
+  }
 });
 
 test("http: another key applies to the next request, and running requests continue", async (t) => {

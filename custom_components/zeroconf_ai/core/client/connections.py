@@ -125,6 +125,8 @@ class Connections:
                 endpoint = Endpoint(url, wanted.key)
                 if made._certificates is not None and (held := made._certificates.at(url)) is not None:
                     endpoint = replace(endpoint, ssl=(await made._followed_certificate(held)).context)
+                elif (pinned := made._trust.certificate_at(url)) is not None:
+                    endpoint = replace(endpoint, ssl=fingerprint_ssl(pinned))
                 engine.add(ProviderBackend(session, BackendInfo(url, url), endpoint))
             else:
                 await made._discover(session)

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 
 from ..protocol import json
-from ..protocol.record import ServiceRecord
+from ..protocol.record import ServiceRecord, names_public_host
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -63,6 +63,15 @@ class TrustStore:
     def pin(self, provider_id: str) -> Pin | None:
         """The pin of an id, or None."""
         return self._pins.get(provider_id)
+
+    def certificate_at(self, base_url: str) -> str | None:
+        """The fingerprint of the certificate that was confirmed at a base URL of the local network; None without one.
+
+        Public names have certificates of an authority, which are renewed without a hand-over.
+        """
+        if names_public_host(base_url):
+            return None
+        return next((pin.fingerprint for pin in self._pins.values() if pin.base_url == base_url), None)
 
     def confirm(self, record: ServiceRecord, base_url: str | None = None) -> None:
         """Pin this identity at one of its addresses (default: the first), replacing the name's former pin."""

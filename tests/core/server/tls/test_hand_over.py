@@ -1,5 +1,6 @@
 """A renewed certificate is followed only if the pinned one's key signed it, over real connections."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -9,7 +10,7 @@ import aiohttp
 import pytest
 
 from zeroconf_ai.backends.identity_probe import IdentityProbe
-from zeroconf_ai.client.connections import Connections, Hints, Wanted
+from zeroconf_ai.client.connections import Connections, Hints, NoProviderError, Wanted
 from zeroconf_ai.engine import Engine
 from zeroconf_ai.lan.identity import Confirmed, Identification, Verdict, identify
 from zeroconf_ai.lan.providers import Provider
@@ -106,6 +107,21 @@ async def test_pin_of_the_client_library_moves_with_a_signature_only(tmp_path: P
             connections = Connections(Engine(), None, trust, Wanted(), Hints())  # type: ignore[arg-type] # nothing to close
             found = await connections._followed(gateway.session, Provider(record, trust.judge(record)))
             assert (found.trust, TrustStore(file).judge(record)) == (expected, expected)
+
+
+async def test_client_library_uses_the_pinned_certificate_also_for_an_entered_address(tmp_path: Path) -> None:
+    file = tmp_path / "trusted.json"
+    async with served(provider_id=ID, tls=server_tls(tmp_path / "tls")) as gateway:
+        wanted = Wanted(provider=gateway.url)
+        with pytest.raises(NoProviderError, match="certificate that cannot be verified"):
+            await Connections.open(wanted, trust_file=file)
+        TrustStore(file).confirm(advertised(gateway), gateway.url)
+        connections = await Connections.open(wanted, trust_file=file)
+        assert [member.online for member in connections.members] == [True]
+        await connections.close()
+        TrustStore(file).confirm(replace(advertised(gateway), fingerprint="A" * 43), gateway.url)
+        with pytest.raises(NoProviderError):
+            await Connections.open(wanted, trust_file=file)
 
 
 def test_steps_are_bounded_and_each_signature_counts(tmp_path: Path) -> None:
