@@ -10,7 +10,7 @@ from openai import AuthenticationError, InternalServerError, NotFoundError, Open
 import pytest
 import yaml
 
-from tests.support.command import COMMAND, Server, line_of, run, started
+from tests.support.command import COMMAND, Server, free_port, line_of, run, started
 from tests.support.documented import DOCS
 from tests.support.waiting import until_in_thread
 from zeroconf_ai.cli.broker import command
@@ -62,9 +62,10 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     return found
 
 
-def test_broker_serves_the_models_of_a_connector_to_a_program_with_a_key(folders: tuple[Path, Path]) -> None:
+def test_broker_serves_the_models_of_a_connector_to_a_program_with_a_key_also_after_a_restart(folders: tuple[Path, Path]) -> None:
     own, gpu = folders
-    with broker(own) as server:
+    port = ("--port", str(free_port()))
+    with broker(own, *port) as server:
         assert server.ready["advertised"] is False
         assert server.ready["model"] is None
         key = server.ready["key"]
@@ -77,7 +78,10 @@ def test_broker_serves_the_models_of_a_connector_to_a_program_with_a_key(folders
                 assert [model.id for model in client.models.list()] != []
                 with pytest.raises(AuthenticationError, match="Invalid API key"):
                     client.with_options(api_key="zai_wrong").models.list()
-        assert server.stop(signal.SIGTERM) == 0
+            assert server.stop(signal.SIGTERM) == 0
+            with broker(own, *port) as restarted:  # with the same keys: the connector comes back by itself
+                until_in_thread(lambda: answer_of(restarted, key))
+                assert restarted.stop(signal.SIGTERM) == 0
 
 
 @pytest.mark.parametrize("option", [("--open",), ("--auth", "none"), ("--key", "chosen")])

@@ -6,10 +6,12 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 import json
 from pathlib import Path
+import re
 import shutil
 
 import aiohttp
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 import pytest
 
 from tests.core.server.tls.certificates import given_files, other_authority
@@ -19,6 +21,7 @@ from tests.support.fakes.provider import FakeProvider
 from tests.support.server import CHAT, upstream
 from tests.support.waiting import pause_fake, until
 from zeroconf_ai.relay.connector import Timing
+from zeroconf_ai.relay.dial import ConnectError, pair
 from zeroconf_ai.server.tls.identity_files import fingerprint
 
 from .connectors import LIMIT, Road, road
@@ -51,6 +54,9 @@ http {{
       proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade; proxy_set_header Host $host;
       proxy_read_timeout {CUT_SECONDS}s; proxy_send_timeout {CUT_SECONDS}s;
     }}
+    location /plain/ {{ return 307 http://127.0.0.1:{found.home.server.port}/v1/relay; }}
+    location /down/ {{ proxy_pass http://127.0.0.1:1; }}
+    location /page/ {{ return 200 "<html></html>"; }}
   }}
 }}
 """,
@@ -133,3 +139,19 @@ async def test_certificate_that_is_neither_pinned_nor_valid_gets_nothing(tmp_pat
         await until(lambda: bool(found.heard.all("failing")), seconds=LIMIT)
         assert reason in found.heard.all("failing")[0][1]
         assert not found.heard.all("opened")
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/plain/v1/relay", "the server redirects to an address without TLS"),
+        ("/down/v1/relay", "the house does not answer (status 502)"),
+        ("/page/v1/relay", "the house refuses the connection (status 200)"),
+    ],
+)
+async def test_proxy_that_leads_to_no_house_is_named_and_gets_nothing(tmp_path: Path, path: str, reason: str) -> None:
+    """In particular, no link leaves TLS because somebody set up a redirect."""
+    async with road() as found, behind_nginx(found, tmp_path) as (url, pin):
+        key = Ed25519PrivateKey.generate()
+        with pytest.raises(ConnectError, match=re.escape(reason)):
+            await pair(found.session, url.replace("/v1/relay", path), pin, key, "GPU box", "3F7A-9KMT")
