@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 import json
 from pathlib import Path
@@ -155,3 +155,51 @@ async def test_proxy_that_leads_to_no_house_is_named_and_gets_nothing(tmp_path: 
         key = Ed25519PrivateKey.generate()
         with pytest.raises(ConnectError, match=re.escape(reason)):
             await pair(found.session, url.replace("/v1/relay", path), pin, key, "GPU box", "3F7A-9KMT")
+
+
+@asynccontextmanager
+async def web_proxy(*, allowed: bool = True) -> AsyncGenerator[tuple[str, list[str]]]:
+    """A proxy of an office network: its URL, and the heads of the requests that it got (RFC 9110, section 9.3.6)."""
+    heads: list[str] = []
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        if not allowed:
+            writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+            writer.close()
+            return
+        host, _, port = heads[-1].split()[1].rpartition(":")
+        inner, outer = await asyncio.open_connection(host, int(port))
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        await asyncio.gather(pump(reader, outer), pump(inner, writer))
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield f"http://user:password@127.0.0.1:{server.sockets[0].getsockname()[1]}", heads
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_link_goes_through_the_proxy_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed: bool
+) -> None:
+    """An office lets nothing out but through its proxy. The house's certificate is pinned all the same."""
+    async with road() as found, behind_nginx(found, tmp_path) as (url, pin), web_proxy(allowed=allowed) as (proxy, heads):
+        monkeypatch.setenv("https_proxy", proxy)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        found.connector.house = replace(found.connector.house, url=url, pin=pin)
+        found.connector.start()
+        if allowed:
+            await found.opened()
+        else:
+            await until(lambda: bool(found.heard.all("failing")), seconds=LIMIT)
+            assert "refuses the connection (status 403)" in found.heard.all("failing")[0][1]
+        assert heads[0].startswith(f"CONNECT {url.split('/')[2]} HTTP/1.1")
+        assert "Proxy-Authorization: Basic" in heads[0]
+        await found.connector.stop()

@@ -209,7 +209,7 @@ async def _connect(options: Options, connector_id: str, write_request: Callable[
         open_guard = Admission(auth="none").open_guard()
         health = await open_health_port(stack, gateway, open_guard, options.operation, lambda: links.any_open)
         stopping.on_second(gateway.interrupt)
-        session = await stack.enter_async_context(aiohttp.ClientSession(trust_env=True))
+        session = await stack.enter_async_context(aiohttp.ClientSession())
         for house in options.houses:
             links.start(session, house, paired.own_key())
         if health is not None:

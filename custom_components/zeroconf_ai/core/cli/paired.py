@@ -94,7 +94,7 @@ def pair_now(url: str, pin: str | None, name: str, code: str) -> PairedHouse:
     """Pair with a house, and store it. Raises CommandError."""
 
     async def run() -> PairedHouse:
-        async with aiohttp.ClientSession(trust_env=True) as session:
+        async with aiohttp.ClientSession() as session:
             return await pair(session, url, pin, own_key(), name, code)
 
     try:

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -54,6 +56,7 @@ async def open_socket(
             socket = await session.ws_connect(
                 url,
                 protocols=(SUBPROTOCOL,),
+                proxy=await asyncio.to_thread(_proxy_for, url),
                 ssl=True if pin is None else fingerprint_ssl(pin),
                 max_msg_size=MAX_FRAME_BYTES,
                 compress=0,
@@ -64,6 +67,8 @@ async def open_socket(
     except aiohttp.ClientConnectorCertificateError:
         message = "no authority that this system trusts has issued the certificate. Pass its fingerprint as --pin"
         raise ConnectError(message, refused=True) from None
+    except aiohttp.ClientHttpProxyError as err:
+        raise ConnectError(f"the proxy of this machine's network refuses the connection (status {err.status})") from None
     except aiohttp.WSServerHandshakeError as err:
         raise ConnectError(_rejected(err.status)) from None
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as err:
@@ -76,6 +81,17 @@ async def open_socket(
         yield socket
     finally:
         await socket.close()
+
+
+def _proxy_for(url: str) -> str | None:
+    """The proxy of this machine's environment (`HTTPS_PROXY`, `NO_PROXY`, or the system's settings) for a URL; None: no proxy.
+
+    aiohttp's `trust_env` looks for one of `wss`, which nobody sets, and would send passwords of `~/.netrc`. Blocking.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "wss" or proxy_bypass(parts.netloc):
+        return None
+    return getproxies().get("https")
 
 
 def _rejected(status: int) -> str:
