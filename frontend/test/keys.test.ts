@@ -1,5 +1,6 @@
 import { LitElement } from "lit";
 import { afterEach, expect, it, vi } from "vitest";
+import type { ClientsApi } from "../src/api/clients.js";
 import type { KeyList, OwnKeys } from "../src/api/keys.js";
 import type { PageApi } from "../src/api/page-api.js";
 import type { ApiKey, NewKey } from "../src/api/types.js";
@@ -179,6 +180,34 @@ it("hostile names, owners and labels stay text", async () => {
   const element = await show({ keys: [key] });
   expect(element.renderRoot.querySelector("img")).toBeNull();
   expect(textOf(element.renderRoot)).toContain(HOSTILE);
+});
+
+it("a client certificate has no new secret, and its client can enrol again", async () => {
+  const makeCodeFor = vi.fn(() =>
+    Promise.resolve({
+      offered: true,
+      pin: "ab",
+      address: "box:8000",
+      code: { code: "7K4M-2XQP", seconds_left: 300, tries_left: 3 },
+      pending: [],
+    }),
+  );
+  const clients = {
+    state: () => Promise.resolve({ offered: true, pending: [] }),
+    makeCodeFor,
+  } as unknown as ClientsApi;
+  const key = apiKey({ certificate_expires: "2126-01-01T00:00:00+00:00", prefix: "0a1b2c3d" });
+  const element = await show({ keys: [key] }, { clients });
+  const labels = [...(element.shadowRoot?.querySelectorAll("button") ?? [])].map((one) => one.textContent.trim());
+  expect(labels).not.toContain(texts("keys.rotate"));
+  [...(element.shadowRoot?.querySelectorAll("button") ?? [])]
+    .find((one) => one.textContent.trim() === texts("keys.enrol_again"))
+    ?.click();
+  await new Promise((resolve) => setTimeout(resolve));
+  const card = element.shadowRoot?.querySelector("zai-clients");
+  await card?.updateComplete;
+  expect(makeCodeFor).toHaveBeenCalledWith("k1");
+  expect(card?.shadowRoot?.querySelector(".code")?.textContent).toBe("7K4M-2XQP");
 });
 
 it("two hundred keys are filtered by name, owner and label, and shown in parts", async () => {

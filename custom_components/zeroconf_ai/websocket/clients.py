@@ -41,13 +41,19 @@ async def clients(hass: HomeAssistant, _: Connection, __: dict[str, Any]) -> Any
     return _described(hass)
 
 
-@websocket_command({vol.Required("type"): "zeroconf_ai/clients/code", **_CLIENT})
+@websocket_command({vol.Required("type"): "zeroconf_ai/clients/code", vol.Optional("key_id"): cv.string, **_CLIENT})
 @require_admin
 @async_response
 @answered
 async def make_code(hass: HomeAssistant, connection: Connection, message: dict[str, Any]) -> Any:
-    """Make a one-time code; the former one ends. The fields are those of the key that its client gets."""
-    _enrolment(hass).make_code(await _fields(hass, message), actor=connection.user.id)
+    """Make a one-time code; the former one ends. The fields are those of the key that its client gets.
+
+    With `key_id`: for the client of that key, which enrols again.
+    """
+    if "key_id" in message:
+        _enrolment(hass).make_code_for(message["key_id"], actor=connection.user.id)
+    else:
+        _enrolment(hass).make_code(await _fields(hass, message), actor=connection.user.id)
     return _described(hass)
 
 

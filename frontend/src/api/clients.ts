@@ -28,6 +28,8 @@ export interface Enrolment {
 export interface ClientsApi {
   state(): Promise<Enrolment>;
   makeCode(name: string): Promise<Enrolment>;
+  /** A code for the client of a key, which enrols again. */
+  makeCodeFor(keyId: string): Promise<Enrolment>;
   closeCode(): Promise<Enrolment>;
   approve(id: string): Promise<Enrolment>;
   refuse(id: string): Promise<Enrolment>;
@@ -37,6 +39,7 @@ export interface ClientsApi {
 export const clientsApi = (ask: Ask): ClientsApi => ({
   state: () => ask("clients"),
   makeCode: (name) => ask("clients/code", name ? { name } : {}),
+  makeCodeFor: (keyId) => ask("clients/code", { key_id: keyId }),
   closeCode: () => ask("clients/close_code"),
   approve: (id) => ask("clients/approve", { request_id: id }),
   refuse: (id) => ask("clients/refuse", { request_id: id }),

@@ -44,7 +44,8 @@ export class Clients extends View {
     clearTimeout(this.timer);
   }
 
-  private take(found: Enrolment): void {
+  /** Show this state, and look for another one from time to time. */
+  take(found: Enrolment): void {
     const used = this.found.code && !found.code && this.left(this.found.code.seconds_left) > LOOK_MS / 1000;
     this.found = found;
     this.since = Date.now() / 1000;
@@ -160,5 +161,11 @@ export class Clients extends View {
   private act(action: () => Promise<Enrolment>): Promise<void> {
     this.copied = false;
     return this.run(async () => this.take(await action()));
+  }
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "zai-clients": Clients;
   }
 }

@@ -262,7 +262,13 @@ export class Keys extends View {
         ${action("keys.revoke", () => this.revoke(key), "danger")} ${action("common.cancel", () => (this.asked = null))}`;
     const fixed = this.list?.own && !key.enabled && !key.disabled_by_owner;
     return html`${action("keys.edit", () => (this.edited = this.edited === key.key_id ? null : key.key_id))}
-    ${key.certificate_expires ? nothing : action("keys.rotate", () => this.rotate(key))}
+    ${
+      key.certificate_expires
+        ? this.api.isAdmin
+          ? action("keys.enrol_again", () => this.enrolAgain(key))
+          : nothing
+        : action("keys.rotate", () => this.rotate(key))
+    }
     ${fixed ? nothing : action(key.enabled ? "keys.disable" : "keys.enable", () => this.enable(key))}
     ${action("keys.revoke", () => (this.asked = key.key_id), "danger")}`;
   }
@@ -293,6 +299,16 @@ export class Keys extends View {
   private rotate(key: ApiKey): Promise<boolean> {
     return this.change(async () => {
       this.created = await this.api.rotateKey(key.key_id);
+    });
+  }
+
+  /** Make a code for its client, which the card of client certificates then shows. */
+  private async enrolAgain(key: ApiKey): Promise<void> {
+    await this.run(async () => {
+      const found = await this.api.clients.makeCodeFor(key.key_id);
+      const card = this.renderRoot.querySelector("zai-clients");
+      card?.take(found);
+      card?.scrollIntoView({ block: "nearest" });
     });
   }
 

@@ -26,6 +26,7 @@ from zeroconf_ai.protocol import json as bounded_json
 from zeroconf_ai.protocol.errors import ApiError
 from zeroconf_ai.protocol.hosted_tools import GRANTS
 from zeroconf_ai.protocol.ndjson import LineDecoder
+from zeroconf_ai.protocol.pairing import CodeError, Pairing, PairingError, WrongCodeError, read_code
 from zeroconf_ai.protocol.record import SATURN_TYPE, SERVICE_TYPE, RecordError, ServiceRecord
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.sse import SSEDecoder
@@ -45,6 +46,7 @@ from zeroconf_ai.relay.frames import (
     parse_response_head,
     reset_error,
 )
+from zeroconf_ai.server.tls.signing_request import public_der, read_request
 
 _PIECE = 3
 """Bytes of the pieces in which a stream is decoded once more."""
@@ -62,6 +64,15 @@ RELAY_FRAMES = (
     encode(FrameType.DATA, 1, b"data: {}"),
     encode(FrameType.RESET, 1, b'{"error": {"message": "Hi", "type": "t", "code": "c"}}'),
 )
+CSR = b"""-----BEGIN CERTIFICATE REQUEST-----
+MIHLMHMCAQAwETEPMA0GA1UEAwwGY2xpZW50MFkwEwYHKoZIzj0CAQYIKoZIzj0D
+AQcDQgAE2SbIpGR6xnFCDqgkPJIiXkPVPxKBA9USnnB0iw4t/9JftZkEDQENy+4Q
+8iyuVK77u58hSS0eiHkEVaLAEiu736AAMAoGCCqGSM49BAMCA0gAMEUCIFqHvnRc
+xBB/Zttedg9vpFaql7hqDHqxjg8V+LTHk+33AiEAxMTOUIiPzDz59OX/58XGI7RS
+rEG0QmxPsgULXUFBTrc=
+-----END CERTIFICATE REQUEST-----
+"""
+CODES = (b"7K4M-2XQP", "７k4m 2xqp".encode(), "oil1\u201300aa".encode())
 LINES = b'{"message": {"content": "Hi"}, "done": false}\n\n{"done": true}'
 PROVIDERS = b"""
 providers:
@@ -203,6 +214,32 @@ def advertisement(data: bytes) -> None:
             )
 
 
+def enrolment_request(data: bytes) -> None:
+    """A certificate signing request: another key than the allowed kinds, or an invalid signature, is refused."""
+    with suppress(ApiError):
+        key = read_request(data.decode("utf-8", "surrogateescape"))
+        assert 0 < len(public_der(key)) < 1024
+
+
+def enrolment_code(data: bytes) -> None:
+    """A typed one-time code: what is read is read again as the same."""
+    with suppress(CodeError):
+        code = read_code(data.decode("utf-8", "surrogateescape"))
+        assert read_code(code) == code
+
+
+def enrolment_pairing(data: bytes) -> None:
+    """The message of the other side of a pairing: no message makes a wrong proof right."""
+    pairing = Pairing.server("7K4M-2XQP", bytes(32), bytes(32))
+    try:
+        pairing.finish(data)
+    except PairingError:
+        return
+    with suppress(WrongCodeError):
+        pairing.check(data[-32:])
+        raise AssertionError("a proof that nobody could make is accepted")
+
+
 def relay_frame(data: bytes) -> None:
     """A frame of a relay link, with its payload as whatever its type contains."""
     with suppress(FrameError):
@@ -312,6 +349,9 @@ TARGETS: dict[str, Target] = {
     "events": Target(events, (STREAM,)),
     "lines": Target(lines, (LINES,)),
     "relay-frame": Target(relay_frame, RELAY_FRAMES),
+    "enrolment-request": Target(enrolment_request, (CSR,)),
+    "enrolment-code": Target(enrolment_code, CODES),
+    "enrolment-pairing": Target(enrolment_pairing, (Pairing.client("7K4M-2XQP", bytes(32), bytes(32)).message,)),
     "providers-file": Target(providers_file, (PROVIDERS,)),
     "openai-request": Target(_request(openai_client.to_chat), _texts(CHAT)),
     "anthropic-request": Target(_request(anthropic_client.to_chat), _texts(MESSAGES)),

@@ -15,6 +15,7 @@ import yaml
 from zeroconf_ai.accounting.one_time_codes import TRIES, Purpose
 from zeroconf_ai.accounting.storage.database import DatabaseError
 from zeroconf_ai.protocol import key_proof
+from zeroconf_ai.protocol.errors import NotFoundError
 from zeroconf_ai.protocol.pairing import Pairing, WrongCodeError, commitment, comparison_digits, new_nonce
 from zeroconf_ai.protocol.record import Auth
 from zeroconf_ai.server.access.auth_throttle import FAILURES
@@ -74,6 +75,22 @@ async def test_code_that_is_sent_gets_a_certificate_once(server: EnrollingServer
     assert (key.id, key.name, key.models, key.certificate_expires) == (found["id"], "Anna's laptop", ("a*",), found["expires_at"])
     assert code_of(await client.by_code(code)) == (403, "invalid_code")
     assert [act.actor for act in await server.store.audit.list() if act.act == "key.create"] == ["anna"]
+
+
+async def test_client_that_enrols_again_keeps_its_key(server: EnrollingServer, client: EnrollingClient, tmp_path: Path) -> None:
+    _, found = await client.by_code(server.enrolment.make_code({"parallel": 3}).code)
+    again = EnrollingClient(server, tmp_path / "again")
+    code = server.enrolment.make_code_for(found["id"], actor="anna").code
+    status, enrolled = await again.by_pairing(code)
+    assert (status, enrolled["id"]) == (200, found["id"])
+    (key,) = server.store.keys
+    assert (key.name, key.parallel) == ("laptop", 3)
+    async with client.session() as former, former.get(f"{server.served.url}/models") as answer:
+        assert answer.status == 401
+    _, secret = await server.store.keys.create("Phone")
+    with pytest.raises(NotFoundError):
+        server.enrolment.make_code_for(next(one.id for one in server.store.keys if not one.certificate))
+    assert secret
 
 
 async def test_code_that_is_typed_gets_a_certificate_and_is_not_sent(server: EnrollingServer, client: EnrollingClient) -> None:
@@ -178,6 +195,8 @@ async def test_owner_refuses_and_the_client_learns_it(server: EnrollingServer, c
     server.enrolment.refuse(begun["request"])
     assert code_of(await poll(client, begun)) == (403, "enrollment_refused")
     assert not list(server.enrolment.pending)
+    assert (await ask(client, new_nonce()))[0] == 202
+    assert code_of(await ask(client, new_nonce())) == (429, "too_many_pending")  # a refused one counts for ten minutes
 
 
 async def test_waiting_client_needs_its_ticket_and_its_own_nonce(server: EnrollingServer, client: EnrollingClient) -> None:

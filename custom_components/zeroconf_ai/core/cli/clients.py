@@ -27,12 +27,17 @@ def command() -> None:
 
 @command.command("code")
 @click.option("--name", metavar="TEXT", help="The name of the client.  [default: what it calls itself]")
+@click.option("--again", metavar="KEY", help="For this client, by its ID in `keys list`: it enrols again and keeps its limits.")
 @options_of_a_new_client
 @server_option
 @json_option
-def code(server: str | None, as_json: bool, **fields: Any) -> None:
+def code(server: str | None, as_json: bool, again: str | None, **fields: Any) -> None:
     """Make a one-time code, with which one client gets a certificate. It is valid for five minutes and three tries."""
     body = {name: value for name, value in new_fields(fields).items() if value not in (None, (), False)}
+    if again is not None:
+        if body:
+            raise click.UsageError("With --again, the client keeps its limits. Change them with `zeroconf-ai keys update`.")
+        body = {"key_id": again}
     found = _run(server, "clients/code", body)
     if as_json:
         print_json(found)

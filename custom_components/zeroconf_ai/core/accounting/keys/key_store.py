@@ -397,6 +397,24 @@ class KeyStore(QueuedWriter):
         self._notify_listeners()
         return self._with_last_use(changed)
 
+    async def replace_certificate(self, key_id: str, digest: bytes, prefix: str, expires: float, *, actor: str = "") -> ClientKey:
+        """Give the key of a client certificate another one, because its client enrols again. Former ones become invalid.
+
+        Raises KeyError for an unknown key, InvalidRequestError for a key with a secret, DatabaseError.
+        """
+        if not self._keys[key_id].certificate:
+            raise InvalidRequestError("This API key has a secret and no client certificate.", code="no_certificate")
+        async with self._changing:
+            _ = self._keys[key_id]  # it may have been revoked in the meantime
+            values: dict[str, Any] = {"prefix": prefix, "certificate_expires": expires}
+            act = _audit_event(actor, "key.enroll_again", key_id)
+            await self._write(lambda connection: statements.renew(connection, key_id, digest, None, values), act)
+            changed = self._keys[key_id] = replace(self._keys[key_id], former_until=None, **values)
+            self._by_digest = {known: found for known, found in self._by_digest.items() if found[0] != key_id}
+            self._by_digest[digest] = (key_id, None)
+        self._notify_listeners()
+        return self._with_last_use(changed)
+
     async def end_certificates(self, *, actor: str = "") -> None:
         """Make all client certificates expire now: their clients have to enrol again. Raises DatabaseError."""
         now = time.time()

@@ -86,10 +86,11 @@ def rotate(connection: Connection, key_id: str, digest: bytes, prefix: str, form
 
 
 def renew(
-    connection: Connection, key_id: str, digest: bytes, former: tuple[bytes, float | None], values: Mapping[str, Any]
+    connection: Connection, key_id: str, digest: bytes, former: tuple[bytes, float | None] | None, values: Mapping[str, Any]
 ) -> None:
-    """Replace the hash of a client certificate. `former`: the hash that stays valid, and until when. Raises KeyError."""
-    changed = {"digest": digest, "former_digest": former[0], "former_until": former[1], **values}
+    """Replace the hash of a client certificate. `former`: the hash that stays valid, and until when; None. Raises KeyError."""
+    former_digest, former_until = (None, None) if former is None else former
+    changed = {"digest": digest, "former_digest": former_digest, "former_until": former_until, **values}
     if not connection.execute(update(keys).where(keys.c.id == key_id).values(**changed)).rowcount:
         raise KeyError(key_id)
 

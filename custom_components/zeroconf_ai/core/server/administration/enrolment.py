@@ -20,7 +20,10 @@ async def _clients(context: Context) -> Any:
 
 
 async def _make_code(context: Context) -> Any:
-    _enrolment(context).make_code(_fields(context), actor=context.actor)
+    if (key_id := optional_text(context.body, "key_id")) is not None:
+        _enrolment(context).make_code_for(key_id, actor=context.actor)
+    else:
+        _enrolment(context).make_code(_fields(context), actor=context.actor)
     return await _clients(context)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ...accounting.keys.certificates import certificate_digest
 from ...accounting.keys.client_key import ClientKey
 from ...accounting.one_time_codes import InvalidCodeError, OneTimeCode, OneTimeCodes, Purpose
-from ...protocol.errors import InvalidRequestError, RateLimitError
+from ...protocol.errors import InvalidRequestError, NotFoundError, RateLimitError
 from ...protocol.pairing import Pairing, PairingError, WrongCodeError
 from ..access.auth_throttle import AuthThrottle
 from .pending import EnrolmentRequest, PendingRequests, State
@@ -26,6 +26,8 @@ _LOGGER = logging.getLogger(__name__)
 PAIRING_SECONDS: Final = 60.0
 """From the server's proof until the client's."""
 NO_FIELDS: Final[Mapping[str, Any]] = {}
+_KEY: Final = "key_id"
+"""In the details of a code: the key whose client enrols again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,17 @@ class Enrolment:
         """Make a one-time code; the former one ends. `fields`: those of its client's key (`KeyStore.create`)."""
         self._audit.record(actor, "enroll.code", "")
         return self.codes.make(Purpose.ENROLL, dict(fields), actor=actor)
+
+    def make_code_for(self, key_id: str, *, actor: str = "") -> OneTimeCode:
+        """Make a one-time code for the client of a key, which enrols again and keeps limits, budgets and records.
+
+        Raises NotFoundError if no client certificate has that key.
+        """
+        key = self._keys.get(key_id)
+        if key is None or not key.certificate:
+            raise NotFoundError("There is no such client certificate.")
+        self._audit.record(actor, "enroll.code", key_id)
+        return self.codes.make(Purpose.ENROLL, {_KEY: key_id}, actor=actor)
 
     def close_code(self) -> None:
         """End the open code."""
@@ -220,9 +233,16 @@ class Enrolment:
 
     async def _issue(self, public_key: Any, fields: Mapping[str, Any], actor: str) -> Certificate:
         made = await asyncio.to_thread(self._authority.issue, public_key)
-        key = await self._keys.adopt(
-            digest=certificate_digest(made.der), prefix=made.prefix, certificate_expires=made.expires, actor=actor, **fields
-        )
+        digest = certificate_digest(made.der)
+        if _KEY in fields:
+            try:
+                key = await self._keys.replace_certificate(fields[_KEY], digest, made.prefix, made.expires, actor=actor)
+            except KeyError:
+                raise NotFoundError("The client was revoked. Ask the owner for another code.") from None
+        else:
+            key = await self._keys.adopt(
+                digest=digest, prefix=made.prefix, certificate_expires=made.expires, actor=actor, **fields
+            )
         return Certificate(key, made.pem, made.authority_pem)
 
     def _admit(self, address: str | None) -> None:

@@ -16,7 +16,7 @@ from ...protocol.pairing import commitment, comparison_digits, new_nonce
 MOST_PENDING = 5
 """Clients that wait at once."""
 MOST_OF_ADDRESS = 2
-"""Of them from one address (IPv6: one /64 network), so that no device keeps out the others."""
+"""Of them from one address (IPv6: one /64 network), so that no device keeps out the others. Refused ones count for as long."""
 _MOST_KEPT = 20
 """With those that are decided and wait for their client to ask."""
 PENDING_SECONDS = 600.0
@@ -77,7 +77,9 @@ class PendingRequests:
         """Add a client; returns it with its ticket, with which it asks again. Raises RateLimitError if too many wait."""
         current = self._current()
         waiting = [one for one in current if one.state is State.PENDING]
-        of_address = [one for one in waiting if subscriber(one.address) == subscriber(address)]
+        of_address = [
+            one for one in current if one.state is not State.APPROVED and subscriber(one.address) == subscriber(address)
+        ]
         if len(waiting) >= MOST_PENDING or len(of_address) >= MOST_OF_ADDRESS or len(current) >= _MOST_KEPT:
             message = "Too many clients wait for the owner's approval. Ask the owner to decide on them, or for a one-time code."
             raise RateLimitError(message, code="too_many_pending", retry_after=REVEAL_SECONDS)
