@@ -2,14 +2,19 @@
 
 from contextlib import AsyncExitStack
 
+import aiohttp
+
 from tests.core.server.test_in_process import JSON, Kept, chat, parts_of
-from tests.support.server import served
+from tests.support.fakes.provider import FakeProvider
+from tests.support.server import served, upstream
 from zeroconf_ai.accounting.admission import RateLimits
 from zeroconf_ai.accounting.limits.opening_hours import OpeningHours
 from zeroconf_ai.cli import paired
 from zeroconf_ai.cli.connector_options import rules_of
 from zeroconf_ai.cli.links import Links, Offering
 from zeroconf_ai.config.connector_fields import ConnectorRules
+from zeroconf_ai.relay.frames import FrameType, decode, decode_json, encode_json
+from zeroconf_ai.relay.hub import Offer
 from zeroconf_ai.relay.paired_houses import PairedHouse
 from zeroconf_ai.server.access.relayed import House, RelayedAccess
 from zeroconf_ai.server.in_process import InProcess
@@ -40,6 +45,21 @@ async def test_hello_has_what_the_rules_allow_and_follows_them() -> None:
         for found in answers:
             await server.answer("POST", "/v1/chat/completions", JSON, parts_of(chat()), found, HOUSE)
         assert [found.status for found in answers] == [200, 429]
+
+
+async def test_hello_of_a_machine_with_thousands_of_models_fits_into_a_frame() -> None:
+    """A cloud's list is long, and model ids may be, too: the link would break with each attempt otherwise."""
+    models = [{"id": f"{'publisher' * 12}/model-{number}-ä"} for number in range(1100)]
+    access, provider = RelayedAccess(), FakeProvider(models=models)
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        backend = await stack.enter_async_context(upstream(provider, session))
+        gateway = await stack.enter_async_context(served(backend, access=access))
+        offering = await Offering.begin(stack, gateway.gateway, access, ConnectorRules())
+        assert len(offering.models()) > 1000
+        assert 100 < len(offering.hello()["models"]) < 1000
+        frame = encode_json(FrameType.HELLO, 0, offering.hello())
+        assert Offer.parse(decode_json(decode(frame).payload)).models[0] == offering.models()[0]
 
 
 def test_options_replace_the_rules_of_the_file_one_by_one() -> None:

@@ -21,6 +21,7 @@ from ..config.server_fields import UsageSettings
 from ..engine import Engine
 from ..protocol.hand_over import pin_of
 from ..protocol.values import clean
+from ..relay.handshake import MAX_NAME
 from ..relay.house_address import AddressError, relay_url
 from ..relay.paired_houses import PairedHouse
 from ..routing.accounting import Accounting
@@ -143,7 +144,7 @@ def command(
     environment = environment_of(click.get_current_context())
     read = read_sources(sources, environment)
     operating = Operation.of(more, read.server)
-    own_name = clean(name or read.server.name or "") or f"AI on {socket.gethostname().partition('.')[0]}"
+    own_name = clean(name or read.server.name or "", MAX_NAME) or f"AI on {socket.gethostname().partition('.')[0]}"
     verbose = bool(click.get_current_context().find_root().params.get("verbose"))
     log = logging_to(LineWriter(), operating.log_format, operating.level(verbose=verbose))
     with log as write_request, state.identity(paired.id_file(), "connect") as connector_id:

@@ -8,6 +8,7 @@ from typing import Any, Self, override
 
 import aiohttp
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+import orjson
 
 from ..accounting.overall_limits import OverallLimits
 from ..alerts.alert import LINK_KINDS, Alert, link_alert, link_restored_alert
@@ -32,6 +33,9 @@ from .errors import CommandError
 from .notices import notice
 
 _LOGGER = logging.getLogger(__name__)
+_MOST_MODELS = 1000
+_MODEL_BYTES = 48 * 1024
+"""Of the list in a `hello`, whose JSON has at most 64 KiB."""
 
 
 class Offering:
@@ -81,7 +85,7 @@ class Offering:
             "id": self.gateway.id,
             "name": self.gateway.name,
             "version": __version__,
-            "models": self.models(),
+            "models": _fitting(self.models()),
             "capabilities": sorted(capability.value for capability in record.capabilities),
             "limits": {name: value for name, value in limits.items() if value is not None},
         }
@@ -173,6 +177,17 @@ class Links(Listener):
     def _tell(self, alert: Alert, level: int) -> None:
         notice(alert.text(), level)
         self._alerts.notify(alert)
+
+
+def _fitting(models: list[str]) -> list[str]:
+    """As many models as fit into a frame; `/v1/models` has all of them."""
+    found, size = [], 0
+    for model in models[:_MOST_MODELS]:
+        size += len(orjson.dumps(model)) + 1
+        if size > _MODEL_BYTES:
+            break
+        found.append(model)
+    return found
 
 
 def _store(house: PairedHouse) -> None:
