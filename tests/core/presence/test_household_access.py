@@ -194,6 +194,23 @@ async def test_copied_advertisement_wins_neither_a_token_nor_a_prompt(
     assert not any("Authorization" in request.headers for request in seen)
 
 
+async def test_copied_advertisement_that_came_first_hides_no_provider(
+    key: HouseholdKey, tokens: HouseholdTokens, clock: Clock
+) -> None:
+    async with gateway_of(tokens) as gateway, impostor(None) as (port, seen), member_of(key, clock) as (engine, manager):
+        hear(manager, advertised(port, tokens, name="Copy", host="copy.local."))
+        await until(lambda: seen)
+        hear(manager, advertised(gateway.port, tokens))
+        await until(lambda: is_online(engine) and engine.models())
+        assert [member.backend.address for member in engine.pool] == [f"http://127.0.0.1:{gateway.port}/v1"]
+        clock.now += 3600
+        tokens.rotate()
+        hear(manager, advertised(gateway.port, tokens))
+        clock.now += 600
+        assert "choices" in await answer_of(engine)
+    assert not any("Authorization" in request.headers for request in seen)
+
+
 async def test_provider_without_a_token_still_needs_a_key(key: HouseholdKey, tokens: HouseholdTokens, clock: Clock) -> None:
     async with gateway_of(tokens) as gateway, member_of(key, clock) as (engine, manager):
         hear(manager, advertised(gateway.port, tokens, sealed_token=None))

@@ -15,7 +15,7 @@ from ..backends.identity_probe import IdentityProbe, confirmed_key
 from ..backends.zeroconfai import endpoint_of_record, fingerprint_ssl
 from ..engine import Engine
 from ..lan.discovery import DiscoveryManager
-from ..lan.identity import Confirmed, Identification, identify_any
+from ..lan.identity import MAX_RECORDS, Confirmed, Identification, identify_any
 from ..lan.provider_cache import CachedProvider, ProviderCache
 from ..lan.providers import Change, ChangeKind, Provider
 from ..lan.reprobe import Reprober
@@ -143,8 +143,8 @@ class DiscoveredMembers:
         if known is None:
             return None
         key = backend.key
-        if key is not None and self._household is not None and self._household.opens(provider.record):
-            key = self._household.token(provider.record)
+        if key is not None and self._household is not None and (opening := self._household.opening(provider.records)) is not None:
+            key = self._household.token(opening)
         probe = IdentityProbe(self._session, provider.record.name, provider.id, key)
         found = await identify_any(provider.records, known, probe, beyond_confirmed=beyond_confirmed)
         if self._backends.get(provider.id) is not backend:
@@ -177,29 +177,37 @@ class DiscoveredMembers:
 
     async def _admit(self, provider: Provider) -> bool:
         """Add a provider of the household at the first address that proves its token; returns whether it is added."""
-        record, household = provider.record, self._household
         if self._certificates is not None and self._certificates.of(provider.id) is not None:
             return await self._admit_enrolled(provider, self._certificates)
-        try:
-            advertised = endpoint_of_record(record)
-        except ValueError:
-            _LOGGER.warning("The certificate fingerprint of %s is invalid", record.name)
-            return False
-        for base_url in dict.fromkeys((provider.base_url, *record.urls())):
-            endpoint = replace(advertised, base_url=base_url, key=None)
-            token = None if household is None else await household.proven_token(record, endpoint)
-            if token is None:
+        for record in provider.records[:MAX_RECORDS]:
+            if (endpoint := await self._proven(record)) is None:
                 continue
             if record.id not in self._backends and self._discovery.get(record.id) is not None:
-                backend = self._backend(record.id, record.name, replace(endpoint, key=token))
+                backend = self._backend(record.id, record.name, endpoint)
                 backend.identity = record.id
                 backend.renew_key_by(partial(self._renew, record.id, backend))
                 self._offer(record.id, backend, record.fingerprint)
                 self._update(backend, record)
             return True
-        _LOGGER.info("%s does not prove its household token at an advertised address, and is not used", record.name)
-        self._reprober.add(record)
+        _LOGGER.info("%s does not prove its household token at an advertised address, and is not used", provider.record.name)
+        self._reprober.add(provider.record)
         return False
+
+    async def _proven(self, record: ServiceRecord) -> Endpoint | None:
+        """The first advertised address that proves the household token of the advertisement, with this token; else None."""
+        household = self._household
+        if household is None or household.opening((record,)) is None:
+            return None
+        try:
+            advertised = endpoint_of_record(record)
+        except ValueError:
+            _LOGGER.warning("The certificate fingerprint of %s is invalid", record.name)
+            return None
+        for base_url in record.urls():
+            endpoint = replace(advertised, base_url=base_url, key=None)
+            if (token := await household.proven_token(record, endpoint)) is not None:
+                return replace(endpoint, key=token)
+        return None
 
     async def _admit_enrolled(self, provider: Provider, certificates: "OwnCertificates") -> bool:
         """Add a provider that knows this client by a certificate, if its own one is the pinned one; returns True in any case."""
@@ -230,7 +238,8 @@ class DiscoveredMembers:
         provider = self._discovery.get(provider_id)
         if provider is None or self._household is None or self._backends.get(provider_id) is not backend:
             return False
-        return await self._household.renew(backend, provider.record)
+        record = self._household.opening(provider.records) or provider.record
+        return await self._household.renew(backend, record)
 
     async def _check(self, member: Member, record: ServiceRecord) -> None:
         """Check a member's health; one that is still offline is probed again soon."""
@@ -305,7 +314,9 @@ class DiscoveredMembers:
         if _open(provider) or (self._certificates is not None and self._certificates.of(provider.id) is not None):
             return True
         household = self._household
-        return household is not None and provider.trust is not Trust.CHANGED and household.opens(provider.record)
+        if household is None or provider.trust is Trust.CHANGED:
+            return False
+        return household.opening(provider.records) is not None or household.opens(provider.record)
 
     def _spawn(self, coroutine: Coroutine[Any, Any, object], what: str) -> None:
         task = asyncio.get_running_loop().create_task(coroutine, name=f"zeroconf_ai discovered {what}")

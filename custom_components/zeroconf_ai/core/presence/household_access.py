@@ -1,12 +1,14 @@
 """`HouseholdAccess`: uses providers of the household by the token that they advertise, instead of by an API key."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 import logging
 import time
 
 from ..backends.base import Endpoint
 from ..backends.identity_probe import proves_key
 from ..backends.zeroconfai import ZeroconfAIBackend
+from ..lan.identity import MAX_RECORDS
 from ..protocol.household import HouseholdKey, OpenedToken, SealError, StaleTokenError, WrongPassphraseError
 from ..protocol.record import Auth, ServiceRecord
 
@@ -55,6 +57,14 @@ class HouseholdAccess:
             return False
         self._reported.pop(record.id, None)
         return True
+
+    def opening(self, records: Sequence[ServiceRecord]) -> ServiceRecord | None:
+        """The first of the advertisements of one id whose token can be used now: others may have been sent by anybody."""
+        for record in records[:MAX_RECORDS]:
+            with suppress(SealError):
+                if self.applies(record) and self.token(record):
+                    return record
+        return None
 
     async def proven_token(self, record: ServiceRecord, endpoint: Endpoint) -> str | None:
         """The token in an advertisement, if the server at `endpoint` proves that it knows it; else None."""
