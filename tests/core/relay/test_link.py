@@ -252,6 +252,20 @@ async def test_link_idle_stays_open_by_its_heartbeat() -> None:
         assert not pair.connector.closed
 
 
+def test_link_on_uvloop_is_closed_without_an_error() -> None:
+    """Its sockets have fewer methods."""
+    uvloop = pytest.importorskip("uvloop")
+
+    async def run() -> None:
+        async with linked() as pair, asyncio.timeout(LIMIT):
+            await pair.house.close()
+            await pair.house_run
+            await pair.connector_run
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
+
+
 async def test_link_sends_small_frames_at_once() -> None:
     async with linked() as pair:
         for link in (pair.house, pair.connector):

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from enum import Enum
 import logging
+import os
 import socket as sockets
 from typing import Any
 
@@ -377,5 +378,5 @@ class Link:
         # A dead connection keeps unsent data, and so its socket, for minutes otherwise.
         connection = self._socket.get_extra_info("socket")
         if connection is not None:
-            with suppress(OSError):
-                connection.shutdown(sockets.SHUT_RDWR)
+            with suppress(OSError), sockets.socket(fileno=os.dup(connection.fileno())) as own:  # uvloop's has no `shutdown`
+                own.shutdown(sockets.SHUT_RDWR)
