@@ -181,7 +181,7 @@ class RelayView(HomeAssistantView):
         router.add_get(RELAY_PATH, self._answer, allow_head=False)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        return await enter(self._hass.data.get(RELAY), None, request)
+        return await enter(self._hass.data.get(RELAY), None, request, request.remote)
 
 
 def connector_data(connector: PairedConnector) -> dict[str, str]:

@@ -1,10 +1,10 @@
 """A house with a relay, and connectors of it, on loopback."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import override
+from typing import Any, override
 
 import aiohttp
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -89,20 +89,20 @@ class House:
 
 
 @asynccontextmanager
-async def open_socket(base_url: str) -> AsyncGenerator[aiohttp.ClientWebSocketResponse]:
+async def open_socket(base_url: str, headers: Mapping[str, str] | None = None) -> AsyncGenerator[aiohttp.ClientWebSocketResponse]:
     """A connection of a connector to the house with this base URL, without a handshake."""
-    async with (
-        aiohttp.ClientSession() as session,
-        session.ws_connect(f"{base_url}/relay", protocols=(SUBPROTOCOL,), max_msg_size=MAX_FRAME_BYTES) as socket,
-    ):
+    options: dict[str, Any] = {"protocols": (SUBPROTOCOL,), "max_msg_size": MAX_FRAME_BYTES, "headers": headers}
+    async with aiohttp.ClientSession() as session, session.ws_connect(f"{base_url}/relay", **options) as socket:
         yield socket
 
 
 @asynccontextmanager
-async def house(*backends: Backend, house_id: str = "gateway-id", tls: ServerTls | None = None) -> AsyncGenerator[House]:
-    """A running house that was paired with one connector. `tls`: it speaks TLS with this certificate."""
+async def house(
+    *backends: Backend, house_id: str = "gateway-id", tls: ServerTls | None = None, **options: Any
+) -> AsyncGenerator[House]:
+    """A running house that was paired with one connector. `tls`: it speaks TLS with this certificate; `options`: of its server."""
     async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(served(*backends, provider_id=house_id, tls=tls))
+    """A running house that was paired with one connector. `tls`: its certificate; `options`: of its server."""
         connectors, key, other = Connectors(), Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
         connectors.known[public_bytes(other)] = known = PairedConnector("gpu", "GPU box", public_bytes(other), 0.0)
         server.gateway.relay = hub = RelayHub(key, Welcome(house_id, "Home"), connectors, OneTimeCodes())

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 import json
 from typing import Any
 
@@ -10,17 +10,18 @@ import aiohttp
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 import pytest
 
-from tests.support.fakes.provider import FakeProvider
+from tests.support.fakes.provider import FakeProvider, refuse
 from tests.support.server import CHAT, Endless, Served, served, upstream
 from zeroconf_ai.accounting.one_time_codes import Purpose
-from zeroconf_ai.protocol.errors import ApiError, UpstreamConnectionError
+from zeroconf_ai.protocol.errors import ApiError, RateLimitError, UpstreamConnectionError
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.relay import uplink as uplinks
 from zeroconf_ai.relay.frames import SUBPROTOCOL
 from zeroconf_ai.relay.handshake import HandshakeError, authenticate_to_house, pair_with_house, public_bytes
 from zeroconf_ai.relay.stream import Stream
+from zeroconf_ai.server.access.guard import Guard
 
-from .houses import House, answering, house
+from .houses import House, answering, house, open_socket
 
 LIMIT = 20.0
 DEMO = {"model": "demo-rules", "messages": [{"role": "user", "content": "Hello"}]}
@@ -303,6 +304,24 @@ async def test_connections_that_prove_nothing_are_few() -> None:
             async with home.open():
                 pass
         assert raised.value.status == 429
+
+
+async def test_connections_behind_a_trusted_proxy_count_for_their_own_addresses() -> None:
+    async with asyncio.timeout(LIMIT), house(access=Guard(proxies=["127.0.0.1/32"])) as home, AsyncExitStack() as stack:
+        for number in range(4):
+            await stack.enter_async_context(open_socket(home.server.url, {"X-Forwarded-For": "203.0.113.7"}))
+            await stack.enter_async_context(open_socket(home.server.url, {"X-Forwarded-For": f"198.51.100.{number}"}))
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await stack.enter_async_context(open_socket(home.server.url, {"X-Forwarded-For": "203.0.113.7"}))
+
+
+async def test_rate_limit_of_the_upstream_is_passed_on() -> None:
+    provider = FakeProvider(answers=[refuse(429, "Too many requests.", {"Retry-After": "7"})])
+    async with aiohttp.ClientSession() as session, upstream(provider, session) as backend, relayed(backend) as (home, _):
+        with pytest.raises(RateLimitError) as raised:
+            await home.backend().send(Request(Kind.CHAT, dict(CHAT)))
+        assert raised.value.retry_after is not None
+        assert 0 < raised.value.retry_after <= 7
 
 
 async def test_house_that_stops_lets_running_requests_finish() -> None:

@@ -158,6 +158,8 @@ class RelayHub:
         _LOGGER.info("The connector %s is connected from %s", connector.name, address)
         running = asyncio.ensure_future(link.run())
         try:
+            if uplink.link is not None:
+                _LOGGER.warning("The connector %s opened another link from %s; its former one is closed", connector.name, address)
             await uplink.attach(link)
             self._notify(connector)
             await running

@@ -10,14 +10,19 @@ from .relay_entrance import RelayEntrance
 
 async def admit_connector(gateway: Gateway, request: web.Request) -> web.StreamResponse:
     """Answer a request to `RELAY_PATH` on a port of a gateway."""
-    return await enter(gateway.relay, gateway, request)
+    return await enter(gateway.relay, gateway, request, gateway.access.client_address(request))
 
 
-async def enter(relay: RelayEntrance | None, gateway: Gateway | None, request: web.Request) -> web.StreamResponse:
-    """Answer a request to `RELAY_PATH`. `relay` None: no connectors are taken; `gateway` None: no gateway is running."""
+async def enter(
+    relay: RelayEntrance | None, gateway: Gateway | None, request: web.Request, address: str | None
+) -> web.StreamResponse:
+    """Answer a request to `RELAY_PATH`. `relay` None: no connectors are taken; `gateway` None: no gateway is running.
+
+    `address`: where the request comes from.
+    """
     try:
         if relay is None:
             raise NotFoundError("This server takes no connectors.", code="not_found")
-        return await relay.answer(request, request.remote)
+        return await relay.answer(request, address)
     except ApiError as err:
         return begin(gateway, request).error_response(err)

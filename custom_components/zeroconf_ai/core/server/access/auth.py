@@ -41,6 +41,10 @@ class Access(ABC):
     def check_network(self, request: web.Request) -> None:  # noqa: B027 - as above
         """Raise PermissionDeniedError for an address outside the networks that are allowed without an API key."""
 
+    def client_address(self, request: web.Request) -> str | None:
+        """The address of a client, also behind a reverse proxy that is trusted."""
+        return request.remote
+
     def masked(self, key_id: str) -> str | None:
         """The start of the key with that id, by which people recognize it; None for an unknown id."""
         return None

@@ -246,6 +246,13 @@ class Guard(Access):
     def check_network(self, request: web.Request) -> None:
         self._local_address(request)
 
+    @override
+    def client_address(self, request: web.Request) -> str | None:
+        try:
+            return str(self._address(request))
+        except PermissionDeniedError:
+            return request.remote
+
     def _local_address(self, request: web.Request) -> Address:
         """The client's address in a network that needs no key. Raises PermissionDeniedError for another one."""
         if self._remote is not None and self._remote(request):
