@@ -100,9 +100,9 @@ async def open_socket(base_url: str, headers: Mapping[str, str] | None = None) -
 async def house(
     *backends: Backend, house_id: str = "gateway-id", tls: ServerTls | None = None, **options: Any
 ) -> AsyncGenerator[House]:
-    """A running house that was paired with one connector. `tls`: it speaks TLS with this certificate; `options`: of its server."""
-    async with AsyncExitStack() as stack:
     """A running house that was paired with one connector. `tls`: its certificate; `options`: of its server."""
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(served(*backends, provider_id=house_id, tls=tls, **options))
         connectors, key, other = Connectors(), Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
         connectors.known[public_bytes(other)] = known = PairedConnector("gpu", "GPU box", public_bytes(other), 0.0)
         server.gateway.relay = hub = RelayHub(key, Welcome(house_id, "Home"), connectors, OneTimeCodes())
