@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import click
 
+from ..accounting.connectors import MAX_NAME
 from ..backends.base import BackendInfo
 from ..backends.demo.backend import CAPABILITIES, CHAT_MODEL, DemoBackend
 from ..config.connector_fields import ConnectorRules
@@ -21,7 +22,6 @@ from ..config.server_fields import UsageSettings
 from ..engine import Engine
 from ..protocol.hand_over import pin_of
 from ..protocol.values import clean
-from ..relay.handshake import MAX_NAME
 from ..relay.house_address import AddressError, relay_url
 from ..relay.paired_houses import PairedHouse
 from ..routing.accounting import Accounting
