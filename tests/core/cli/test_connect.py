@@ -198,7 +198,7 @@ async def test_connect_tells_its_owner_when_the_house_has_removed_it(tmp_path: P
             assert command.process.returncode is None
             code, log = await command.stop()
         assert code == 0
-        assert any("was not reached in 1 attempts" in line["event"] for line in log)
+        assert any("was not reached (The house does not know this connector" in line["event"] for line in log)
         assert "secret-path" not in json.dumps(log)
 
 

@@ -175,10 +175,11 @@ def cost_alert(month: str, threshold: int, spent: int, currency: str) -> Alert:
 
 def link_alert(house_id: str, name: str, reason: str, attempts: int) -> Alert:
     """A connector's link to a house is down: so many attempts in a row have failed, the last one for this reason."""
+    tried = f" in {attempts} attempts" if attempts > 1 else ""
     return Alert(
         AlertKind.LINK_DOWN,
         "AI link: down",
-        f"{{name}} was not reached in {attempts} attempts ({{reason}}). It cannot use the models of this machine until then; the "
+        f"{{name}} was not reached{tried} ({{reason}}). It cannot use the models of this machine until then; the "
         "connector goes on trying.",
         {"name": name, "reason": clean(reason, 300).removesuffix(".")},
         {"id": house_id, "name": name, "reason": clean(reason, 300), "attempts": attempts},

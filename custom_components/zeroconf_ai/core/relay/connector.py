@@ -238,7 +238,7 @@ class Connector:
         finally:
             steady.cancel()
             attempt.reason = link.reason
-            _LOGGER.warning("The link to %s has ended: %s", self.house.name, link.reason)
+            _LOGGER.info("The link to %s has ended: %s", self.house.name, link.reason)
             self._listener.link_closed(self.house, link.reason)
 
     def _stay(self) -> None:
