@@ -91,9 +91,12 @@ async def test_typescript_client_follows_the_tokens_of_its_household_over_mdns(l
     await settled(new Client("Attic", {{ household: "{other}" }}).chat("Who are you?"));
     """
     lan.host("laptop")
-    async with running(FakeProvider(host=lan.host("tester").ipv4, proves=True)) as provider:
+    host = lan.host("tester").ipv4
+    async with running(FakeProvider(host=host, proves=True)) as provider, running(FakeProvider(host=host)) as impostor:
         member = Member(provider, network)
-        await member.announce()
+        copied = replace(member.record(), name="Copy", host="copy.local.", port=impostor.port)
+        await network.async_register_service(info(copied), cooperating_responders=True)
+        await network.async_register_service(info(replace(copied, name="Attic", host="tester.local.", port=provider.port)))
         async with started(lan, source) as node:
             assert await node.told() == "Attic"
             await member.rotate()
@@ -102,6 +105,8 @@ async def test_typescript_client_follows_the_tokens_of_its_household_over_mdns(l
             assert "an API key is sent only to the provider that you name" in (await node.told())["error"]
             assert "it belongs to another household" in (await node.told())["error"]
             assert await node.ended() == 0
+        assert set(impostor.keys) <= {None}
+        assert impostor.requests == []
 
 
 async def test_server_without_keys_admits_devices_by_their_mac(lan: Lan, start_provider: StartProvider) -> None:

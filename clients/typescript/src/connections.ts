@@ -6,6 +6,7 @@ import { Browser, type OpenSocket } from "./browser.ts";
 import { ApiError, NoProviderError } from "./errors.ts";
 import { Household, SealError } from "./household.ts";
 import { Endpoint, Upstream } from "./http.ts";
+import { MAX_RECORDS } from "./identity.ts";
 import { followCertificate, locate } from "./locate.ts";
 import { provesKey } from "./probe.ts";
 import { Provider } from "./provider.ts";
@@ -246,15 +247,24 @@ export class Connections {
 
   /** The endpoint of a provider, with its key or its household token. Throws ApiError. */
   async #locate(advertisement: Advertisement): Promise<{ record: ServiceRecord; endpoint: Endpoint }> {
-    const { record } = advertisement;
-    const token = this.#byHousehold(record) ? this.#tokenOf(record) : undefined;
-    const found = await locate(advertisement, token ?? this.#wanted.key, this.#confirmed(record.id));
-    if (token !== undefined && !(await proves(found.endpoint, record, token))) {
-      throw new NoProviderError(
-        `${record.name} does not prove at ${found.endpoint.baseURL} that it knows the household's token. Nothing was sent there.`,
-      );
+    const { record: best, records } = advertisement;
+    const confirmed = this.#confirmed(best.id);
+    if (!this.#byHousehold(best)) return await locate(advertisement, this.#wanted.key, confirmed);
+    const opening = this.#opening(records);
+    let refused = "";
+    // Anybody can advertise the id, also with a copied token.
+    for (const record of opening.length > 0 ? opening : [best]) {
+      const token = this.#tokenOf(record);
+      const found = await locate({ record, records }, token, confirmed);
+      if (token === undefined || (await proves(found.endpoint, record, token))) return found;
+      refused ||= `${record.name} does not prove at ${found.endpoint.baseURL} that it knows the household's token. Nothing was sent there.`;
     }
-    return found;
+    throw new NoProviderError(refused);
+  }
+
+  /** The advertisements of one provider whose household token can be used now. */
+  #opening(records: readonly ServiceRecord[]): ServiceRecord[] {
+    return records.slice(0, MAX_RECORDS).filter((record) => this.#household?.opens(record));
   }
 
   /** Whether a provider is used with the household's token. */
@@ -274,13 +284,15 @@ export class Connections {
 
   /** Uses the token that a provider advertises now; resolves to whether it is another one than before. */
   async #renewToken(provider: Provider): Promise<boolean> {
-    const record = this.#advertisements.find(provider.id)?.record;
-    if (record === undefined || this.#household?.opens(record) !== true) return false;
-    const token = this.#household.token(record);
     const { upstream } = provider;
-    if (token === upstream.endpoint.key || !(await proves(upstream.endpoint, record, token))) return false;
-    upstream.authorize(token);
-    return true;
+    for (const record of this.#opening(this.#advertisements.find(provider.id)?.records ?? [])) {
+      const token = this.#tokenOf(record);
+      if (token === undefined || token === upstream.endpoint.key || !(await proves(upstream.endpoint, record, token)))
+        continue;
+      upstream.authorize(token);
+      return true;
+    }
+    return false;
   }
 
   /** A function, because the client may be closed during an `await`, which TypeScript does not expect of a field. */
@@ -306,7 +318,8 @@ export class Connections {
     const trust = this.#trust.judge(record);
     const { provider } = this.#wanted;
     if (provider === undefined) {
-      const usable = record.auth === "none" || (this.#byHousehold(record) && this.#household?.opens(record) === true);
+      const records = this.#advertisements.find(record.id)?.records ?? [record];
+      const usable = record.auth === "none" || (this.#byHousehold(record) && this.#opening(records).length > 0);
       return trust !== "changed" && usable ? undefined : IRRELEVANT;
     }
     const [wanted, id] = [provider.toLowerCase(), record.id];

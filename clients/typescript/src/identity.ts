@@ -7,7 +7,7 @@
 import type { ServiceRecord } from "./record.ts";
 
 /** The most advertisements of one id that are considered. */
-const MAX_RECORDS = 8;
+export const MAX_RECORDS = 8;
 
 /** The relation of an advertisement to a confirmed provider. */
 export type Verdict = "same" | "moved_proven" | "moved_unproven" | "changed" | "unreachable";
