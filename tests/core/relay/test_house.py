@@ -97,6 +97,9 @@ async def test_connector_paired_becomes_a_provider_while_it_is_connected(tmp_pat
             status, answer, headers = await found.server.ask("POST", "chat/completions", json=request)
             assert (status, headers["X-ZeroconfAI-Provider"]) == (200, "GPU box")
             assert answer["choices"][0]["message"]["content"]
+            found.server.engine.home_only = True
+            status, answer, _ = await found.server.ask("POST", "chat/completions", json=request)
+            assert (status >= 400, answer["error"]["code"]) == (True, "home_only")
             shown = (await found.relay.describe("https://home.example"))["connectors"]
             assert [(one["name"], one["connected"], one["models"], one["version"]) for one in shown] == [
                 ("GPU box", True, ["demo-rules"], "1.2.3")
