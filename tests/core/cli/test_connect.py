@@ -122,6 +122,11 @@ async def use(home: House, connector_id: str) -> None:
     await engine.checker.check(engine.add(backend), models=True)
 
 
+def is_linked(home: House) -> bool:
+    """Whether the connector that was paired last has a link."""
+    return home.hub.uplink(list(home.connectors.known.values())[-1].id).link is not None
+
+
 async def get(url: str) -> tuple[int, str]:
     """Status and text."""
     async with aiohttp.ClientSession() as session, session.get(url) as response:
@@ -172,11 +177,35 @@ async def test_connect_pairs_once_and_answers_over_the_road_from_then_on(tmp_pat
             assert stat.S_IMODE((folder / private).stat().st_mode) == 0o600
 
         provider.answers = [text("again")]
-        async with connecting(tmp_path / "state", *served):
+        configuration = tmp_path / "providers.yaml"
+        upstream = {"id": "gpu", "type": "openai_compatible", "endpoint": provider.base_url}
+
+        def write(**rules: Any) -> None:
+            fresh = configuration.with_suffix(".new")
+            fresh.write_text(json.dumps({"providers": [upstream], "connect": rules}))
+            fresh.replace(configuration)
+
+        write(parallel=2, models="test*")
+        async with connecting(tmp_path / "state", "--config", str(configuration)):
             await until(lambda: home.hub.uplink(own.id).link is not None)
             status, body, _ = await home.server.ask("POST", "chat/completions", json=CHAT)
             assert (status, body["choices"][0]["message"]["content"]) == (200, "again")
+            write(models=["another*"])
+            await until(lambda: home.hub.offer(own.id).models == ())
+            status, body, _ = await home.server.ask("POST", "chat/completions", json=CHAT)
+            assert status != 200, body
         await home.session.close()
+
+
+async def test_connect_without_a_host_connects_to_all_paired_houses(tmp_path: Path) -> None:
+    """Such as a house and a broker, or two brokers."""
+    async with house() as home, house() as other:
+        for one in (home, other):
+            await pair_only(one, tmp_path)
+        async with connecting(tmp_path / "state", "--demo") as command:
+            assert len(command.ready["houses"]) == 2
+            for one in (home, other):
+                await until(partial(is_linked, one))
 
 
 async def test_connect_tells_its_owner_when_the_house_has_removed_it(tmp_path: Path) -> None:
