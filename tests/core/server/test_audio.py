@@ -169,9 +169,8 @@ async def test_audio_engines_and_voices_are_listed(audio: FakeAudio) -> None:
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
-        ({"response_format": "srt"}, "response_format"),
-        ({"response_format": "vtt"}, "response_format"),
-        ({"stream": "true"}, "stream"),
+        ({"response_format": "ass"}, "response_format"),
+        ({"response_format": "srt,vtt"}, "response_format"),
     ],
 )
 async def test_audio_invalid_transcription_parameter_is_refused(audio: FakeAudio, fields: dict[str, str], param: str) -> None:
@@ -193,7 +192,7 @@ async def test_audio_invalid_transcription_parameter_is_refused(audio: FakeAudio
         {"response_format": ["mp3"]},
         {"speed": 5},
         {"speed": "fast"},
-        {"stream_format": "sse"},
+        {"stream_format": "ndjson"},
     ],
 )
 async def test_audio_invalid_speech_parameter_is_named(audio: FakeAudio, changes: dict[str, Any]) -> None:

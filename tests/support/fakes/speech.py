@@ -72,6 +72,8 @@ class FakeSpeechServer(FakeServer):
         self.rate = RATE
         self.usage: Any = None
         """The usage that it reports with a transcript instead of the duration; an empty object: none."""
+        self.events: bytes | None = None
+        """What it streams if a stream of a transcript is requested; None: it does not stream."""
         self.hold: asyncio.Event | None = None
         """Speech goes on after its first part when this is set."""
         self.broken = False
@@ -97,7 +99,7 @@ class FakeSpeechServer(FakeServer):
 
     async def _transcribe(self, request: web.Request) -> web.StreamResponse:
         fields, file = await _read_form(request)
-        if unknown := {name.removesuffix("[]") for name in fields} - _OF_TRANSCRIPTS:
+        if unknown := {name.partition("[")[0] for name in fields} - _OF_TRANSCRIPTS:
             return _error(400, f"Unknown parameter: {min(unknown)}")
         if file is None:
             return _error(400, "file is missing")
@@ -109,6 +111,8 @@ class FakeSpeechServer(FakeServer):
             return _error(400, f"The audio cannot be decoded: {err}")
         with wave.open(io.BytesIO(data)) as opened:
             seconds = opened.getnframes() / opened.getframerate()
+        if fields.get("stream") == "true" and self.events is not None:
+            return web.Response(body=self.events, content_type="text/event-stream")
         if fields.get("response_format") == "text":
             return web.Response(text=text)
         body: dict[str, Any] = {"text": text, "usage": {"type": "duration", "seconds": round(seconds)}}

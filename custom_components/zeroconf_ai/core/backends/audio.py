@@ -6,6 +6,7 @@ from typing import Any, override
 
 import aiohttp
 
+from ..dialects.openai.transcripts import TranscriptTranslator
 from ..protocol import json
 from ..protocol.chunks import Chunk
 from ..protocol.errors import ApiError, StreamBrokenError
@@ -16,7 +17,7 @@ from .answer_errors import connection_lost, stalled_error
 from .base import SpeechAnswer, WrappedAnswer
 from .bodies import read_limited
 from .deadline_reader import DeadlineReader
-from .http_answer import Source
+from .http_answer import HttpAnswer, Source
 
 MAX_SPEECH_BYTES = 64 * 1024 * 1024
 """Of one answer: the longest text, spoken slowly, as WAV with 24 kHz has 40 MB."""
@@ -29,7 +30,7 @@ def form_of(request: Request) -> aiohttp.FormData:
     form = aiohttp.FormData()
     for name, value in request.body.items():
         for item in value if isinstance(value, list) else (value,):
-            form.add_field(f"{name}[]" if isinstance(value, list) else name, item if isinstance(item, str) else str(item))
+            form.add_field(f"{name}[]" if isinstance(value, list) else name, _field(item))
     if (recording := request.recording) is not None:
         form.add_field(
             "file",
@@ -38,6 +39,45 @@ def form_of(request: Request) -> aiohttp.FormData:
             content_type=recording.content_type or "application/octet-stream",
         )
     return form
+
+
+def _field(value: object) -> str:
+    return value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+class TranscriptStream(HttpAnswer):
+    """An open response with the events of a transcript."""
+
+    def __init__(self, upstream: Source, response: aiohttp.ClientResponse, deadline: float) -> None:
+        """The arguments are those of `HttpAnswer`."""
+        super().__init__(upstream, response, deadline)
+        self._translator = TranscriptTranslator(upstream.name, upstream.secrets)
+
+    @property
+    @override
+    def _begun(self) -> bool:
+        return self._translator.begun
+
+    @property
+    @override
+    def _done(self) -> bool:
+        return self._translator.done
+
+    @property
+    @override
+    def _complete(self) -> bool:
+        return self._translator.complete
+
+    @override
+    def _decode(self, data: bytes) -> tuple[list[Chunk], ApiError | None]:
+        try:
+            return self._translator.feed(data), None
+        except ApiError as err:
+            raise self._upstream.error(err) from None
+
+    @override
+    async def completion(self) -> Chunk:
+        raise StreamBrokenError(f"{self._upstream.name} answered with a stream")
 
 
 class HttpSpeechAnswer(SpeechAnswer):

@@ -10,7 +10,7 @@ from ..protocol.model_names import ByName, has_name
 from ..protocol.models import ModelInfo
 from ..protocol.prices import Prices
 from ..protocol.record import Capability, Cost, Placement
-from ..protocol.request import Kind, Request
+from ..protocol.request import Request
 from ..protocol.status import Health, ProviderStatus
 from .base import Answer, Backend, BackendInfo, ImageEdits
 from .model_control import ModelControl
@@ -150,7 +150,7 @@ class Catalogue(Backend):
             message = f"{self.info.name} does not serve {name} here."  # requested before the list of models was known
             raise NotFoundError(message, code="model_not_found", param="model")
         changes: dict[str, Any] = {} if target is name else {"model": target}
-        if request.kind is not Kind.EMBEDDINGS and (most := self._override(name, target).max_output_tokens) is not None:
+        if request.kind.writes and (most := self._override(name, target).max_output_tokens) is not None:
             given = {param: request.body[param] for param in _LIMITS if request.body.get(param) is not None}
             changes |= {param: min(limit, most) for param, limit in given.items()} or {"max_tokens": most}
         return await self._backend.send(request.with_body(**changes) if changes else request)

@@ -10,6 +10,7 @@ from typing import Any, override
 import aiohttp
 
 from ..dialects.openai.expected import Expected
+from ..dialects.openai.transcripts import transcript_chunks
 from ..protocol.chunks import completion_as_chunk, has_message
 from ..protocol.errors import (
     ApiError,
@@ -24,7 +25,7 @@ from ..protocol.errors import (
 from ..protocol.reasons import connection_reason
 from ..protocol.request import Kind, Request
 from ..protocol.values import NOTHING
-from .audio import HttpSpeechAnswer, TranscriptAnswer, form_of
+from .audio import HttpSpeechAnswer, TranscriptAnswer, TranscriptStream, form_of
 from .base import Answer, Endpoint, SpeechAnswer, StaticAnswer, Timeouts
 from .bodies import MAX_BODY_BYTES, loads, read_limited
 from .client_tls import PinMismatchError, refusal
@@ -192,7 +193,29 @@ class HttpUpstream:
         path = f"/{request.kind.value}"
         if request.kind is Kind.SPEECH:
             return await self.post_for_audio(path, request.dump(), headers=headers)
+        if request.stream:
+            return await self._post_for_events(path, request, headers)
         return TranscriptAnswer(await self.post(path, form_of(request), stream=False, headers=headers))
+
+    async def _post_for_events(self, path: str, request: Request, headers: Mapping[str, str]) -> Answer:
+        """The stream of a transcript; one of a complete transcript from a server that does not stream."""
+        limit = self.timeouts.answer  # such a server sends nothing before it has heard all
+        deadline = asyncio.get_running_loop().time() + limit
+        try:
+            async with asyncio.timeout_at(deadline):
+                response = await self._open("POST", path, form_of(request), self.headers(headers))
+        except TimeoutError:
+            raise UpstreamTimeoutError(f"{self.name} accepted the request but did not respond within {limit:g} s") from None
+        if response.content_type == "text/event-stream":
+            return TranscriptStream(self, response, deadline)
+        answer = TranscriptAnswer(OpenAIAnswer(self, response, deadline))
+        try:
+            completion = await answer.completion()
+        finally:
+            await answer.close()
+        if not isinstance(completion.data.get("text"), str):
+            raise StreamBrokenError(f"{self.name} answered without a transcript")
+        return StaticAnswer(completion, transcript_chunks(completion.data))
 
     async def read_ahead(self, answer: HttpAnswer, started: float, *, stream: bool) -> Answer:
         """The answer. If a stream was requested and a complete answer came, it is read here, so that its error is raised here.

@@ -50,8 +50,20 @@ def _is_number(value: object, low: float, high: float) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
 
 
+LISTS: Final = (
+    "timestamp_granularities", "include", "languages", "keywords", "known_speaker_names", "known_speaker_references",
+)  # fmt: skip
+"""The parameters of transcripts that are lists."""
+MOST_ITEMS: Final = 32
+"""Of such a list."""
+
+
 def _is_text(value: object, most: int) -> bool:
     return isinstance(value, str) and 0 < len(value) <= most and not value.isspace()
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and len(value) <= MOST_ITEMS and all(isinstance(item, str) for item in value)
 
 
 SPEECH_RULES: Final[Mapping[str, tuple[Callable[[object], bool], str]]] = {
@@ -67,8 +79,10 @@ SPEECH_RULES: Final[Mapping[str, tuple[Callable[[object], bool], str]]] = {
 TRANSCRIPTION_RULES: Final[Mapping[str, tuple[Callable[[object], bool], str]]] = {
     "language": (lambda value: _is_text(value, 35), "a language's tag such as en, or left out"),
     "prompt": (lambda value: isinstance(value, str) and len(value) <= MAX_INPUT, f"a text of at most {MAX_INPUT} characters"),
-    "response_format": (lambda value: value in ("json", "verbose_json"), "json or verbose_json"),
+    "response_format": (lambda value: value in ("json", "verbose_json", "diarized_json"), "json, verbose_json or diarized_json"),
+    "stream": (lambda value: isinstance(value, bool), "true or false"),
     "temperature": (lambda value: _is_number(value, 0, 1), "a number from 0 to 1"),
+    **dict.fromkeys(LISTS, (_are_texts, f"a list of at most {MOST_ITEMS} texts")),
 }
 """The same for transcripts."""
 INPUT: Final = (lambda value: _is_text(value, MAX_INPUT), f"a text of at most {MAX_INPUT} characters that is not empty")

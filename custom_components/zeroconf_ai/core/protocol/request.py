@@ -162,7 +162,7 @@ class Request:
     @property
     def stream(self) -> bool:
         """Whether the client requests a stream of chunks."""
-        return self.body.get("stream") is True and self.kind.writes
+        return self.body.get("stream") is True and (self.kind.writes or self.kind is Kind.TRANSCRIPTION)
 
     @property
     def listening(self) -> bool:

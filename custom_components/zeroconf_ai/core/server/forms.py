@@ -38,6 +38,8 @@ class Form:
 
     fields: dict[str, str] = field(default_factory=dict)
     files: list[FormFile] = field(default_factory=list)
+    lists: dict[str, list[str]] = field(default_factory=dict)
+    """The values of each text field that ends with `[]`, under the name without it."""
 
     @property
     def file(self) -> FormFile | None:
@@ -105,7 +107,10 @@ async def _read(context: RequestContext, limits: FormLimits) -> Form:
                     raise limits.error()
                 form.files.append(FormFile(data, part.headers.get("Content-Type", ""), part.filename or "", name))
             else:
-                form.fields[name] = (await _read_part(part, _MAX_FIELD_BYTES, limits)).decode(errors="replace").strip()
+                text = (await _read_part(part, _MAX_FIELD_BYTES, limits)).decode(errors="replace").strip()
+                form.fields[name] = text
+                if name.endswith("[]"):
+                    form.lists.setdefault(name.removesuffix("[]"), []).append(text)
     except HttpProcessingError as err:
         raise InvalidRequestError("The form cannot be read: the headers of a part are invalid.", code="invalid_body") from err
     except (web.RequestPayloadError, ValueError, RuntimeError) as err:

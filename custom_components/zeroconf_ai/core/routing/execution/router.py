@@ -424,7 +424,7 @@ def _as_sent(request: Request, model: str) -> Request:
     """The request for a model; the usage of a stream is always requested. Copies the body at most once."""
     body = request.body
     changes: dict[str, Any] = {} if body.get("model") == model else {"model": model}
-    if request.stream:
+    if request.stream and request.kind.writes:
         changes["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
     return request.with_meta(body={**body, **changes}) if changes else request
 

@@ -81,7 +81,12 @@ _FORWARDED: Mapping[Kind, frozenset[str]] = {
     ),
     Kind.IMAGES: _OF_IMAGES,
     Kind.IMAGE_EDITS: _OF_IMAGES | {"input_fidelity"},
-    Kind.TRANSCRIPTION: frozenset({"model", "language", "prompt", "response_format", "temperature", "timestamp_granularities"}),
+    Kind.TRANSCRIPTION: frozenset(
+        {
+            "model", "language", "languages", "prompt", "keywords", "response_format", "temperature", "timestamp_granularities",
+            "stream", "include", "chunking_strategy", "known_speaker_names",
+        }
+    ),
     Kind.SPEECH: frozenset({"model", "input", "voice", "response_format", "speed", "instructions"}),
 }  # fmt: skip
 """The fields that cost nothing beyond tokens, or are counted among them. All others are removed."""

@@ -1,14 +1,17 @@
 """`POST /v1/audio/transcriptions` and `/v1/audio/speech` in OpenAI's format, and the lists of engines and voices."""
 
 import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
+from ...dialects.openai.transcripts import transcript_chunks
 from ...protocol.audio_length import measured
 from ...protocol.audio_requests import MAX_FILE_BYTES, MAX_INPUT, Recording
+from ...protocol.chunks import Chunk
 from ...protocol.errors import (
     ApiError,
     InvalidRequestError,
@@ -24,11 +27,25 @@ from ...protocol.usage import Usage
 from ...routing.pool.model_index import may_use
 from ...routing.records import LocalRun
 from ...routing.selection.routing_errors import HOME_ONLY
-from ..audio import Audio, AudioFormat, AudioModel, AudioTask, own_model, own_voice
+from ..audio import Audio, AudioFormat, AudioModel, AudioTask, Transcript, own_model, own_voice
 from ..dispatch import RequestContext
 from ..forms import FormLimits, read_form
 from ..gateway import Gateway
-from .audio_of_backends import abort, audio_models, listed_models, listed_voices, speak, transcribe
+from ..subtitles import FORMATS as SUBTITLES
+from .audio_of_backends import (
+    STREAMED,
+    TRANSCRIPT_FORMATS,
+    SpeechResponse,
+    abort,
+    audio_models,
+    listed_models,
+    listed_voices,
+    speak,
+    stream_transcript,
+    transcribe,
+    transcript_response,
+    wants_stream,
+)
 
 _FORM = FormLimits(
     MAX_FILE_BYTES,
@@ -44,10 +61,8 @@ async def transcriptions(gateway: Gateway, context: RequestContext) -> web.Strea
     async with gateway.interruptible():
         form = await read_form(context, _FORM)
         wanted = form.fields.get("response_format") or "json"
-        if wanted not in _TRANSCRIPT_FORMATS:
-            raise _invalid("response_format", "one of " + ", ".join(_TRANSCRIPT_FORMATS))
-        if form.fields.get("stream", "").casefold() in ("true", "1"):
-            raise _invalid("stream", "false: transcripts are not streamed")
+        if wanted not in TRANSCRIPT_FORMATS:
+            raise _invalid("response_format", "one of " + ", ".join(TRANSCRIPT_FORMATS))
         if form.file is None:
             raise _invalid("file", "the recording, as a file of the form")
         if not form.file.data:
@@ -57,29 +72,38 @@ async def transcriptions(gateway: Gateway, context: RequestContext) -> web.Strea
         asked = form.fields.get("model") or ""
         audio, model = _engine_here(gateway, context, AudioTask.TRANSCRIPTION, asked)
         if audio is None:
-            return await transcribe(gateway, context, recording, form.fields)
+            return await transcribe(gateway, context, recording, form)
         async with gateway.engine.run_local(AudioTask.TRANSCRIPTION, context.caller, context.id, asked) as run:
             run.model = _engine(gateway, context, AudioTask.TRANSCRIPTION, model)
             run.usage = Usage(audio_seconds=recording.seconds or 0.0)
             transcript = await audio.transcribe(recording, model=_chosen(context, model, run.model), language=language)
             run.usage = Usage(audio_seconds=transcript.duration or recording.seconds or 0.0)
-    headers = _headers(context, run)
-    if wanted == "text":
-        return web.Response(
-            text=f"{transcript.text}\n", content_type="text/plain", charset="utf-8", headers=context.headers | headers
-        )
+    return await _transcript(context, transcript, wanted, _headers(context, run), stream=wants_stream(form.fields))
+
+
+async def _transcript(
+    context: RequestContext, transcript: Transcript, wanted: str, headers: Mapping[str, str], *, stream: bool
+) -> web.StreamResponse:
+    """The answer of an engine of the home, in the format that the client wants. It is known as a whole."""
     body: dict[str, Any] = {"text": transcript.text}
-    if wanted == "verbose_json":
+    if wanted in ("verbose_json", *SUBTITLES):
         body |= {"task": "transcribe", "language": transcript.language, "duration": transcript.duration or 0.0, "segments": []}
     if transcript.duration is not None:
         body["usage"] = {"type": "duration", "seconds": transcript.duration}
-    return context.json(body, headers=headers)
+    if stream and wanted in STREAMED:
+        return await stream_transcript(context, _each(transcript_chunks(body)), headers)
+    return transcript_response(context, body, wanted, headers, transcript.duration or 0.0)
+
+
+async def _each(chunks: Iterable[Chunk]) -> AsyncIterator[Chunk]:
+    for chunk in chunks:
+        yield chunk
 
 
 async def speech(gateway: Gateway, context: RequestContext) -> web.StreamResponse:
     """Synthesize speech. The audio is streamed as the engine generates it."""
     _check_offered(gateway)
-    response: web.StreamResponse | None = None
+    response: SpeechResponse | None = None
     try:
         async with gateway.interruptible():
             raw = await context.read(_MAX_SPEECH_BODY_BYTES)
@@ -93,21 +117,18 @@ async def speech(gateway: Gateway, context: RequestContext) -> web.StreamRespons
                 spoken = await audio.speak(
                     order.text, model=model, voice=order.voice, audio_format=order.audio_format, speed=order.speed
                 )
+                response = SpeechResponse(context, spoken.content_type, _headers(context, run), events=order.events)
                 async with aclosing(spoken.stream) as parts:
                     async for part in parts:
-                        if response is None:
-                            response = web.StreamResponse(headers=context.headers | _headers(context, run))
-                            response.content_type = spoken.content_type
-                            await response.prepare(context.http)
                         await response.write(part)
-                if response is None:
+                if not response.is_begun:
                     raise UpstreamError("The engine returned no audio.")
-                await response.write_eof()
+                return await response.end(run.usage)
     except ApiError as err:
-        if response is None:
+        if response is None or not response.is_begun:
             raise
         abort(context, err)
-    return response
+        return await response.begun()
 
 
 async def list_models(gateway: Gateway, context: RequestContext) -> web.StreamResponse:
@@ -224,6 +245,8 @@ class _SpeechRequest:
     voice: str | None
     audio_format: AudioFormat
     speed: float
+    events: bool
+    """Whether the client wants the audio in events."""
 
     @classmethod
     def parse(cls, raw: bytes) -> "_SpeechRequest":
@@ -248,6 +271,14 @@ class _SpeechRequest:
             speed = 1.0
         if isinstance(speed, bool) or not isinstance(speed, int | float) or not 0.25 <= speed <= 4:
             raise _invalid("speed", "a number from 0.25 to 4")
-        if body.get("stream_format") not in (None, "audio"):
-            raise _invalid("stream_format", "'audio'")
-        return cls(text, model or "", own_model(model or None), own_voice(voice or None), AudioFormat(wanted), float(speed))
+        if body.get("stream_format") not in (None, "audio", "sse"):
+            raise _invalid("stream_format", "'audio' or 'sse'")
+        return cls(
+            text,
+            model or "",
+            own_model(model or None),
+            own_voice(voice or None),
+            AudioFormat(wanted),
+            float(speed),
+            body.get("stream_format") == "sse",
+        )
