@@ -131,6 +131,25 @@ async def test_upstreams_one_offline_the_other_answers_without_leaking_keys(tmp_
     assert "did not answer" in said  # with details
 
 
+async def test_upstream_that_is_only_known_as_compatible_is_used_by_its_native_api(tmp_path: Path) -> None:
+    async with FakeOllama(Reply("native")) as ollama, FakeOpenAI(Reply("other"), key=None) as other:
+        file = write(
+            tmp_path / "p.yaml",
+            {"id": "attic", "type": "local", "endpoint": f"{ollama.root}/v1", "priority": 1},
+            {"id": "other", "type": "custom", "endpoint": other.base_url, "priority": 2},
+        )
+        async with gateway(tmp_path, *QUIET, "--config", str(file)) as served:
+            long: Any = [{"role": "user", "content": "word " * 5000}]
+            answer = await served.client.chat.completions.create(model="attic", messages=long)
+            assert answer.choices[0].message.content == "native"
+            assert await served.ask("other") == "other"
+            said = await served.stop()
+    (body,) = ollama.bodies("/api/chat")
+    assert body["options"]["num_ctx"] > 5000  # Ollama's default would cut the prompt without a word
+    assert "attic is Ollama: it is used as the type 'ollama'" in said
+    assert "other is" not in said
+
+
 async def test_serve_requests_nested_250_levels_leave_the_process_alive(tmp_path: Path) -> None:
     """With what once reached orjson's serializer, the first of them aborted the process."""
     deep = {f"x{number}": json.loads("[" * 250 + "]" * 250) for number in range(8)}

@@ -33,6 +33,7 @@ from ..presence.server_kinds import LOCAL_KINDS
 from ..protocol.record import Cost
 from ..routing.pool.health_loop import HealthLoop
 from .errors import CommandError
+from .native_types import NativeTypes
 from .network import open_zeroconf
 from .notices import notice, warn
 from .progress import progress
@@ -148,6 +149,7 @@ class Supply:
         self._stack = AsyncExitStack()
         self._session: aiohttp.ClientSession | None = None
         self._upstreams: ConfiguredMembers | None = None
+        self._native: NativeTypes | None = None
         self._engines: LocalEngines | None = None
         self._certificates: OwnCertificates | None = None
         self._reconnecting: set[asyncio.Task[None]] = set()
@@ -173,7 +175,8 @@ class Supply:
             self._engines = LocalEngines(self._session, shared)
             await self._engines.look(self._own_ports)
             self._report_found()
-        first = asyncio.create_task(self._upstreams.apply(self._all), name="zeroconf_ai first check")
+        self._native = NativeTypes(self._session)
+        first = asyncio.create_task(self._apply(), name="zeroconf_ai first check")
         self._stack.push_async_callback(_end, first)
         with suppress(TimeoutError), progress("Asking the backends for their models"):
             await asyncio.wait_for(asyncio.shield(first), START_SECONDS)
@@ -226,6 +229,8 @@ class Supply:
     def _all(self) -> tuple[BackendConfig, ...]:
         """The configured backends, and the servers of this machine that are not among them."""
         wanted = self._wanted.upstreams
+        if self._native is not None:
+            wanted = tuple(map(self._native.of, wanted))
         if self._engines is None:
             return wanted
         ids, ports = {upstream.id for upstream in wanted}, {_local_port(upstream.endpoint) for upstream in wanted}
@@ -240,6 +245,12 @@ class Supply:
                 continue
             found += [] if backend is None else [backend]
         return (*wanted, *found)
+
+    async def _apply(self) -> None:
+        """Serve what is wanted now, each server through its native API where its kind is known."""
+        if self._native is not None and self._upstreams is not None:
+            await self._native.look(self._wanted.upstreams)
+            await self._upstreams.apply(self._all)
 
     async def _use_certificates(self, session: aiohttp.ClientSession) -> None:
         """Use the certificates by which other providers know this user, and renew them in time."""
@@ -276,7 +287,7 @@ class Supply:
                     notice(f"Found {engine.title} at {url_of(engine)}")
             for engine in before - set(engines.present):
                 notice(f"{engine.title} at {url_of(engine)} has stopped and is not served any more")
-            await self._upstreams.apply(self._all)
+            await self._apply()
 
     def _report_found(self) -> None:
         """Print what `auto` found, or what to do if it found nothing."""
@@ -353,7 +364,7 @@ class Supply:
         self._apply_rules()
         if self._reloaded is not None:
             self._reloaded(wanted)
-        await self._upstreams.apply(self._all)
+        await self._apply()
 
 
 def _nothing_found() -> str:
