@@ -72,6 +72,19 @@ it("shows who asks with digits, as text, and approves", async () => {
   expect(element.shadowRoot?.querySelector(".digits")).toBeNull();
 });
 
+it("ends all certificates only after a confirmation", async () => {
+  const replaceAuthority = vi.fn(() => Promise.resolve(OFFERED));
+  const enrolled = vi.fn();
+  const element = await show({ state: () => Promise.resolve(OFFERED), replaceAuthority }, enrolled);
+  await press(element, "clients.replace");
+  expect(replaceAuthority).not.toHaveBeenCalled();
+  await press(element, "common.cancel");
+  await press(element, "clients.replace");
+  await press(element, "clients.replace");
+  expect(replaceAuthority).toHaveBeenCalledOnce();
+  expect(enrolled).toHaveBeenCalledOnce();
+});
+
 it("refuses, and shows the error of the home", async () => {
   const refuse = vi.fn(() => Promise.reject(new Error("The database is locked.")));
   const element = await show({ state: () => Promise.resolve(WAITING), refuse });

@@ -31,6 +31,8 @@ export interface ClientsApi {
   /** A code for the client of a key, which enrols again. */
   makeCodeFor(keyId: string): Promise<Enrolment>;
   closeCode(): Promise<Enrolment>;
+  /** Replace the certificate authority: all client certificates end. */
+  replaceAuthority(): Promise<Enrolment>;
   approve(id: string): Promise<Enrolment>;
   refuse(id: string): Promise<Enrolment>;
 }
@@ -41,6 +43,7 @@ export const clientsApi = (ask: Ask): ClientsApi => ({
   makeCode: (name) => ask("clients/code", name ? { name } : {}),
   makeCodeFor: (keyId) => ask("clients/code", { key_id: keyId }),
   closeCode: () => ask("clients/close_code"),
+  replaceAuthority: () => ask("clients/replace_authority"),
   approve: (id) => ask("clients/approve", { request_id: id }),
   refuse: (id) => ask("clients/refuse", { request_id: id }),
 });

@@ -29,6 +29,7 @@ export class Clients extends View {
   @property({ attribute: false }) enrolled: () => void = () => undefined;
   @state() private found: Enrolment = { offered: false };
   @state() private copied = false;
+  @state() private replacing = false;
   private readonly clock = new Clock(this);
   /** When `found` was asked for, by the clock. */
   private since = 0;
@@ -85,7 +86,8 @@ export class Clients extends View {
                     (client) => this.waiting(client),
                   )}
                 </ul>`
-        }`,
+        }
+        ${this.authority()}`,
       texts("clients.title"),
     );
   }
@@ -156,6 +158,30 @@ export class Clients extends View {
         })}
       </div>
     </li>`;
+  }
+
+  private authority(): TemplateResult {
+    const { texts, busy: disabled } = this;
+    const replace = (): Promise<void> =>
+      this.act(async () => {
+        this.replacing = false;
+        const found = await this.api.clients.replaceAuthority();
+        this.enrolled();
+        return found;
+      });
+    return html`<details class="above">
+      <summary>${texts("clients.replace")}</summary>
+      <p class="quiet">${texts("clients.replace_hint")}</p>
+      ${
+        this.replacing
+          ? html`<div class="row">
+              <span>${texts("clients.replace_sure")}</span>
+              ${button(texts("clients.replace"), { kind: "danger", disabled, press: replace })}
+              ${button(texts("common.cancel"), { disabled, press: () => (this.replacing = false) })}
+            </div>`
+          : button(texts("clients.replace"), { kind: "danger", disabled, press: () => (this.replacing = true) })
+      }
+    </details>`;
   }
 
   private act(action: () => Promise<Enrolment>): Promise<void> {

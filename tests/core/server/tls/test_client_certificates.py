@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 import shutil
+import socket
 import ssl
 import time
 
@@ -170,6 +171,40 @@ async def test_certificate_of_another_authority_breaks_the_handshake(
         async with stranger.session() as session:
             with pytest.raises((aiohttp.ClientError, ssl.SSLError)):
                 await models(session, server)
+
+
+type _Answered = tuple[bytes, bool, ssl.SSLSession | None]
+
+
+def over_one_connection(port: int, context: ssl.SSLContext, session: ssl.SSLSession | None) -> _Answered:
+    """The answer to a request over a new connection, whether it resumed `session`, and its own session."""
+    with (
+        socket.create_connection(("127.0.0.1", port), 10) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1", session=session) as secure,
+    ):
+        secure.sendall(b"GET /v1/models HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        answer = b""
+        while part := secure.recv(65536):
+            answer += part
+        return answer, bool(secure.session_reused), secure.session
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_resumed_connection_has_its_certificate_until_it_is_revoked(
+    server: EnrollingServer, client: EnrollingClient, version: ssl.TLSVersion
+) -> None:
+    context = client.context()
+    context.maximum_version = version
+    port = server.served.port
+    answer, reused, session = await asyncio.to_thread(over_one_connection, port, context, None)
+    assert (answer[:12], reused) == (b"HTTP/1.1 200", False)
+    answer, reused, session = await asyncio.to_thread(over_one_connection, port, context, session)
+    assert (answer[:12], reused) == (b"HTTP/1.1 200", True)
+    (key,) = server.store.keys
+    await server.store.keys.revoke(key.id)
+    answer, _, _ = await asyncio.to_thread(over_one_connection, port, context, session)
+    assert answer.startswith(b"HTTP/1.1 401")
+    assert b"invalid_certificate" in answer
 
 
 async def test_replaced_authority_ends_its_certificates_with_a_clear_answer(
