@@ -32,6 +32,8 @@ export interface ClientOptions {
   readonly interfaces?: readonly string[];
   /** A file that keeps the identities of providers between runs. The Python package and its command use the same format. */
   readonly trustFile?: string;
+  /** The folder with the client certificate for one provider, `…/zeroconf-ai/clients/PROVIDER`, that `zeroconf-ai enroll` has made. */
+  readonly enrolment?: string;
   /** In seconds. */
   readonly timeouts?: Partial<Timeouts>;
 }
@@ -241,7 +243,7 @@ export class Client {
   }
 
   async #open(): Promise<{ connections: Connections; router: Router }> {
-    const { trust = false, interfaces = [], trustFile } = this.#options;
+    const { trust = false, interfaces = [], trustFile, enrolment } = this.#options;
     const connections = await Connections.open({
       provider: this.#provider,
       key: this.#key,
@@ -249,6 +251,7 @@ export class Client {
       trust,
       interfaces,
       trustFile,
+      enrolment,
     });
     return { connections, router: new Router(connections, this.#timeouts) };
   }

@@ -3,6 +3,7 @@
 import { type Advertisement, Advertisements } from "./advertisements.ts";
 import { baseURLOf } from "./base-url.ts";
 import { Browser, type OpenSocket } from "./browser.ts";
+import { type Enrolment, isAt, readEnrolment } from "./enrolment.ts";
 import { ApiError, NoProviderError } from "./errors.ts";
 import { Household, SealError } from "./household.ts";
 import { Endpoint, Upstream } from "./http.ts";
@@ -45,6 +46,8 @@ export interface Wanted {
   /** IP addresses of the interfaces to search on; empty: all. */
   readonly interfaces: readonly string[];
   readonly trustFile: string | undefined;
+  /** The folder with the client certificate for one provider. */
+  readonly enrolment?: string | undefined;
 }
 
 export class Connections {
@@ -53,6 +56,7 @@ export class Connections {
   readonly #advertisements = new Advertisements();
   readonly #browser: Browser;
   readonly #household: Household | undefined;
+  readonly #enrolment: Enrolment | undefined;
   readonly #providers = new Map<string, Provider>();
   /** The reason why an advertised provider is not used, by its id. */
   readonly #refused = new Map<string, ApiError>();
@@ -65,10 +69,17 @@ export class Connections {
   #news: (() => void) | undefined;
   #closed = false;
 
-  private constructor(wanted: Wanted, trust: TrustStore, household: Household | undefined, openSocket?: OpenSocket) {
+  private constructor(
+    wanted: Wanted,
+    trust: TrustStore,
+    household: Household | undefined,
+    enrolment: Enrolment | undefined,
+    openSocket?: OpenSocket,
+  ) {
     this.#wanted = wanted;
     this.#trust = trust;
     this.#household = household;
+    this.#enrolment = enrolment;
     this.#browser = new Browser(
       {
         found: (key, record) => this.#advertised(this.#advertisements.put(key, record)),
@@ -83,13 +94,16 @@ export class Connections {
   /** Finds the providers. Throws NoProviderError if none can be used. `openSocket` opens multicast DNS on an interface. */
   static async open(wanted: Wanted, openSocket?: OpenSocket): Promise<Connections> {
     const household = wanted.household === undefined ? undefined : await Household.of(wanted.household);
-    const made = new Connections(wanted, await TrustStore.open(wanted.trustFile), household, openSocket);
+    const enrolment = wanted.enrolment === undefined ? undefined : await readEnrolment(wanted.enrolment);
+    const trust = await TrustStore.open(wanted.trustFile);
+    const made = new Connections(wanted, trust, household, enrolment, openSocket);
     try {
       const url = wanted.provider === undefined ? undefined : baseURLOf(wanted.provider);
       if (url === undefined) await made.#discover();
       else {
-        const fingerprint = made.#trust.certificateAt(url);
-        made.#providers.set(url, new Provider(url, url, new Endpoint(url, { key: wanted.key, fingerprint })));
+        const endpoint = new Endpoint(url, { key: wanted.key, fingerprint: made.#trust.certificateAt(url) });
+        const enrolled = enrolment !== undefined && isAt(enrolment, url) ? certified(endpoint, enrolment) : endpoint;
+        made.#providers.set(url, new Provider(url, url, enrolled));
         await made.check();
       }
       if (!made.providers.some(({ online }) => online)) throw made.#whyNone();
@@ -249,6 +263,10 @@ export class Connections {
   async #locate(advertisement: Advertisement): Promise<{ record: ServiceRecord; endpoint: Endpoint }> {
     const { record: best, records } = advertisement;
     const confirmed = this.#confirmed(best.id);
+    if (this.#enrolment?.providerId === best.id) {
+      const { record, endpoint } = await locate(advertisement, this.#wanted.key, confirmed);
+      return { record, endpoint: certified(endpoint, this.#enrolment, endpoint.fingerprint) };
+    }
     if (!this.#byHousehold(best)) return await locate(advertisement, this.#wanted.key, confirmed);
     const opening = this.#opening(records);
     let refused = "";
@@ -317,7 +335,9 @@ export class Connections {
   #whyNotChosen(record: ServiceRecord): string | undefined {
     const trust = this.#trust.judge(record);
     const { provider } = this.#wanted;
+    const enrolled = this.#enrolment?.providerId === record.id; // its pin is checked when it is located
     if (provider === undefined) {
+      if (enrolled) return undefined;
       const records = this.#advertisements.find(record.id)?.records ?? [record];
       const usable = record.auth === "none" || (this.#byHousehold(record) && this.#opening(records).length > 0);
       return trust !== "changed" && usable ? undefined : IRRELEVANT;
@@ -325,7 +345,7 @@ export class Connections {
     const [wanted, id] = [provider.toLowerCase(), record.id];
     const byId = id.toLowerCase() === wanted;
     if (!byId && record.name.toLowerCase() !== wanted) return IRRELEVANT;
-    if (trust === "changed" && !this.#wanted.trust) {
+    if (trust === "changed" && !this.#wanted.trust && !enrolled) {
       return `${record.name} has another identity than when it was first used. If you expect this, pass trust: true once.`;
     }
     // Several providers may have the same name: the key must not go to an impostor.
@@ -361,6 +381,7 @@ export class Connections {
   #confirmed(id: string): Pick<Pin, "baseURL" | "fingerprint"> | undefined {
     const known = this.#providers.get(id);
     if (known !== undefined && !known.neverOnline) return known.upstream.endpoint;
+    if (this.#enrolment?.providerId === id) return this.#enrolment;
     return this.#wanted.trust ? undefined : this.#trust.pin(id);
   }
 
@@ -388,6 +409,15 @@ export class Connections {
         ` one or has a changed identity. Found: ${names}.`,
     );
   }
+}
+
+/** The endpoint with the client certificate of an enrolment. `pin`: the fingerprint of the server's certificate. */
+function certified(
+  { baseURL, key, publicOnly }: Endpoint,
+  enrolment: Enrolment,
+  pin = enrolment.fingerprint,
+): Endpoint {
+  return new Endpoint(baseURL, { key, publicOnly, fingerprint: pin, certificate: enrolment.pem });
 }
 
 /** Whether the server at an endpoint proves that it knows a token, which is not sent. */

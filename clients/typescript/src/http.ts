@@ -36,15 +36,27 @@ export class Endpoint {
   /** Whether only connections to public addresses are allowed, because an advertisement named the host. */
   readonly publicOnly: boolean;
   readonly #key: string | undefined;
+  readonly #certificate: string | undefined;
 
+  /** `certificate`: the private key and the certificate of this client (PEM), only together with a `fingerprint`. */
   constructor(
     baseURL: string,
-    options: { key?: string | undefined; fingerprint?: string | undefined; publicOnly?: boolean } = {},
+    options: {
+      key?: string | undefined;
+      fingerprint?: string | undefined;
+      publicOnly?: boolean;
+      certificate?: string | undefined;
+    } = {},
   ) {
     this.baseURL = baseURL.replace(/\/+$/, "");
     this.fingerprint = options.fingerprint;
     this.publicOnly = options.publicOnly ?? false;
     this.#key = options.key;
+    this.#certificate = options.certificate;
+  }
+
+  get certificate(): string | undefined {
+    return this.#certificate;
   }
 
   get key(): string | undefined {
@@ -83,8 +95,7 @@ export class Upstream {
     const secure = found[1]?.toLowerCase() === "https";
     this.#at = { host: found[2] ?? found[3] ?? "", port, path: found[5] ?? "", secure };
     const options = { keepAlive: keep, maxFreeSockets: 2, timeout: 4000 };
-    if (secure && endpoint.fingerprint !== undefined)
-      this.#agent = new PinnedAgent(endpoint.fingerprint, name, options);
+    if (secure && endpoint.fingerprint !== undefined) this.#agent = new PinnedAgent(endpoint, name, options);
     else this.#agent = secure ? new SecureAgent(options) : new Agent(options);
   }
 
@@ -94,8 +105,8 @@ export class Upstream {
 
   /** Uses another key from the next request on. Running requests continue. */
   authorize(key: string | undefined): void {
-    const { baseURL, fingerprint, publicOnly } = this.endpoint;
-    this.endpoint = new Endpoint(baseURL, { key, fingerprint, publicOnly });
+    const { baseURL, fingerprint, publicOnly, certificate } = this.endpoint;
+    this.endpoint = new Endpoint(baseURL, { key, fingerprint, publicOnly, certificate });
   }
 
   /** The response with a 2xx status; its body is not read yet. Throws ApiError for any other status, and the signal's reason if it aborts. */
@@ -227,11 +238,13 @@ export function reasonOf(signal: AbortSignal | undefined): Error {
 /** Connects only to a server with the pinned certificate. A server with another certificate receives nothing, not even the path. */
 class PinnedAgent extends SecureAgent {
   readonly #fingerprint: Buffer;
+  readonly #certificate: string | undefined;
   readonly #name: string;
 
-  constructor(fingerprint: string, name: string, options: object) {
+  constructor({ fingerprint, certificate }: Endpoint, name: string, options: object) {
     super({ ...options, maxCachedSessions: 0 });
-    this.#fingerprint = Buffer.from(fingerprint, "base64url");
+    this.#fingerprint = Buffer.from(fingerprint ?? "", "base64url");
+    this.#certificate = certificate;
     this.#name = name;
   }
 
@@ -239,7 +252,8 @@ class PinnedAgent extends SecureAgent {
     options: ConnectionOptions,
     callback?: (error: Error | null, socket: Duplex) => void,
   ): Duplex | null | undefined {
-    const socket: TLSSocket = connect({ ...options, rejectUnauthorized: false });
+    const certificate = this.#certificate === undefined ? {} : { cert: this.#certificate, key: this.#certificate };
+    const socket: TLSSocket = connect({ ...options, ...certificate, rejectUnauthorized: false });
     const fail = (error: Error) => callback?.(error, socket);
     socket.once("error", fail);
     socket.once("secureConnect", () => {
