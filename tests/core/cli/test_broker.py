@@ -1,7 +1,7 @@
 """`zeroconf-ai broker`: a program with a key chats with a machine that connects from elsewhere."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 import json
 from pathlib import Path
 import signal
@@ -10,6 +10,7 @@ from openai import AuthenticationError, InternalServerError, NotFoundError, Open
 import pytest
 import yaml
 
+from tests.support import postgres
 from tests.support.command import COMMAND, Server, free_port, line_of, run, started
 from tests.support.documented import DOCS
 from tests.support.waiting import until_in_thread
@@ -82,6 +83,33 @@ def test_broker_serves_the_models_of_a_connector_to_a_program_with_a_key_also_af
             with broker(own, *port) as restarted:  # with the same keys: the connector comes back by itself
                 until_in_thread(lambda: answer_of(restarted, key))
                 assert restarted.stop(signal.SIGTERM) == 0
+
+
+def test_brokers_with_one_database_are_one_service(tmp_path: Path) -> None:
+    """Two processes and a PostgreSQL server: keys, limits and connectors are shared, also when one broker is gone."""
+    folders = [tmp_path / name for name in ("a", "b", "gpu")]
+    with postgres.started() as database, database.database() as name, ExitStack() as stack:
+        servers = []
+        for folder in folders[:2]:
+            port = free_port()
+            folder.mkdir()
+            (folder / "broker.yaml").write_text(
+                f"usage_tracking: {{storage: postgres, url: '{database.url(name)}'}}\n"
+                f"cluster: {{url: 'http://127.0.0.1:{port}', secret: {'5ecre7' * 8}}}\n"
+            )
+            servers.append(stack.enter_context(broker(folder, "--config", str(folder / "broker.yaml"), "--port", str(port))))
+        first, second = servers
+        key = first.ready["key"]
+        assert "key" not in second.ready
+        folders[2].mkdir()
+        with connector(folders[2], first, "GPU box", folders[0]):
+            until_in_thread(lambda: answer_of(first, key))
+            until_in_thread(lambda: answer_of(second, key))
+            made = json.loads(run(folders[1], "keys", "create", "Laptop", "--json", "--database", database.url(name)).stdout)
+            until_in_thread(lambda: answer_of(first, made["secret"]))
+            assert first.stop() == 0
+            assert answer_of(second, made["secret"]) is None  # the connector was connected to the other one only
+        assert second.process.poll() is None
 
 
 @pytest.mark.parametrize("option", [("--open",), ("--auth", "none"), ("--key", "chosen")])

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, delete
 from . import audit
 from .admission_control import StoreAdmissionControl
 from .audit import Audit, AuditEvent
+from .broker_links import BrokerLinks
 from .budgets.budget_store import BudgetStore
 from .connectors import ConnectorStore
 from .conversations import deletion, sessions
@@ -84,6 +85,7 @@ class AccountingStore:
         self.opening_balances = OpeningBalances(database, self._write_queue)
         self.audit = Audit(database, self._write_queue)
         self.connectors = ConnectorStore(database, self.audit)
+        self.broker_links = BrokerLinks(database)
         self.exchanges = ExchangeStore(database, self._write_queue, keep=keep_bodies)
         self.responses = ResponseStore(database, self._write_queue, self.exchanges)
         self.images = ImageStore(database, image_folder)

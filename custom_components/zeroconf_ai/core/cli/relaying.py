@@ -3,8 +3,12 @@
 import asyncio
 from contextlib import AsyncExitStack
 
+import aiohttp
+
 from ..accounting.store import AccountingStore
+from ..config.cluster_fields import ClusterSettings
 from ..engine import Engine
+from ..relay.cluster import Cluster, cluster_key
 from ..relay.handshake import Welcome
 from ..relay.house import RelayHouse, house_key
 from ..relay.key_file import KeyFileError
@@ -13,20 +17,34 @@ from .errors import CommandError
 from .state import relay_folder
 
 
-async def open_relay(stack: AsyncExitStack, engine: Engine, gateway: Gateway, store: AccountingStore | None) -> RelayHouse | None:
+async def open_relay(
+    stack: AsyncExitStack,
+    engine: Engine,
+    gateway: Gateway,
+    store: AccountingStore | None,
+    cluster: ClusterSettings | None = None,
+) -> RelayHouse | None:
     """Admit connectors at the ports of the gateway until `stack` closes; None without a database, which stores the connectors.
 
-    Raises CommandError if the key file cannot be used.
+    `cluster`: other brokers with the same database use them too. Raises CommandError if the key file cannot be used.
     """
     if store is None:
         return None
-    try:
-        key = await asyncio.to_thread(house_key, relay_folder(gateway.id))
-    except KeyFileError as err:
-        raise CommandError(str(err), kind="file_error") from None
+    if cluster is not None:
+        key = cluster_key(cluster.secret, b"house")  # so that a connector is paired with all of them at once
+    else:
+        try:
+            key = await asyncio.to_thread(house_key, relay_folder(gateway.id))
+        except KeyFileError as err:
+            raise CommandError(str(err), kind="file_error") from None
     relay = RelayHouse(engine, store, key, Welcome(gateway.id, gateway.name))
     relay.pin = lambda: None if gateway.tls is None else gateway.tls.fingerprint
     gateway.relay = relay.hub
     await relay.start()
     stack.push_async_callback(relay.close)
+    if cluster is not None:
+        session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
+        gateway.brokers = brokers = Cluster(relay.hub, store.broker_links, session, cluster)
+        brokers.start()
+        stack.push_async_callback(brokers.close)
     return relay

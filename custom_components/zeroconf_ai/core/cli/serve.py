@@ -17,6 +17,7 @@ from ..accounting.store import AccountingStore
 from ..admin.names import Names
 from ..backends.base import BackendInfo
 from ..backends.demo.backend import CAPABILITIES, CHAT_MODEL, WORD_SECONDS, DemoBackend
+from ..config.cluster_fields import ClusterSettings
 from ..config.portal_fields import PortalSettings
 from ..config.server_fields import UsageSettings
 from ..engine import Engine
@@ -92,6 +93,7 @@ class Options:
     environment: Mapping[str, str] = field(default_factory=dict)
     household: Household = field(default_factory=Household)
     portal: PortalSettings | None = None
+    cluster: ClusterSettings | None = None
 
 
 def contact(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
@@ -231,6 +233,7 @@ def start(
         environment,
         household,
         read.portal,
+        read.cluster,
     )
     verbose = bool(click.get_current_context().find_root().params.get("verbose"))
     log = logging_to(LineWriter(), operating.log_format, operating.level(verbose=verbose))
@@ -308,7 +311,7 @@ async def _serve(options: Options, provider_id: str, write_request: Callable[[Ma
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        program.relay = await open_relay(stack, engine, gateway, store)
+        program.relay = await open_relay(stack, engine, gateway, store, options.cluster)
         stack.push_async_callback(gateway.drain, options.operation.drain_seconds, whole_engine=True)
         stopping.on_second(gateway.interrupt)
         port = await listen(runner, options.host, options.port)

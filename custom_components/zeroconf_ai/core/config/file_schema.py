@@ -3,6 +3,7 @@
 from typing import Any
 
 from .backend_fields import NAMES, YAML_FIELDS
+from .cluster_fields import cluster_schema
 from .connector_fields import connector_schema
 from .currency_fields import currency_schema
 from .fields import FieldKind, snake
@@ -36,6 +37,7 @@ def file_schema() -> dict[str, Any]:
             "usage_tracking": usage,
             "usageTracking": usage,
             "portal": portal_schema(),
+            "cluster": cluster_schema(),
             **currency_schema(),
         },
         "additionalProperties": False,

@@ -25,6 +25,7 @@ from ..routing.policy import ModelAlias, Policy
 from .backend_config import BackendConfig
 from .backend_fields import NAMES, YAML_FIELDS
 from .backend_types import BACKEND_TYPES
+from .cluster_fields import KEYS as CLUSTER_KEYS, ClusterSettings, read_cluster
 from .connection_fields import LOCAL, Identifier, TypeName, identifier_of
 from .connector_fields import KEYS as CONNECTOR_KEYS, ConnectorRules, read_connector
 from .currency_fields import KEYS as CURRENCY_KEYS, read_exchange
@@ -38,7 +39,7 @@ from .server_fields import KEYS as SERVER_KEYS, ServerSettings, UsageSettings, r
 
 LISTS = ("providers", "backends")
 """The keys of a file whose values are backends."""
-SECTIONS = (*LISTS, *ROUTING_KEYS, *SERVER_KEYS, *CONNECTOR_KEYS, *CURRENCY_KEYS, *PORTAL_KEYS)
+SECTIONS = (*LISTS, *ROUTING_KEYS, *SERVER_KEYS, *CONNECTOR_KEYS, *CURRENCY_KEYS, *PORTAL_KEYS, *CLUSTER_KEYS)
 """All keys of a file."""
 _NO_TYPE = frozenset({"id", "type", "endpoint", "enabled", "authSecret"})
 """The settings that `PROVIDER_{ID}_{KEY}` does not override here: `Draft.resolve` reads their variables."""
@@ -62,6 +63,8 @@ class Configuration:
     connector: ConnectorRules = field(default_factory=ConnectorRules)
     portal: PortalSettings | None = None
     """None: there is no portal."""
+    cluster: ClusterSettings | None = None
+    """None: there are no other brokers."""
 
 
 @dataclass(slots=True)
@@ -83,7 +86,7 @@ def read_config(text: str, source: str, environment: Mapping[str, str], taken: I
     """
     document = Value.parse(text, source)
     sections = document.fields(SECTIONS)
-    if not any(key in sections for key in (*LISTS, *SERVER_KEYS, *CONNECTOR_KEYS, *PORTAL_KEYS)):
+    if not any(key in sections for key in (*LISTS, *SERVER_KEYS, *CONNECTOR_KEYS, *PORTAL_KEYS, *CLUSTER_KEYS)):
         raise document.error("the file must contain a list of `providers:`.")
     ids = {variable_prefix(other): other for other in taken}
     entries: list[_Entry] = []
@@ -108,7 +111,6 @@ def read_config(text: str, source: str, environment: Mapping[str, str], taken: I
     virtual = dict(router for router in read_routers if router is not None)
     limits = read_limits(sections)
     exchange = read_exchange(sections, found)
-    portal = read_portal(sections, environment)
     return Configuration(
         tuple(found),
         read_policy(sections, aliases, {**_auto(default, sections), **virtual}),
@@ -119,7 +121,8 @@ def read_config(text: str, source: str, environment: Mapping[str, str], taken: I
         tuple(document.warnings),
         exchange,
         read_connector(sections),
-        portal,
+        read_portal(sections, environment),
+        read_cluster(sections, environment),
     )
 
 

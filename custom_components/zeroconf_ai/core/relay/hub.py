@@ -81,6 +81,17 @@ class RelayHub:
         uplink = self._uplinks.get(connector_id)
         return uplink is not None and uplink.connected
 
+    def direct_link(self, connector_id: str) -> Link | None:
+        """The connector's own link, if it takes requests; None if there is none, or only one over another broker."""
+        uplink = self._uplinks.get(connector_id)
+        link = None if uplink is None else uplink.link
+        return link if link in self._links else None
+
+    @property
+    def direct_ids(self) -> frozenset[str]:
+        """The ids of the connectors with a link of their own that takes requests."""
+        return frozenset(one for one in self._uplinks if self.direct_link(one) is not None)
+
     def offer(self, connector_id: str) -> Offer:
         """What a connector said of itself last."""
         return self._offers.get(connector_id, Offer())

@@ -20,8 +20,8 @@ from .endpoints import OWN_PORT_ROUTES, ROUTES
 from .fallback_routes import answer_at_equivalent_path, method_not_allowed, preflight
 from .gateway import DRAIN_SECONDS, Gateway
 from .landing_page import landing_page
-from .relay_entrance import RELAY_PATH
-from .relay_port import admit_connector
+from .relay_entrance import BROKERS_PATH, RELAY_PATH
+from .relay_port import admit_broker, admit_connector
 from .request_log import Handler
 from .tls.front import TlsFront
 from .unreadable_requests import refusals
@@ -56,6 +56,7 @@ def create_app(
 
     app.router.add_get(AUTHORITY_PATH, partial(authority_certificate, gateway))
     app.router.add_get(RELAY_PATH, partial(admit_connector, gateway), allow_head=False)
+    app.router.add_get(f"{BROKERS_PATH}/{{connector}}", partial(admit_broker, gateway), allow_head=False)
     if administration is not None:
         app.router.add_route(hdrs.METH_ANY, f"{PATH}{{rest:(/.*)?}}", administration.answer)
 

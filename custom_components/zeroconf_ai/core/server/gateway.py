@@ -135,6 +135,8 @@ class Gateway:
         """The certificate of its separate port; None if the port speaks plain HTTP, or if it has no separate port."""
         self.relay: RelayEntrance | None = None
         """Admits connectors on its separate port; None: it takes none there."""
+        self.brokers: RelayEntrance | None = None
+        """Admits other brokers of its cluster; None: it is in none."""
         self.codes = OneTimeCodes()
         """The open one-time codes, of clients and of connectors."""
         self.enrolment: Enrolment | None = None

@@ -5,6 +5,8 @@ from typing import Protocol
 from aiohttp import web
 
 RELAY_PATH = "/v1/relay"
+BROKERS_PATH = "/v1/relay/brokers"
+"""Below it, by the id of a connector, other brokers of a cluster open links (`core/relay/cluster.py`)."""
 
 
 class RelayEntrance(Protocol):

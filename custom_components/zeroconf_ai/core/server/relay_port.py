@@ -13,6 +13,11 @@ async def admit_connector(gateway: Gateway, request: web.Request) -> web.StreamR
     return await enter(gateway.relay, gateway, request, gateway.access.client_address(request))
 
 
+async def admit_broker(gateway: Gateway, request: web.Request) -> web.StreamResponse:
+    """Answer a request below `BROKERS_PATH` on a port of a gateway."""
+    return await enter(gateway.brokers, gateway, request, gateway.access.client_address(request))
+
+
 async def enter(
     relay: RelayEntrance | None, gateway: Gateway | None, request: web.Request, address: str | None
 ) -> web.StreamResponse:

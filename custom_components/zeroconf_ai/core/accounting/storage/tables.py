@@ -353,3 +353,11 @@ portal_sessions = Table(
     Column("user_id", String(32), nullable=False, index=True),
     Column("expires", Double, nullable=False, index=True),
 )
+
+broker_links = Table(
+    "broker_links",
+    metadata,
+    Column("connector_id", String(32), primary_key=True),
+    Column("url", Text, primary_key=True),
+    Column("beat", BigInteger, nullable=False),
+)
