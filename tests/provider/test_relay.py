@@ -2,25 +2,40 @@
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+from yarl import URL
 
-from custom_components.zeroconf_ai.const import CONF_BASE_URL, CONF_CONNECTOR_ID, CONF_PROVIDER_ID, CONF_WAKE_ACTION, DOMAIN
+from custom_components.zeroconf_ai.const import (
+    CONF_BASE_URL,
+    CONF_CONNECTOR_ID,
+    CONF_OWN_PORT,
+    CONF_PROVIDER_ID,
+    CONF_WAKE_ACTION,
+    DOMAIN,
+)
+from custom_components.zeroconf_ai.core.accounting.connectors import PairedConnector
 from custom_components.zeroconf_ai.core.relay import uplink as uplinks
-from custom_components.zeroconf_ai.core.relay.handshake import HandshakeError
+from custom_components.zeroconf_ai.core.relay.handshake import HandshakeError, Paired, public_bytes
+from custom_components.zeroconf_ai.core.relay.session import relay_url
 from custom_components.zeroconf_ai.provider import relay
-from custom_components.zeroconf_ai.provider.relay import AWAY_SECONDS, RELAY
+from custom_components.zeroconf_ai.provider.relay import AWAY_SECONDS, RELAY, connector_data
 from homeassistant.config_entries import SOURCE_RECONFIGURE, SOURCE_USER, ConfigEntry, ConfigEntryDisabler, ConfigFlowContext
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.setup import async_setup_component
 
+from ..gateway.test_runtime import free_port
 from ..support.fakes.provider import FakeProvider
 from ..support.home_assistant.connector import Machine
+from ..support.home_assistant.entries import set_up
+from ..support.home_assistant.gateway_entry import make_gateway
 
 pytestmark = pytest.mark.usefixtures("checked_texts", "ready_to_serve")
 
@@ -105,6 +120,24 @@ async def test_connector_keeps_its_pairing_over_a_reload(
             assert not link.closed
             while not entry.runtime_data.member.online:
                 await entry.runtime_data.coordinator.check_now()
+
+
+async def test_connector_of_an_entry_connects_after_a_restart_also_to_the_separate_port(
+    hass: HomeAssistant, provider: FakeProvider, tmp_path: Path
+) -> None:
+    hass.http.server_host = ["127.0.0.1"]
+    port = free_port()
+    await set_up(hass, make_gateway(tmp_path, options={CONF_OWN_PORT: port}))
+    machine = Machine(URL(f"http://127.0.0.1:{port}/v1/relay"), provider)
+    data = connector_data(PairedConnector("stored", "GPU box", public_bytes(machine.key), 0.0))
+    entry = MockConfigEntry(domain=DOMAIN, title="GPU box", data={CONF_BASE_URL: relay_url("stored"), **data})
+    await set_up(hass, entry)
+    assert not entry.runtime_data.member.online
+    house = await hass.data[RELAY].hub()
+    machine.paired = Paired(public_bytes(house._key), "Home", "stored")
+    async with asyncio.timeout(LIMIT), machine.connected():
+        while not entry.runtime_data.member.online:
+            await asyncio.sleep(0.02)
 
 
 async def test_connector_away_is_offline_and_its_owner_is_told(

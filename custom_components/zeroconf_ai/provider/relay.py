@@ -27,10 +27,10 @@ from ..const import CONF_CONNECTOR_ID, CONF_CONNECTOR_KEY, DOMAIN
 from ..core.accounting.connectors import PairedConnector
 from ..core.accounting.one_time_codes import OneTimeCode, OneTimeCodes, Purpose
 from ..core.protocol.errors import NotFoundError
+from ..core.protocol.reasons import CONNECTOR_AWAY
 from ..core.relay.handshake import Welcome
 from ..core.relay.house import house_key
 from ..core.relay.hub import RelayHub
-from ..core.relay.members import AWAY
 from ..core.relay.session import relay_session
 from ..core.server.relay_entrance import RELAY_PATH
 from ..core.server.relay_port import enter
@@ -210,7 +210,7 @@ async def async_follow_connector(hass: HomeAssistant, entry: ConfigEntry, coordi
             entry.async_create_background_task(hass, coordinator.check_now(models=True), name=f"{DOMAIN} connector {entry.title}")
             return
         if member is not None:
-            hass.data[DATA].engine.pool.record_goodbye(member, AWAY)
+            hass.data[DATA].engine.pool.record_goodbye(member, CONNECTOR_AWAY)
         waiting.append(async_call_later(hass, AWAY_SECONDS, partial(_tell, hass, entry)))
 
     @callback

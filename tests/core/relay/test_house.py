@@ -12,10 +12,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.support.command import COMMAND, environment, serving
 from tests.support.server import Served, served
 from zeroconf_ai.accounting.store import AccountingStore
+from zeroconf_ai.protocol.reasons import CONNECTOR_AWAY
 from zeroconf_ai.relay.handshake import Paired, Welcome, authenticate_to_house, pair_with_house
 from zeroconf_ai.relay.house import RelayHouse, connect_command, house_key
 from zeroconf_ai.relay.link import Link, Role
-from zeroconf_ai.relay.members import AWAY, member_id
+from zeroconf_ai.relay.members import member_id
 from zeroconf_ai.relay.stream import Stream
 from zeroconf_ai.relay.uplink import RECONNECT_SECONDS
 from zeroconf_ai.routing.pool.member import Member
@@ -122,7 +123,7 @@ async def test_connector_away_is_offline_and_comes_back(tmp_path: Path) -> None:
         uplink._lost_at = asyncio.get_running_loop().time() - RECONNECT_SECONDS
         uplink._give_up()
         await found.state(wanted=False)
-        assert AWAY in reasons
+        assert CONNECTOR_AWAY in reasons
         async with found.connected():
             await found.state(wanted=True)
 

@@ -42,6 +42,16 @@ _CAUSES = 4
 """The maximum number of chained exceptions that are followed."""
 
 
+CONNECTOR_AWAY = "its connector is not connected"
+
+
+class ConnectorAwayError(OSError):
+    """A provider is reached over the relay, and its connector has no link."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EHOSTUNREACH, CONNECTOR_AWAY)
+
+
 def without_addresses(text: str) -> str:
     """`text` with `…` in place of each URL, IP address and local host name."""
     return _ADDRESS.sub(lambda found: "…" if _is_address(found[0]) else found[0], text)
@@ -51,6 +61,8 @@ def connection_reason(err: BaseException) -> str:
     """Why a connection failed or was lost."""
     cause: BaseException | None = err
     for _ in range(_CAUSES):
+        if isinstance(cause, ConnectorAwayError):
+            return CONNECTOR_AWAY
         if isinstance(cause, socket.gaierror):
             return "its host name is not known"
         if isinstance(cause, ssl.SSLError):

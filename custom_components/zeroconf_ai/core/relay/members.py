@@ -13,6 +13,7 @@ from ..backends.base import BackendInfo, Endpoint
 from ..engine import Engine
 from ..presence.provider_backend import ProviderBackend
 from ..protocol.errors import ApiError
+from ..protocol.reasons import CONNECTOR_AWAY
 from .hub import RelayHub
 from .session import relay_session, relay_url
 from .uplink import Uplink
@@ -21,7 +22,6 @@ _LOGGER = logging.getLogger(__name__)
 
 POLL_SECONDS = 2.0
 """How soon a connector that another process has removed or disabled is disconnected here."""
-AWAY = "its connector is not connected"
 
 
 class RelayBackend(ProviderBackend):
@@ -130,7 +130,7 @@ class RelayMembers:
         if uplink.connected:
             self._spawn(self._check(connector_id))
         else:
-            self._engine.pool.record_goodbye(member, AWAY)
+            self._engine.pool.record_goodbye(member, CONNECTOR_AWAY)
 
     async def _check(self, connector_id: str) -> None:
         member = self._engine.pool.get(member_id(connector_id))

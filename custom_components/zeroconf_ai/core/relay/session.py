@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable
-import errno
 from typing import Any, override
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 import orjson
 
+from ..protocol.reasons import ConnectorAwayError
 from ..protocol.relayed import may_cross, request_headers, response_headers
 from .frames import MAX_STREAMS, RequestHead, ResponseHead
 from .stream import LinkClosedError, RelayError, Stream, StreamResetError
@@ -48,7 +48,7 @@ class RelayConnector(aiohttp.BaseConnector):
         try:
             await self._uplink.wait(timeout.sock_connect)
         except LinkClosedError as err:
-            raise aiohttp.ClientConnectionError(str(err)) from OSError(errno.EHOSTUNREACH, str(err))
+            raise aiohttp.ClientConnectionError(str(err)) from ConnectorAwayError()
         protocol = ResponseHandler(self._loop)
         protocol.connection_made(_Transport(self._uplink, protocol))
         return protocol
