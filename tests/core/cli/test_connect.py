@@ -67,9 +67,10 @@ async def connecting(state: Path, *arguments: str, **variables: str) -> AsyncIte
             await process.communicate()
 
 
-async def invoked(*arguments: str) -> Result:
+async def invoked(*arguments: str, typed: str | None = None) -> Result:
     """The command in this process, which ends by itself. Its state is in the folder of `state_home`."""
-    return await asyncio.to_thread(partial(CliRunner().invoke, connect.command, arguments, standalone_mode=False))
+    run = partial(CliRunner().invoke, connect.command, arguments, input=typed, standalone_mode=False)
+    return await asyncio.to_thread(run)
 
 
 async def fails(*arguments: str) -> tuple[str, str]:
@@ -273,6 +274,18 @@ async def test_connect_pairs_only_and_forgets_a_house(tmp_path: Path) -> None:
         assert (await invoked(address(home), "--forget")).exit_code == 0
         assert not paired.houses()
         assert (await fails(address(home), "--forget"))[0] == "not_found"
+
+
+async def test_connect_pairs_again_with_a_code_on_stdin() -> None:
+    """The house has removed this machine, whose key stays."""
+    async with house() as home:
+        for option in ((), ("--pair-again",)):
+            code = f"  {home.hub.codes.make(Purpose.RELAY).code.replace('-', ' ').lower()}\n"
+            found = await invoked(address(home), "--code-file", "-", "--pair-only", "--demo", *option, typed=code)
+            assert found.exit_code == 0, found.output
+            assert code.strip() not in found.output
+        assert len(home.connectors.known) == 2, "the connector of `house` and this one"
+        assert len(paired.houses()) == 1
 
 
 async def test_connect_uses_the_pin_that_was_passed_last(tmp_path: Path) -> None:
