@@ -18,7 +18,7 @@ from zeroconf_ai.protocol import key_proof
 from zeroconf_ai.protocol.errors import NotFoundError
 from zeroconf_ai.protocol.pairing import Pairing, WrongCodeError, commitment, comparison_digits, new_nonce
 from zeroconf_ai.protocol.record import Auth
-from zeroconf_ai.server.access.auth_throttle import FAILURES
+from zeroconf_ai.server.access.auth_throttle import FAILURES, AuthThrottle
 from zeroconf_ai.server.enrolment.pending import MOST_OF_ADDRESS, MOST_PENDING, PENDING_SECONDS
 
 from ...support.enrolling import EnrollingClient, EnrollingServer, enrolling, signing_request
@@ -164,6 +164,18 @@ async def test_many_wrong_tries_from_one_address_have_to_wait(server: EnrollingS
     answers = [await client.by_code(WRONG) for _ in range(FAILURES + 2)]
     assert {code_of(answer) for answer in answers[:FAILURES]} == {(403, "invalid_code")}
     assert code_of(answers[-1]) == (429, "too_many_enrollments")
+
+
+async def test_many_invalid_requests_and_renewals_from_one_address_have_to_wait(
+    server: EnrollingServer, client: EnrollingClient
+) -> None:
+    await client.by_code(server.enrolment.make_code().code)
+    async with client.session() as session:
+        answers = [await client.renew(session, client.key) for _ in range(FAILURES + 1)]
+    assert [status for status, _ in answers] == [200] * FAILURES + [429]
+    server.enrolment._throttle = AuthThrottle()
+    invalid = [code_of(await client.post({"csr": "x", "name": "x", "code": WRONG})) for _ in range(FAILURES + 1)]
+    assert invalid == [(400, "invalid_csr")] * FAILURES + [(429, "too_many_enrollments")]
 
 
 async def test_owner_approves_after_comparing_the_digits(server: EnrollingServer, client: EnrollingClient) -> None:
@@ -323,6 +335,7 @@ async def test_other_kinds_of_keys_and_forged_requests_are_refused_without_takin
         [client.csr],
     ]
     for csr in odd:
+        server.enrolment._throttle = AuthThrottle()  # invalid requests count as failed tries
         assert code_of(await client.post({"csr": csr, "name": "x", "code": code.code})) == (400, "invalid_csr"), csr
     assert code.tries == TRIES
     assert (await client.by_code(code.code))[0] == 200

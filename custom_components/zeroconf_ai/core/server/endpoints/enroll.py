@@ -65,7 +65,7 @@ async def _answer(gateway: Gateway, enrolment: Enrolment, context: RequestContex
         raise InvalidRequestError(f"Send {' or '.join(map(repr, ways))}, not both.", param=ways[1])
     csr = body.get("csr")
     if not ways:
-        return context.json((await enrolment.renew(_presented(context), csr)).to_json())
+        return context.json((await enrolment.renew(address, _presented(context), csr)).to_json())
     name = _text(body, "name", _NAME_LIMIT)
     if "code" in body:
         return context.json((await enrolment.by_code(address, name, csr, _text(body, "code", MAX_TYPED))).to_json())

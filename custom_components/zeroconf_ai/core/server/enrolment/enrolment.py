@@ -128,7 +128,7 @@ class Enrolment:
         Raises InvalidRequestError, InvalidCodeError, RateLimitError, DatabaseError.
         """
         self._admit(address)
-        public_key = await _read(csr)
+        public_key = await self._read(address, csr)
         try:
             found = self.codes.redeem(Purpose.ENROLL, code)
         except InvalidCodeError:
@@ -139,7 +139,7 @@ class Enrolment:
     async def begin_pairing(self, address: str | None, name: str, csr: object, message: bytes) -> Begun:
         """Begin the pairing with a client that has a code and does not send it. It takes a try. Raises as `by_code` does."""
         self._admit(address)
-        public_key = await _read(csr)
+        public_key = await self._read(address, csr)
         identity, own = _identity(public_key), self._own_fingerprint()
         try:
             code = self.codes.begin(Purpose.ENROLL)
@@ -173,7 +173,7 @@ class Enrolment:
     async def ask(self, address: str | None, name: str, csr: object, committed: bytes) -> tuple[EnrolmentRequest, str]:
         """Add a client that waits for the owner's approval; returns its request and its ticket. Raises as `by_code` does."""
         self._admit(address)
-        public_key = await _read(csr)
+        public_key = await self._read(address, csr)
         return self.pending.add(name, address or "", public_key, _identity(public_key), self._own_fingerprint(), committed)
 
     def reveal(self, request_id: str, ticket: str, nonce: bytes) -> EnrolmentRequest:
@@ -207,13 +207,15 @@ class Enrolment:
         self._audit.record(actor, "enroll.refuse", f"{request.name} ({request.address})")
         self._notify()
 
-    async def renew(self, presented: bytes, csr: object) -> Certificate:
+    async def renew(self, address: str | None, presented: bytes, csr: object) -> Certificate:
         """A new certificate for a client, over a connection with the certificate whose hash is `presented`.
 
-        Raises InvalidRequestError, as `KeyStore.check_certificate` does, DatabaseError.
+        Raises InvalidRequestError, as `KeyStore.check_certificate` does, RateLimitError for one that does so all the time,
+        DatabaseError.
         """
         self._keys.check_certificate(presented)
-        public_key = await _read(csr)
+        self._count(address)
+        public_key = await self._read(address, csr)
         made = await asyncio.to_thread(self._authority.issue, public_key)
         key = await self._keys.renew(presented, certificate_digest(made.der), made.prefix, made.expires)
         return Certificate(key, made.pem, made.authority_pem)
@@ -245,6 +247,16 @@ class Enrolment:
             )
         return Certificate(key, made.pem, made.authority_pem)
 
+    async def _read(self, address: str | None, csr: object) -> Any:
+        """The public key of a CSR. An invalid one counts as a failed try. Raises InvalidRequestError, RateLimitError."""
+        from ..tls.signing_request import read_request  # noqa: PLC0415 - only servers with TLS need `cryptography`
+
+        try:
+            return await asyncio.to_thread(read_request, csr)
+        except InvalidRequestError:
+            self._count(address)
+            raise
+
     def _admit(self, address: str | None) -> None:
         """Raise RateLimitError for an address that failed too often."""
         if wait := self._throttle.wait(address):
@@ -254,6 +266,10 @@ class Enrolment:
         """Record a failed try. Raises RateLimitError after too many."""
         if self.codes.current(Purpose.ENROLL) is None:
             _LOGGER.warning("%s tried to enrol with a wrong one-time code, or without an open one", address)
+        self._count(address)
+
+    def _count(self, address: str | None) -> None:
+        """Count a try. Raises RateLimitError after too many."""
         if wait := self._throttle.failed(address):
             raise _too_often(address, wait)
 
@@ -267,13 +283,6 @@ def _pair(code: str, own: bytes, peer: bytes, message: bytes) -> tuple[Pairing, 
     pairing = Pairing.server(code, own, peer)
     pairing.finish(message)
     return pairing, pairing.proof
-
-
-async def _read(csr: object) -> Any:
-    """The public key of a CSR. Raises InvalidRequestError."""
-    from ..tls.signing_request import read_request  # noqa: PLC0415 - only servers with TLS need `cryptography`
-
-    return await asyncio.to_thread(read_request, csr)
 
 
 def _identity(public_key: Any) -> bytes:
