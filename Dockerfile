@@ -7,7 +7,7 @@ WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY custom_components/zeroconf_ai/core custom_components/zeroconf_ai/core
 RUN python3 -m venv /opt/zeroconf-ai \
- && /opt/zeroconf-ai/bin/pip install --no-cache-dir --disable-pip-version-check ".[portal,postgresql,speed]" \
+ && /opt/zeroconf-ai/bin/pip install --no-cache-dir --disable-pip-version-check ".[audio,portal,postgresql,speed]" \
  && /opt/zeroconf-ai/bin/pip uninstall --yes --quiet pip
 
 FROM ${PYTHON_IMAGE}
