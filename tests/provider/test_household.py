@@ -16,6 +16,7 @@ from custom_components.zeroconf_ai.core.protocol.record import Auth, ServiceReco
 from custom_components.zeroconf_ai.diagnostics import async_get_config_entry_diagnostics
 from custom_components.zeroconf_ai.flows.household_probe import (
     HOUSEHOLD_INVALID,
+    HOUSEHOLD_NEEDED,
     HOUSEHOLD_OLD,
     HOUSEHOLD_UNPROVEN,
     HOUSEHOLD_WRONG,
@@ -111,6 +112,9 @@ async def test_provider_of_the_gateways_household_is_added_without_a_key(hass: H
     assert result["step_id"] == "discovery_confirm"
     assert result["data_schema"] is not None
     assert not result["data_schema"].schema
+    shown = result["description_placeholders"]
+    assert shown is not None
+    assert shown["access"] == "with the household code, by a token that changes every hour"
     announce(hass, member.record)
     result = await submit(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
@@ -120,8 +124,8 @@ async def test_provider_of_the_gateways_household_is_added_without_a_key(hass: H
     entry = result["result"]
     assert entry.runtime_data.member.online
     assert (await ask(hass))["text"] == "Hello there."
-    shown = str(await async_get_config_entry_diagnostics(hass, entry))
-    assert (member.provider.key or "") not in f"{shown}{entry.data}"
+    diagnostics = str(await async_get_config_entry_diagnostics(hass, entry))
+    assert (member.provider.key or "") not in f"{diagnostics}{entry.data}"
 
 
 async def test_provider_asks_for_the_code_and_tells_wrong_old_and_unproven_apart(
@@ -131,7 +135,7 @@ async def test_provider_asks_for_the_code_and_tells_wrong_old_and_unproven_apart
     assert result["data_schema"] is not None
     assert {str(field) for field in result["data_schema"].schema} == {CONF_HOUSEHOLD, CONF_API_KEY}
     for fields, error in (
-        ({}, HOUSEHOLD_WRONG),
+        ({}, HOUSEHOLD_NEEDED),
         ({CONF_HOUSEHOLD: "a word"}, HOUSEHOLD_INVALID),
         ({CONF_HOUSEHOLD: OTHER_CODE.text}, HOUSEHOLD_WRONG),
     ):

@@ -149,7 +149,8 @@ class DiscoveredFlow(NewEntryFlow):
         else:
             self.context.pop("confirm_only", None)
         self._shown = record.urls()
-        placeholders |= await provider_placeholders(self.hass, record, self._models(record), self._address(record))
+        access = self._access(record, schema)
+        placeholders |= await provider_placeholders(self.hass, record, self._models(record), self._address(record), access)
         if self._former is not None:
             placeholders["former"] = self._former.title
         return self.async_show_form(
@@ -166,6 +167,16 @@ class DiscoveredFlow(NewEntryFlow):
         if record.sealed_token is None:
             return KEY
         return NO_FIELDS if not self._is_unproven and await has_household_token(self.hass, record) else KEY_OR_HOUSEHOLD
+
+    def _access(self, record: ServiceRecord, schema: vol.Schema) -> str:
+        """How the provider lets Home Assistant in, for the form with these fields."""
+        if self._enrolls(record):
+            return Auth.MTLS
+        if not self._wants_key:
+            return Auth.NONE
+        if schema is NO_FIELDS:
+            return "household"
+        return Auth.TOKEN if schema is KEY else "household_or_key"
 
     def _enrolls(self, record: ServiceRecord) -> bool:
         """Whether the provider requires a client certificate, for which a further step asks."""

@@ -14,10 +14,11 @@ from ..core.backends.zeroconfai import endpoint_of_record
 from ..core.protocol.errors import ApiError, IdentityChangedError
 from ..core.protocol.household import HouseholdCode, HouseholdError, SealError, StaleTokenError, WrongPassphraseError
 from ..core.protocol.record import ServiceRecord
-from ..household import NoTokenError, async_household_access, async_token, async_token_of
+from ..household import NoTokenError, async_household_access, async_token, async_token_of, stored_codes
 from .probe import IDENTITY_MISMATCH, INVALID_RECORD, NEEDS_KEY, ProbedProvider, Problem, probe_endpoint, problem_of
 
 HOUSEHOLD_INVALID = "household_invalid"
+HOUSEHOLD_NEEDED = "household_needed"
 HOUSEHOLD_OLD = "household_old"
 HOUSEHOLD_UNPROVEN = "household_unproven"
 HOUSEHOLD_WRONG = "household_wrong"
@@ -61,6 +62,8 @@ async def probe_household(hass: HomeAssistant, record: ServiceRecord, code: str 
 
 async def household_token(hass: HomeAssistant, records: Iterable[ServiceRecord], endpoint: Endpoint, code: str | None) -> str:
     """The token that the server at `endpoint` advertises and proves. Raises Problem, which says why there is none."""
+    if code is None and not stored_codes(hass):
+        raise Problem(HOUSEHOLD_NEEDED)
     try:
         return await async_token(await async_household_access(hass, code), records, endpoint)
     except SealError as err:

@@ -22,9 +22,9 @@ async def provider_title(hass: HomeAssistant, record: ServiceRecord, models: Seq
 
 
 async def provider_placeholders(
-    hass: HomeAssistant, record: ServiceRecord, models: Sequence[str], address: str
+    hass: HomeAssistant, record: ServiceRecord, models: Sequence[str], address: str, access: str
 ) -> dict[str, str]:
-    """The placeholders of the form that confirms a discovered provider."""
+    """The placeholders of the form that confirms a discovered provider. `access`: an option of the selector of that name."""
     words = await _Words.load(hass)
     capabilities = sorted(words.of("capability", capability) for capability in record.capabilities)
     return {
@@ -33,6 +33,7 @@ async def provider_placeholders(
         "models": words.models(models, _IN_FORM),
         "capabilities": ", ".join(capabilities),
         "cost": words.of("cost", record.cost),
+        "access": words.of("access", access),
         "placement": words.of("placement", record.placement),
     }
 
