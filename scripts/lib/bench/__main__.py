@@ -1,4 +1,4 @@
-"""`scripts/bench [engine | gateway | relay | accounting | page | records | voice] …`."""
+"""`scripts/bench [engine | gateway | relay | brokers | accounting | page | records | voice] …`."""
 
 import argparse
 import asyncio
@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from devhome import DevHomeError
 from devhome.namespaces import loopback_host, remove_leftovers
 
-from . import __doc__ as about, accounting, engine, gateway, page, page_records, relay, voice_failover
+from . import __doc__ as about, accounting, brokers, engine, gateway, page, page_records, relay, voice_failover
 from .targets import TARGETS, chosen
 
 
@@ -36,6 +36,11 @@ def main() -> int:
     over.add_argument(
         "--rounds", type=int, default=7, help="number of rounds, of which the median is printed (default: %(default)s)"
     )
+    several = what.add_parser("brokers", help="two brokers with one PostgreSQL, and nginx before them")
+    several.add_argument(
+        "--rounds", type=int, default=3, help="number of rounds, of which the median is printed (default: %(default)s)"
+    )
+    several.add_argument("--seconds", type=float, default=3.0, help="seconds of each measurement (default: %(default)s)")
     kept = what.add_parser("accounting", help="records, keys, budgets and reports with many of each")
     kept.add_argument("--rows", type=int, default=1_000_000, help="records in the database (default: %(default)s)")
     kept.add_argument("--keys", type=int, default=10_000, help="keys in the database (default: %(default)s)")
@@ -52,7 +57,7 @@ def main() -> int:
     spoken.add_argument(
         "--rounds", type=int, default=5, help="number of rounds, of which the median is printed (default: %(default)s)"
     )
-    for part in (small, large, over, kept, seen, many, spoken):
+    for part in (small, large, over, several, kept, seen, many, spoken):
         part.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
     if options.what == "engine":
@@ -70,6 +75,9 @@ def main() -> int:
                 remove_leftovers()
                 stack.enter_context(stack.enter_context(loopback_host("bench")).namespace.entered())
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="bench-")))
+            if options.what == "brokers":
+                brokers.main(folder, options.rounds, options.seconds, as_json=options.json)
+                return 0
             if options.what == "records":
                 page_records.main(folder, options.rows, options.keys, as_json=options.json)
                 return 0
