@@ -16,19 +16,23 @@ from custom_components.zeroconf_ai.const import CONF_BASE_URL, CONF_CLIENT_CERTI
 from custom_components.zeroconf_ai.core.backends.http import HttpUpstream
 from custom_components.zeroconf_ai.core.protocol.errors import CertificateError
 from custom_components.zeroconf_ai.core.protocol.hand_over import fingerprint_of
-from custom_components.zeroconf_ai.core.protocol.record import SERVICE_TYPE
+from custom_components.zeroconf_ai.core.protocol.record import SERVICE_TYPE, Auth, ServiceRecord
 from custom_components.zeroconf_ai.core.protocol.status import ProviderState
 from custom_components.zeroconf_ai.diagnostics import async_get_config_entry_diagnostics
+from homeassistant.components.repairs import repairs_flow_manager
 from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_USER, ConfigEntry
 from homeassistant.const import CONF_HOST, CONF_PORT, CONF_SSL, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
+from homeassistant.setup import async_setup_component
 from zeroconf_ai.accounting.one_time_codes import Purpose
 
 from ..core.server.tls.certificates import server_tls
 from ..support.enrolling import EnrollingServer, enrolling
 from ..support.home_assistant.discovery import discover, submit
+from ..support.home_assistant.entries import announce
 
 pytestmark = pytest.mark.usefixtures("checked_texts", "ready")
 
@@ -173,8 +177,7 @@ async def test_revoked_certificate_is_replaced_by_reauthentication(hass: HomeAss
     assert flow["step_id"] == "enroll"
     result = await hass.config_entries.flow.async_configure(flow["flow_id"], code_of(server))
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "reauth_successful")
-    await hass.async_block_till_done()
-    await entry.runtime_data.coordinator.check_now(models=True)
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert entry.runtime_data.member.online
 
 
@@ -210,3 +213,44 @@ async def test_another_certificate_of_the_provider_is_an_error_and_is_never_pinn
     held = hass.data[CERTIFICATES].of("gateway-id")
     assert held is not None
     assert held.enrolment.pin == pinned
+
+
+async def test_certificate_of_the_provider_that_was_made_anew_is_accepted_by_the_repair_only_and_then_enrolled_again(
+    hass: HomeAssistant, server: EnrollingServer, tmp_path: Path
+) -> None:
+    entry = await enrolled(hass, server)
+    pinned = server.tls.fingerprint
+    tls = await hass.async_add_executor_job(server_tls, tmp_path / "anew")
+    async with enrolling(tmp_path / "reinstalled", tls) as anew:
+        record = ServiceRecord(
+            name="Attic",
+            host="attic.local.",
+            port=anew.served.port,
+            addresses=(ip_address("127.0.0.1"),),
+            id="gateway-id",
+            auth=Auth.MTLS,
+            tls=True,
+            fingerprint=anew.tls.fingerprint,
+        )
+        await server.served.runner.cleanup()
+        announce(hass, record)
+        await hass.async_block_till_done(wait_background_tasks=True)
+        assert entry.data[CONF_FINGERPRINT] == pinned
+        assert not list(anew.store.keys)
+        (issue,) = [key for domain, key in ir.async_get(hass).issues if domain == DOMAIN and entry.entry_id in key]
+        await async_setup_component(hass, "repairs", {})
+        repairs = repairs_flow_manager(hass)
+        assert repairs is not None
+        shown = await repairs.async_init(DOMAIN, context={"issue_id": issue})
+        shown = await repairs.async_configure(shown["flow_id"], {"next_step_id": "accept"})
+        shown = await repairs.async_configure(shown["flow_id"], {})
+        assert shown["type"] is FlowResultType.CREATE_ENTRY, shown
+        assert (entry.data[CONF_FINGERPRINT], entry.data[CONF_BASE_URL]) == (anew.tls.fingerprint, anew.served.url)
+        await hass.async_block_till_done(wait_background_tasks=True)
+        entry.async_start_reauth(hass)
+        await hass.async_block_till_done()
+        (flow,) = hass.config_entries.flow.async_progress_by_handler(DOMAIN, match_context={"source": SOURCE_REAUTH})
+        result = await hass.config_entries.flow.async_configure(flow["flow_id"], code_of(anew))
+        assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "reauth_successful")
+        await hass.async_block_till_done(wait_background_tasks=True)
+        assert entry.runtime_data.member.online

@@ -75,7 +75,7 @@ class ProviderCoordinator(MemberCoordinator):
         backend.identity = entry.data.get(CONF_PROVIDER_ID)
         backend.relocate = self._relocate
         self._household = ProviderHousehold(hass, entry, backend)
-        self._certificate = ProviderCertificate(hass, entry, self.apply_data)
+        self._certificate = ProviderCertificate(hass, entry, self._on_certificate)
         self._reprober = Reprober(self._answers, lambda record: self._reprober.discard(record.id))
         entry.async_on_unload(self._reprober.close)
         self.apply_options()
@@ -269,6 +269,14 @@ class ProviderCoordinator(MemberCoordinator):
         await self.check_now(models=models_changed)
         if not self.member.online and (provider := self._advertised()) is not None:
             self._reprober.add(provider.record)  # it may be advertised before it listens; polling is enough after a minute
+
+    @callback
+    def _on_certificate(self) -> None:
+        """Use another client certificate, and check whether the provider accepts it."""
+        self.apply_data()
+        self.config_entry.async_create_background_task(
+            self.hass, self.check_now(models=True), name=f"{DOMAIN} client certificate {self.name}"
+        )
 
     @callback
     def _on_household(self) -> None:

@@ -24,6 +24,14 @@ def test_providers_without_a_name_are_chosen_by_state_and_trust() -> None:
     with pytest.raises(NoProviderError, match=r"Set --provider NAME: .* Found: c\.") as other:
         choose([changed], anybody, hints)
     assert type(other.value) is NoProviderError
+    certified = found("d", auth=Auth.MTLS)
+    with pytest.raises(NoProviderError, match=r"^d requires a client certificate.* zeroconf-ai enroll d\.local:8000$") as other:
+        choose([certified, changed], anybody, hints)
+    assert type(other.value) is NoProviderError  # no API key is asked for
+    with pytest.raises(KeyRequiredError) as raised:
+        choose([locked, certified], anybody, hints)
+    assert raised.value.names == ("b",)
+    assert choose([certified, locked], anybody, hints, lambda record: record.name == "d") == [certified]
     with pytest.raises(NoProviderError, match="No provider was found on the network"):
         choose([], anybody, hints)
 

@@ -342,11 +342,15 @@ def choose(
         known = [found for found in providers if found.trust is not Trust.CHANGED]
         usable = [found for found in known if found.record.auth is Auth.NONE or admits(found.record)]
         if not usable:
+            if known and all(found.record.auth is Auth.MTLS for found in known):
+                first = known[0].record
+                how = hints.enroll.format(address=urlsplit(first.base_url()).netloc)
+                raise NoProviderError(f"{first.name} requires a client certificate. Enrol with it: {how}")
             message = (
                 f"Set {hints.provider}: an API key is sent only to the provider that you name, and each provider requires"
                 f" one or has a changed identity. Found: {names}."
             )
-            if locked := [found.record.name for found in providers if found.trust is not Trust.CHANGED]:
+            if locked := [found.record.name for found in known if found.record.auth is not Auth.MTLS]:
                 error = KeyRequiredError(message)
                 error.names = tuple(locked)
                 raise error
