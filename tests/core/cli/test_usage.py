@@ -107,3 +107,21 @@ def test_usage_without_records_is_empty(state: Path) -> None:
     done = usage(state, "--from", "2020-01-01", "--to", "2020-01-02")
     assert (done.returncode, done.stdout) == (0, "")
     assert "There is no usage" in done.stderr
+
+
+def test_usage_table_shows_audio_only_where_there_was_some(state: Path) -> None:
+    assert "heard" not in usage(state, *RANGE).stdout
+
+    async def fill() -> None:
+        store = await AccountingStore.open(state / "zeroconf-ai" / "gateway.db", zone=UTC)
+        for name, spent in (("ears", Usage(audio_seconds=90.0)), ("voice", Usage(speech_characters=1_234))):
+            store.ledger.record(Generation(name, NOON, "http", "audio/speech", "auto", Outcome.OK, model=name, usage=spent))
+        await store.close()
+
+    asyncio.run(fill())
+    done = run(state, "usage", *RANGE, "--group-by", "model", env={"TZ": "UTC", "COLUMNS": "160"})
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert ["ears", "1", "0", "0", "0", "0", "1.5", "0", "–"] in rows
+    assert ["voice", "1", "0", "0", "0", "0", "0.0", "1,234", "–"] in rows
+    told = json.loads(usage(state, *RANGE, "--group-by", "model", "--format", "json").stdout)
+    assert (told["total"]["audio_seconds"], told["total"]["speech_characters"]) == (90.0, 1_234)

@@ -82,7 +82,7 @@ async def test_audio_of_a_key_over_its_budget_is_refused_also_after_a_failover(t
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_audio_is_counted_in_records_sums_and_metrics(tmp_path: Path, path: str) -> None:
+async def test_audio_is_counted_in_records_and_sums(tmp_path: Path, path: str) -> None:
     heard, spoke = (SECONDS, 0) if path == "audio/transcriptions" else (0, SECONDS)
     async with priced(tmp_path, FakeSpeechServer()) as (gateway, store):
         _, secret = await store.keys.create("Phone")

@@ -229,3 +229,17 @@ def _generation(**changes: Any) -> Generation:
         "usage": Usage(3, 4),
     }
     return Generation(**known | changes)
+
+
+def test_metrics_count_seconds_heard_and_characters_spoken() -> None:
+    metrics = Metrics(Pool())
+    for kind, usage in (
+        ("audio/transcriptions", Usage(audio_seconds=90.5)),
+        ("audio/speech", Usage(speech_characters=12)),
+        ("audio/speech", Usage(speech_characters=30)),
+    ):
+        metrics.record(Generation("g", 0.0, "http", kind, "auto", Outcome.OK, model="m", backend_name="Attic", usage=usage))
+    found = samples(metrics.render().decode())
+    metrics.close()
+    assert found["local_ai_audio_seconds_total", "m", "Attic"] == 90.5
+    assert found["local_ai_speech_characters_total", "m", "Attic"] == 42
