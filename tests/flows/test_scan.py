@@ -38,7 +38,7 @@ async def ollama(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeOllama]:
         return [Known(IPv4Address("127.0.0.1"), "gpu *box*")]
 
     async with FakeOllama() as fake:
-        kinds = tuple(replace(kind, port=fake.port) for kind in SERVER_KINDS if kind.id == "ollama")
+        kinds = tuple(replace(kind, port=fake.port, other_ports=()) for kind in SERVER_KINDS if kind.id == "ollama")
         monkeypatch.setattr(network_scan, "home_networks", lambda _: (HERE,))
         monkeypatch.setattr(network_scan, "_known", known)
         monkeypatch.setattr(network_scan, "NetworkScan", partial(NetworkScan, kinds=kinds, table=lambda: None))
@@ -135,7 +135,7 @@ async def locked(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeCloud]:
     bodies = {"/version": {"version": "0.12.0"}, "/metrics": "vllm:num_requests_running 0\n", "/health": ""}
     answers = {path: (200, "application/json", body) for path, body in {**bodies, "/v1/models": models}.items()}
     async with locked_engine(answers, bodies, refused_as={"error": "Unauthorized"}) as fake:
-        kinds = tuple(replace(kind, port=fake.port) for kind in SERVER_KINDS)
+        kinds = tuple(replace(kind, port=fake.port, other_ports=()) for kind in SERVER_KINDS)
         monkeypatch.setattr(network_scan, "home_networks", lambda _: (HERE,))
         monkeypatch.setattr(network_scan, "NetworkScan", partial(NetworkScan, kinds=kinds, table=lambda: None))
         yield fake

@@ -80,7 +80,7 @@ CASES = [(engine_id, paths) for engine_id, several in SIGNATURES.items() for pat
 
 def at(port: int, *ids: str) -> tuple[ServerKind, ...]:
     """The engines with these ids (all without one), as if they used this port."""
-    return tuple(replace(one, port=port) for one in LOCAL_KINDS if not ids or one.id in ids)
+    return tuple(replace(one, port=port, other_ports=()) for one in LOCAL_KINDS if not ids or one.id in ids)
 
 
 @pytest.fixture

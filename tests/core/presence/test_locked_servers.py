@@ -126,7 +126,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 def at_port(port: int) -> Any:
     """All kinds, as if they used this port."""
-    return tuple(replace(kind, port=port) for kind in SERVER_KINDS)
+    return tuple(replace(kind, port=port, other_ports=()) for kind in SERVER_KINDS)
 
 
 @pytest.mark.parametrize(("kind", "make"), LOCKED)
