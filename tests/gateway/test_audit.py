@@ -36,6 +36,7 @@ ASSIST = {"model": "homeassistant/assist", "messages": [{"role": "user", "conten
 SIGNED = "/v1/images/{conversation}/{message}/{filename}"
 """Needs no key but a signature."""
 GUARDED = [route for route in ROUTES if not route.public]
+OWN_GUARDED = [route for route in OWN_PORT_ROUTES if not route.public]
 POSTS = sorted({route.path for route in ROUTES if route.method == "POST"})
 
 
@@ -85,7 +86,7 @@ async def test_key_revoked_disabled_or_expired_is_refused_on_all_paths_of_both_p
     for route in GUARDED:
         answer = await client.request(route.method, address_of(route), headers=bearer(secret), json=CHAT)
         found[f"home {route.method} {route.path}"] = answer.status
-    for route in (*GUARDED, *OWN_PORT_ROUTES):
+    for route in (*GUARDED, *OWN_GUARDED):
         async with session.request(route.method, address_of(route, root), headers=bearer(secret), json=CHAT) as answer_there:
             found[f"own {route.method} {route.path}"] = answer_there.status
     slowed_down = {429} if how == "revoked" else set()  # so many wrong keys at once look like guesses
