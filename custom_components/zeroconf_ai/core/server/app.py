@@ -19,7 +19,7 @@ from .dispatch import dispatch
 from .endpoints import OWN_PORT_ROUTES, ROUTES
 from .fallback_routes import answer_at_equivalent_path, method_not_allowed, preflight
 from .gateway import DRAIN_SECONDS, Gateway
-from .landing_page import landing_page
+from .landing_page import PORTAL_PATH, landing_page
 from .relay_entrance import BROKERS_PATH, RELAY_PATH
 from .relay_port import admit_broker, admit_connector
 from .request_log import Handler
@@ -46,7 +46,8 @@ def create_app(
     """
     app = web.Application(middlewares=[_fallback_middleware(gateway)])
     app[REFUSE] = refusals(gateway, logged=True)
-    app.router.add_get("/", partial(landing_page, gateway, __version__, None if administration is None else f"{PATH}/"))
+    portal = f"{PORTAL_PATH}/" if PORTAL_PATH in pages else None
+    app.router.add_get("/", partial(landing_page, gateway, __version__, None if administration is None else f"{PATH}/", portal))
     for route in (*ROUTES, *OWN_PORT_ROUTES):
         handler = partial(dispatch, gateway, route)
         if route.method == "GET":

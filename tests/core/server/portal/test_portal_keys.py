@@ -154,3 +154,10 @@ async def test_page_is_for_everybody_and_may_not_be_framed(site: Site) -> None:
 async def test_page_names_the_provider(site: Site) -> None:
     response = await site.browser().get(f"{PATH}/api/provider")
     assert await response.json() == {"name": "127.0.0.1"}
+
+
+async def test_landing_page_leads_to_the_portal(site: Site) -> None:
+    response = await site.browser().get("/", Accept="text/html")
+    text = await response.text()
+    assert 'href="/portal/"' in text
+    assert "Sign in to get one" in text

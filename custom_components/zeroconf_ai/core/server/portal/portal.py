@@ -34,6 +34,7 @@ from ..administration.page_files import HEADERS, need_method, page_file
 from ..body_memory import BodyShare
 from ..dispatch import RequestContext, begin, internal_error
 from ..gateway import Gateway
+from ..landing_page import PORTAL_PATH
 from ..request_log import CLIENT_CLOSED
 from .commands import COMMANDS, PortalContext, run
 from .failures import Failure, SignInError
@@ -43,7 +44,7 @@ from .sign_in import LIFETIME, SignIn
 
 _LOGGER = logging.getLogger(__name__)
 
-PATH: Final = "/portal"
+PATH: Final = PORTAL_PATH
 _API: Final = f"{PATH}/api/"
 _LOGIN: Final = f"{PATH}/login"
 CALLBACK: Final = f"{PATH}/callback"
