@@ -88,7 +88,7 @@ async def test_typescript_client_follows_the_tokens_of_its_household_over_mdns(l
     }}
     await asked();
     await settled(new Client(undefined, {{ household: "{other}" }}).chat("Who are you?"));
-    await settled(new Client("Attic", {{ household: "{other}" }}).chat("Who are you?"));
+    await settled(new Client("{FakeProvider.id}", {{ household: "{other}" }}).chat("Who are you?"));
     """
     lan.host("laptop")
     host = lan.host("tester").ipv4
