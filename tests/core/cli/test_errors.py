@@ -83,8 +83,8 @@ def test_every_command_help_has_one_line_of_summary(path: str) -> None:
     assert all(line.startswith("    ") and f"zeroconf-ai {path}" in line for line in examples)
 
 
-READS_ANY = ("serve", "database version")
-"""`serve` is tried as a process, and `database version` reads any database."""
+READS_ANY = ("serve", "broker", "database version")
+"""`serve` and `broker` are tried as processes, and `database version` reads any database."""
 DATABASE_COMMANDS = [path for path, command in LEAVES.items() if path not in READS_ANY and "database" in names(command)]
 ARGUMENTS = {
     "keys update": ("X",),
@@ -93,6 +93,9 @@ ARGUMENTS = {
     "keys enable": ("X",),
     "keys disable": ("X",),
     "keys create": ("X",),
+    "users block": ("X",),
+    "users forget": ("X",),
+    "users unblock": ("X",),
     "database downgrade": ("0001", "--yes"),
 }
 
@@ -268,12 +271,19 @@ def test_every_command_that_prints_data_has_json(path: str) -> None:
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
 
 
+def section_of(name: str) -> str:
+    """What the document says of a command."""
+    return DOCUMENT.split(f"\n## `{name}`", 1)[1].split("\n## ", 1)[0]
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_every_command_and_option_is_documented(path: str) -> None:
     name, *rest = path.split()
     assert f"\n## `{name}`" in DOCUMENT
-    section = DOCUMENT.split(f"\n## `{name}`", 1)[1].split("\n## ", 1)[0]
+    section = section_of(name)
     assert all(word in section for word in rest)
+    if name == "broker":
+        section += section_of("serve")  # whose options it has
     spellings = [{*param.opts, *param.secondary_opts} for param in LEAVES[path].params if isinstance(param, click.Option)]
     words = set(re.findall(r"--[a-z-]+|-[a-z]\b", section))
     assert [names for names in spellings if not names & words and names != {"--json"}] == []
@@ -293,8 +303,13 @@ ARGUMENTS_OF_ALL = {
     **ARGUMENTS,
     "ask": ("hello",),
     "chat": ("hello",),
+    "clients approve": ("X",),
+    "clients refuse": ("X",),
+    "clients replace-ca": ("--yes",),
     "completion": ("bash",),
     "connect": ("--demo",),
+    **{f"connectors {command}": ("X",) for command in ("disable", "enable", "remove")},
+    "connectors rename": ("X", "Y"),
     "enroll": ("127.0.0.1:9", "--ask-owner", "--pin", "A" * 43),
     "config check": (os.devnull,),
     "config convert": (os.devnull,),
@@ -305,9 +320,9 @@ ARGUMENTS_OF_ALL = {
     "replay": (".",),
     "serve": ("--demo", "--no-advertise", "--host", "127.0.0.1"),
 }
-NO_LOOP = ("ca", "completion", "config", "connect", "database", "household", "replay", "serve", "service")
+NO_LOOP = tuple("broker ca clients completion config connect connectors database household replay serve service".split())
 RUNS_A_LOOP = [path for path in PATHS if path.split()[0] not in NO_LOOP]
-"""Ctrl-C ends `serve` and `replay` as usual; the others do not wait for anything."""
+"""Ctrl-C ends `serve`, `broker`, `connect` and `replay` as usual; the others ask a server that runs, or wait for nothing."""
 
 
 @pytest.mark.parametrize("path", RUNS_A_LOOP)
