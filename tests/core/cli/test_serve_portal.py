@@ -1,4 +1,4 @@
-"""`serve` with a portal, and a real OpenID provider: oidc-provider-mock from PyPI, as a process."""
+"""A broker with a portal, a connector, and a real OpenID provider: oidc-provider-mock from PyPI, as a process."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,6 +17,8 @@ import pytest
 
 from tests.support.command import COMMAND, Server, free_port, line_of, run, started
 from tests.support.waiting import until_in_thread
+
+from .test_broker import connector
 
 ADA = {"sub": "ada", "name": "Ada", "email": "ada@example.org", "email_verified": True, "groups": ["ai-users"]}
 BOB = {"sub": "bob", "name": "Bob"}
@@ -45,10 +47,10 @@ def _answers(address: str) -> bool:
 
 @contextmanager
 def portal(state: Path, settings: str) -> Iterator[Server]:
-    """A server of the built-in model behind itself, with the portal of these settings."""
+    """A broker with the portal of these settings."""
     config = state / "serve.yaml"
     config.write_text(settings)
-    command = [*COMMAND, "serve", "--config", str(config), "--host", "127.0.0.1", "--no-advertise", "--json"]
+    command = [*COMMAND, "broker", "--config", str(config), "--host", "127.0.0.1", "--json"]
     with started(state, command) as process:
         try:
             yield Server(process, json.loads(line_of(process)))
@@ -56,15 +58,13 @@ def portal(state: Path, settings: str) -> Iterator[Server]:
             process.kill()
 
 
-def _settings(port: int, issuer: int, upstream: str) -> str:
+def _settings(port: int, issuer: int, upstream: str | None = None) -> str:
+    providers = "" if upstream is None else f"providers: [{{id: demo, type: openai_compatible, endpoint: '{upstream}'}}]"
     return f"""
 server:
   port: {port}
   admin: root@example.net
-providers:
-  - id: demo
-    type: openai_compatible
-    endpoint: {upstream}
+{providers}
 portal:
   publicUrl: http://127.0.0.1:{port}
   issuer: http://127.0.0.1:{issuer}/.well-known/openid-configuration
@@ -114,13 +114,13 @@ def state(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_people_get_keys_at_a_real_provider_and_keep_them_without_it(
-    state: Path, monkeypatch: pytest.MonkeyPatch, provider: Server
-) -> None:
+def test_people_get_keys_at_a_real_provider_and_keep_them_without_it(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(state)
     port, issuer = free_port(), free_port()
     with ExitStack() as stack:
-        server = stack.enter_context(portal(state, _settings(port, issuer, provider.url)))
+        server = stack.enter_context(portal(state, _settings(port, issuer)))
+        (state / "gpu").mkdir()
+        stack.enter_context(connector(state / "gpu", server, "GPU box", state))
         browser = _Browser(f"http://127.0.0.1:{port}")
         assert browser.sign_in("ada") == f"{browser.origin}/portal/#unavailable"
         with real_provider(issuer):
@@ -134,6 +134,7 @@ def test_people_get_keys_at_a_real_provider_and_keep_them_without_it(
             found = client.chat.completions.create(model="auto", messages=[{"role": "user", "content": "Hello"}])
             return found.choices[0].message.content
 
+        until_in_thread(lambda: [model.id for model in client.models.list()])  # the connector has connected
         assert chat()
         listed = json.loads(run(state, "users", "list", "--json").stdout)
         assert [(user["name"], user["subject"], user["keys"]) for user in listed] == [("Ada", "ada", 1)]
