@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import json
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from zeroconf_ai.config.document import ConfigError
 from zeroconf_ai.config.providers_file import read_config
 from zeroconf_ai.dialects.anthropic import client_request as anthropic_client, hosted_tools as anthropic_hosted
@@ -22,6 +24,8 @@ from zeroconf_ai.dialects.openai.expected import Expected
 from zeroconf_ai.dialects.openai.upstream_response import ChunkRepair
 from zeroconf_ai.dialects.responses import client_request as responses_client, hosted_tools as responses_hosted
 from zeroconf_ai.dialects.responses.upstream_response import ResponsesTranslator
+from zeroconf_ai.presence.enrolment_wire import EnrolmentError, bytes_of, object_of
+from zeroconf_ai.presence.signing import issued
 from zeroconf_ai.protocol import json as bounded_json
 from zeroconf_ai.protocol.errors import ApiError
 from zeroconf_ai.protocol.hosted_tools import GRANTS
@@ -48,6 +52,7 @@ from zeroconf_ai.relay.frames import (
 )
 from zeroconf_ai.server.tls.signing_request import public_der, read_request
 
+_CLIENT_KEY = ec.generate_private_key(ec.SECP256R1())
 _PIECE = 3
 """Bytes of the pieces in which a stream is decoded once more."""
 
@@ -221,6 +226,15 @@ def enrolment_request(data: bytes) -> None:
         assert 0 < len(public_der(key)) < 1024
 
 
+def enrolment_answer(data: bytes) -> None:
+    """What a provider answers to a client that enrols."""
+    with suppress(EnrolmentError):
+        found = object_of(data, "Attic")
+        with suppress(EnrolmentError):
+            bytes_of(found, "proof", 32)
+        assert issued(found, _CLIENT_KEY, "Attic").leaf.public_key() == _CLIENT_KEY.public_key()
+
+
 def enrolment_code(data: bytes) -> None:
     """A typed one-time code: what is read is read again as the same."""
     with suppress(CodeError):
@@ -350,6 +364,9 @@ TARGETS: dict[str, Target] = {
     "lines": Target(lines, (LINES,)),
     "relay-frame": Target(relay_frame, RELAY_FRAMES),
     "enrolment-request": Target(enrolment_request, (CSR,)),
+    "enrolment-answer": Target(
+        enrolment_answer, (json.dumps({"certificate": CSR.decode(), "authority": CSR.decode()}).encode(),)
+    ),
     "enrolment-code": Target(enrolment_code, CODES),
     "enrolment-pairing": Target(enrolment_pairing, (Pairing.client("7K4M-2XQP", bytes(32), bytes(32)).message,)),
     "providers-file": Target(providers_file, (PROVIDERS,)),

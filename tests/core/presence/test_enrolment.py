@@ -1,6 +1,7 @@
 """A client enrols with a real server over real handshakes, renews its certificate, and refuses whoever is in between."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,9 @@ import stat
 from typing import Self
 
 import aiohttp
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 import pytest
 
 from tests.core.server.tls.certificates import HOSTS, Clock, other_authority, server_tls
@@ -20,9 +24,10 @@ from zeroconf_ai.backends.base import Endpoint
 from zeroconf_ai.backends.enrolments import Enrolment, EnrolmentStore
 from zeroconf_ai.backends.http import HttpUpstream
 from zeroconf_ai.presence.enrolment import Enroller, look_at
-from zeroconf_ai.presence.enrolment_wire import CodeRefusedError, PinChangedError, RefusedByOwnerError
+from zeroconf_ai.presence.enrolment_wire import CodeRefusedError, EnrolmentError, PinChangedError, RefusedByOwnerError
 from zeroconf_ai.presence.own_certificates import OwnCertificates
 from zeroconf_ai.presence.renewal import follow_hand_over, renew
+from zeroconf_ai.presence.signing import issued
 from zeroconf_ai.protocol.errors import ApiError, CertificateError, ClientCertificateError, PermissionDeniedError
 from zeroconf_ai.server.tls.certificates import key_to_pem, make_server, to_pem
 from zeroconf_ai.server.tls.server_tls import ServerTls
@@ -372,3 +377,27 @@ async def test_certificate_of_the_server_made_anew_is_an_error(
     with pytest.raises(PinChangedError, match="enrol with it again"):
         await follow_hand_over(session, store, elsewhere)
     assert store.get(enrolment.provider_id) == elsewhere  # its pin is the former one
+
+
+@pytest.mark.parametrize("case", ["another key", "another authority", "no certificate", "unknown kind of key"])
+def test_answer_without_a_certificate_for_this_client_is_refused(case: str) -> None:
+    own, other, authority = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1()), other_authority()
+    made = make_server("Attic", HOSTS, authority, datetime.now(UTC))
+    pem, authority_pem = to_pem([made.certificate]).decode(), to_pem([authority.certificate]).decode()
+    answers = {
+        "another key": (pem, authority_pem, other),
+        "another authority": (pem, to_pem([other_authority().certificate]).decode(), made.key),
+        "no certificate": ("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----", authority_pem, own),
+        "unknown kind of key": (without_a_known_key(made.certificate), authority_pem, made.key),
+    }
+    certificate, signer, key = answers[case]
+    with pytest.raises(EnrolmentError, match="not for this client"):
+        issued({"certificate": certificate, "authority": signer}, key, "Attic")
+    assert issued({"certificate": pem, "authority": authority_pem}, made.key, "Attic").leaf == made.certificate
+
+
+def without_a_known_key(certificate: x509.Certificate) -> str:
+    """The certificate with another object identifier for the kind of its key, of the same length, which is no kind of key."""
+    der = certificate.public_bytes(Encoding.DER)
+    changed = der.replace(bytes.fromhex("06072a8648ce3d0201"), bytes.fromhex("06072a8648ce3d027f"))
+    return f"-----BEGIN CERTIFICATE-----\n{base64.encodebytes(changed).decode()}-----END CERTIFICATE-----\n"

@@ -192,7 +192,7 @@ class Enroller:
         request = text_of(begun, "request")
         shown = await self._send({"request": request, "nonce": encode(nonce)}, ticket=ticket)
         wait = shown.get("poll_after_seconds")
-        seconds = float(wait) if isinstance(wait, int | float) else 0.0
+        seconds = wait if isinstance(wait, int | float) else 0
         # Those of the answer are not shown: another machine may be in between.
         digits = comparison_digits(nonce, others, own, peer)
         return Pending(request, ticket, digits, min(max(_POLL_SECONDS[0], seconds), _POLL_SECONDS[1]))

@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
@@ -45,7 +45,7 @@ def issued(answer: Mapping[str, Any], key: ec.EllipticCurvePrivateKey, name: str
         chain[0].verify_directly_issued_by(authority)
         if chain[0].public_key() != key.public_key():
             raise ValueError
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         raise EnrolmentError(f"{name} answered with a certificate that is not for this client") from None
     private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     certificates = b"".join(one.public_bytes(serialization.Encoding.PEM) for one in chain)
