@@ -1,8 +1,8 @@
 """What providers charge for one call of a tool that they run, besides tokens.
 
-The owner's prices of a backend (`hostedToolPrices`) replace these.
+Providers change them; the owner's prices of a backend (`hostedToolPrices`) replace these.
 
-Sources, as they were read in November 2026:
+Sources:
 - OpenAI: developers.openai.com/api/docs/pricing ("Tools"): web search 10 USD per 1,000 calls, of the preview and of search
   models in chats 25 USD; file search 2.50 USD per 1,000 calls; code interpreter 0.03 USD for a container of 1 GB, 0.12 of 4
   GB, 0.48 of 16 GB, 1.92 of 64 GB. An image: the largest size and highest quality of gpt-image-1. Computer use and MCP cost
