@@ -1,6 +1,6 @@
 """The relay of this Home Assistant: connectors open their WebSocket at `/v1/relay`, and each is the provider of a config entry.
 
-The entry's data stores the pairing: whoever removes the entry forgets the connector, and a disabled entry refuses it.
+The entry's data stores the pairing: removing the entry forgets the connector, and a disabled entry refuses it.
 """
 
 import asyncio
@@ -144,7 +144,7 @@ class HomeRelay:
         return next((connector for connector in paired if connector is not None and connector.key == key), None)
 
     async def add(self, key: bytes, name: str, code: OneTimeCode) -> PairedConnector:
-        """Keep the connector that used a flow's code; one that has an entry keeps its id."""
+        """Keep the connector that used a flow's code; a connector that has an entry keeps its id."""
         known = await self.find(key)
         made = PairedConnector(uuid.uuid4().hex if known is None else known.id, name, key, code.ends)
         if (pairing := self._pairings.get(id(code))) is not None:

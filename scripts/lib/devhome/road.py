@@ -6,7 +6,7 @@ from .namespaces import INSIDE, Lan
 from .provider import COMMAND
 
 _CUT = f"FORWARD -i {INSIDE} -p tcp -j REJECT --reject-with tcp-reset"
-"""Whoever sends from the inside learns at once that the connection is gone."""
+"""Senders on the inside learn at once that the connection is gone."""
 
 
 class Road:

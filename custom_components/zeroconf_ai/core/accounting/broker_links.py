@@ -18,7 +18,7 @@ class BrokerLink:
     url: str
     """Where other brokers reach the broker, which it is known by."""
     beat: int
-    """Changes while the broker runs; one that stays the same is of a broker that is gone."""
+    """Changes while the broker runs. If it stays the same, the broker is gone."""
 
 
 class BrokerLinks:

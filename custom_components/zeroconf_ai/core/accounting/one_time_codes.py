@@ -68,7 +68,7 @@ class OneTimeCodes:
         return made
 
     def current(self, purpose: Purpose) -> OneTimeCode | None:
-        """The open code; None if there is none, or if its time or its tries are over."""
+        """The open code, or None: none was made, or its time or its tries are over."""
         found = self._open.get(purpose)
         return None if found is None or not self._is_usable(found) else found
 

@@ -6,7 +6,7 @@ from typing import Any
 
 
 def describe_authority(pem: bytes | None) -> dict[str, Any] | None:
-    """The certificate (PEM) and its fingerprint as `openssl x509 -fingerprint -sha256` prints it; None without an authority."""
+    """The certificate (PEM) and its fingerprint as `openssl x509 -fingerprint -sha256` prints it, or None."""
     if pem is None:
         return None
     text = pem.decode("ascii")

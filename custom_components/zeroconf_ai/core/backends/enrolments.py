@@ -73,7 +73,7 @@ class EnrolmentStore:
         self._folder = folder
 
     def get(self, provider_id: str) -> Enrolment | None:
-        """The enrolment with a provider; None if there is none, or if its files cannot be read, which is logged."""
+        """The enrolment with a provider, or None: never enrolled, or its files cannot be read, which is logged."""
         if not is_usable_id(provider_id):
             return None
         folder = self._folder / provider_id

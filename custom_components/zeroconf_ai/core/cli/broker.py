@@ -43,7 +43,7 @@ from .variables import load_beside, with_variables
 def command(**said: Any) -> None:
     """Serve the models of connectors until Ctrl-C: of machines that nobody can reach, which connect to this one.
 
-    It is `serve` without models of its own and without an advertisement, and always with API keys. Whoever runs it can read all
+    It is `serve` without models of its own and without an advertisement, and always with API keys. Its operator can read all
     prompts and answers.
     """
     serve.start(broker=True, household=None, household_tokens_per_hour=None, household_cost_per_hour=None, **said)

@@ -15,7 +15,7 @@ async def open_client_certificates(
 ) -> CertifiedConnections | None:
     """Let clients enrol until `stack` closes; returns what the server's port tells of its connections.
 
-    None without TLS or without a database of keys. Raises CommandError.
+    Returns None if the server has no TLS or no database of keys. Raises CommandError.
     """
     if gateway.tls is None or store is None:
         return None

@@ -170,7 +170,7 @@ def _forget(url: str | None) -> None:
 
 
 def _houses(url: str | None, code_file: Path | None, pin: str | None, name: str, *, pair_again: bool) -> tuple[PairedHouse, ...]:
-    """The houses to connect to; one that is new is paired with. Raises CommandError."""
+    """The houses to connect to. A new house is paired with first. Raises CommandError."""
     known = paired.houses()
     if url is None:
         if not known:

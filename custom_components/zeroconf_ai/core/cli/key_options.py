@@ -166,7 +166,7 @@ def _flags() -> list[Callable[..., Any]]:
 
 
 def options_of_a_change[F: Callable[..., Any]](function: F) -> F:
-    """Add the options for changes of a key: those that are not given change nothing."""
+    """Add the options for changes of a key: an option that is not given changes nothing."""
     flags = (
         click.option(f"--{_option_name(field)}/--no-{_option_name(field)}", default=None, help=text)
         for field, text in _FLAGS.items()

@@ -22,7 +22,7 @@ _MAX_SECRET_BYTES = 4096
 
 
 def portal_policy(admission: Admission, store: AccountingStore | None, settings: PortalSettings | None) -> PortalPolicy | None:
-    """Who may use the portal; None without one. Raises CommandError if the server has no API keys to give."""
+    """Who may use the portal; None if the file has no portal. Raises CommandError if the server has no API keys to give."""
     if settings is None:
         return None
     if store is None:

@@ -24,7 +24,7 @@ async def open_relay(
     store: AccountingStore | None,
     cluster: ClusterSettings | None = None,
 ) -> RelayHouse | None:
-    """Admit connectors at the ports of the gateway until `stack` closes; None without a database, which stores the connectors.
+    """Admit connectors at the ports of the gateway until `stack` closes. Returns None if there is no database to store them in.
 
     `cluster`: other brokers with the same database use them too. Raises CommandError if the key file cannot be used.
     """

@@ -26,7 +26,7 @@ class ClusterSettings:
 
 
 def read_cluster(sections: Mapping[str, Value], environment: Mapping[str, str]) -> ClusterSettings | None:
-    """Read `cluster:`; None without it. Raises ConfigError, which never contains the secret."""
+    """Read `cluster:`; None if the file has no such section. Raises ConfigError, which never contains the secret."""
     if "cluster" not in sections:
         return None
     section = sections["cluster"]

@@ -105,7 +105,7 @@ class PortalSettings:
 
 
 def read_portal(sections: Mapping[str, Value], environment: Mapping[str, str]) -> PortalSettings | None:
-    """Read `portal:`; None without it. Raises ConfigError, also without anybody who is allowed."""
+    """Read `portal:`; None if the file has no such section. Raises ConfigError, also without anybody who is allowed."""
     if "portal" not in sections:
         return None
     section = sections["portal"]
@@ -153,7 +153,7 @@ def portal_schema() -> dict[str, Any]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is a loopback address or `localhost`: the only one that is allowed without TLS, for trying things out."""
+    """Whether a host is a loopback address or `localhost`: only these are allowed without TLS, for trying things out."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -84,7 +84,7 @@ def parts_of(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def neighbour_of(payload: bytes) -> tuple[Address, str] | None:
-    """Address and MAC address in the payload of an `RTM_NEWNEIGH`; None without a MAC address, as of a tunnel."""
+    """Address and MAC address in the payload of an `RTM_NEWNEIGH`; None if it has no MAC address, as of a tunnel."""
     if len(payload) < _NEIGHBOUR.size:
         return None
     family, _, state, *_ = _NEIGHBOUR.unpack_from(payload)

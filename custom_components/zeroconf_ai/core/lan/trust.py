@@ -65,7 +65,7 @@ class TrustStore:
         return self._pins.get(provider_id)
 
     def certificate_at(self, base_url: str) -> str | None:
-        """The fingerprint of the certificate that was confirmed at a base URL of the local network; None without one.
+        """The fingerprint of the certificate that was confirmed at a base URL of the local network; None if none was confirmed.
 
         Public names have certificates of an authority, which are renewed without a hand-over.
         """

@@ -126,7 +126,7 @@ class OwnCertificates:
                     await self._renew(enrolment)
 
     async def locate(self, provider: Provider) -> tuple[ServiceRecord, OwnCertificate] | None:
-        """The record of an advertised provider, and the certificate for it, whose enrolment has its address; None without one.
+        """The record of an advertised provider, and the certificate for it, whose enrolment has its address, or None.
 
         A new address is followed if the pinned certificate is presented there, and another certificate if the pinned one signed
         it. Raises CertificateError for any other one, and OSError if the enrolment cannot be stored.

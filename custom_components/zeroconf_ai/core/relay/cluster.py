@@ -51,7 +51,7 @@ def cluster_key(secret: str, purpose: bytes) -> Ed25519PrivateKey:
 
 
 class _Brokers:
-    """Whoever has the key of the cluster is one of its brokers; nobody is added (`PairedConnectors`)."""
+    """All that have the key of the cluster are its brokers; none can be added (`PairedConnectors`)."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key

@@ -88,7 +88,7 @@ class _Attempt:
 
 
 class Connector:
-    """The links to one house: one that is open, and those whose last requests finish."""
+    """The links to one house: the open one, and former ones whose last requests finish."""
 
     def __init__(
         self,

@@ -82,7 +82,7 @@ class RelayHub:
         return uplink is not None and uplink.connected
 
     def direct_link(self, connector_id: str) -> Link | None:
-        """The connector's own link, if it takes requests; None if there is none, or only one over another broker."""
+        """The connector's own link, if it takes requests; else None, also if it has a link to another broker."""
         uplink = self._uplinks.get(connector_id)
         link = None if uplink is None else uplink.link
         return link if link in self._links else None

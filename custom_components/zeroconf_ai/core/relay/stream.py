@@ -112,7 +112,7 @@ class Stream:
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send data when there is credit for it. Raises RelayError if the stream has ended.
 
-        Whoever does not await `send` heeds `pause_writing`: what waits is kept in memory.
+        Callers that do not await `send` must heed `pause_writing`, because waiting data is kept in memory.
         """
         if self._error is not None:
             raise self._error

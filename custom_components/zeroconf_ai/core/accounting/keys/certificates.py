@@ -1,4 +1,4 @@
-"""Client certificates among the keys: by which hash a certificate is found, and the errors of one that is not valid."""
+"""Client certificates among the keys: by which hash a certificate is found, and the errors of invalid ones."""
 
 import hashlib
 

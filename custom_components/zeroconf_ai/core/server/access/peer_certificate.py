@@ -8,7 +8,7 @@ from ...accounting.keys.certificates import certificate_digest
 
 
 def peer_digest(transport: asyncio.BaseTransport | None) -> bytes | None:
-    """The hash (`certificate_digest`) of the certificate that the client has proved in the handshake; None without one."""
+    """The hash (`certificate_digest`) of the certificate that the client has proved in the handshake; None if it has none."""
     secure: ssl.SSLObject | None = None if transport is None else transport.get_extra_info("ssl_object")
     der = None if secure is None else secure.getpeercert(binary_form=True)
     return None if der is None else certificate_digest(der)

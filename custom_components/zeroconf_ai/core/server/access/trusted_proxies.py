@@ -12,7 +12,7 @@ _MAX_HOPS = 32
 
 
 class TrustedProxies:
-    """Proxies whose `X-Forwarded-For` is believed. Whoever else sends that header is not."""
+    """Proxies whose `X-Forwarded-For` is believed. From other addresses it is not."""
 
     def __init__(self, networks: Iterable[str] = ()) -> None:
         """`networks` (CIDR) of the proxies. Raises ValueError for an invalid one."""

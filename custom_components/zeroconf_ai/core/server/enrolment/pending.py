@@ -18,7 +18,7 @@ MOST_PENDING = 5
 MOST_OF_ADDRESS = 2
 """Of them from one address (IPv6: one /64 network), so that no device keeps out the others. Refused ones count for as long."""
 _MOST_KEPT = 20
-"""With those that are decided and wait for their client to ask."""
+"""Includes decided requests whose client has not asked yet."""
 PENDING_SECONDS = 600.0
 REVEAL_SECONDS = 60.0
 """Until the client reveals its nonce. Until then, the owner does not see it."""
@@ -68,7 +68,7 @@ class PendingRequests:
         self._requests: dict[str, EnrolmentRequest] = {}
 
     def __iter__(self) -> Iterator[EnrolmentRequest]:
-        """Those that the owner can decide, oldest first."""
+        """The requests that the owner can decide, oldest first."""
         return iter([one for one in self._current() if one.state is State.PENDING and one.check is not None])
 
     def add(

@@ -2,7 +2,7 @@
 
 A client certificate is valid only if the keys know it (`accounting/keys`). The CA is for the handshake, in which a client proves
 that it has the private key. So a CA that was replaced stays in the list of the handshake: its former clients get a clear
-refusal instead of a broken connection, and whoever stole its key can make no certificate that the keys know.
+refusal instead of a broken connection, and a stolen CA key makes no certificate that the keys know.
 """
 
 from collections.abc import Callable
