@@ -25,6 +25,7 @@ const attic: Discovered["providers"][number] = {
   kind: "ollama",
   state: "new",
   needs_key: true,
+  needs_certificate: false,
   cost: "free",
   local: true,
   models: ["qwen3:8b"],
@@ -79,6 +80,15 @@ it("a discovered provider is added by the flow that waits for it, and its name s
   press(element, `add.add_name ${hostile}`);
   await vi.waitFor(() => expect(element.renderRoot.querySelector("zai-flow")).not.toBeNull());
   expect(calls).toEqual([["GET", "config/config_entries/flow/waiting", undefined]]);
+});
+
+it("what a discovered provider needs is said", async () => {
+  const enrolling = { ...attic, id: "e", name: "E", needs_key: false, needs_certificate: true };
+  const element = await view(null, found({ providers: [attic, enrolling, { ...attic, id: "n", needs_key: false }] }));
+  const said = [...element.renderRoot.querySelectorAll("li")].map((item) =>
+    ["add.needs_key", "add.needs_certificate"].filter((text) => item.textContent.includes(text)),
+  );
+  expect(said).toEqual([["add.needs_key"], ["add.needs_certificate"], []]);
 });
 
 it("a chosen type ends at its own step of the gateway's flow", async () => {

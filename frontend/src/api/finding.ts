@@ -33,6 +33,7 @@ export interface DiscoveredProvider {
   /** `changed`: it has the name of a provider that is set up, and another identity. */
   state: "new" | "set_up" | "ignored" | "changed" | "unanswered";
   needs_key: boolean;
+  needs_certificate: boolean;
   cost: LiveMember["cost"];
   local: boolean;
   models: string[];

@@ -182,6 +182,7 @@ export class AddAi extends View {
         <div>
           <b>${provider.name}</b> <span class="quiet">${texts(`add.${provider.state}`)}</span>
           ${provider.needs_key ? html`<span class="quiet">· ${texts("add.needs_key")}</span>` : nothing}
+          ${provider.needs_certificate ? html`<span class="quiet">· ${texts("add.needs_certificate")}</span>` : nothing}
           <div class="quiet">${provider.base_url}${models ? ` · ${models}` : ""}</div>
         </div>
         ${

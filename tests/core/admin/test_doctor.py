@@ -133,6 +133,7 @@ def test_doctor_firewall_is_named_where_it_matters(
         (provider(ProviderState.DEGRADED), [("degraded", "hint")]),
         (provider(ProviderState.UNAUTHORIZED), [("needs_key", "ok")]),
         (provider(ProviderState.HEALTHY, record=replace(GPU, auth=Auth.TOKEN)), [("needs_key", "ok")]),
+        (provider(ProviderState.UNAUTHORIZED, record=replace(GPU, auth=Auth.MTLS)), [("needs_certificate", "ok")]),
         (provider(ProviderState.HEALTHY, trust=Trust.CHANGED), [("changed", "problem")]),
         (provider(ProviderState.HEALTHY, trust=Trust.MOVED), [("moved", "problem")]),
         (provider(ProviderState.OFFLINE, closed=("192.0.2.9",), error="refused."), [("unreachable", "problem")]),

@@ -29,6 +29,8 @@ class DiscoveredProvider(TypedDict):
     """What it says that it is, such as "ollama"."""
     state: str
     needs_key: bool
+    needs_certificate: bool
+    """Whether it accepts only clients that have enrolled."""
     cost: str
     local: bool
     models: list[str]
@@ -57,13 +59,15 @@ class Discovered(TypedDict):
 def describe_discovered(provider: Provider, state: str, flow_id: str | None = None) -> DiscoveredProvider:
     """A provider with the state that its home gives it."""
     record = provider.record
+    enrolls = record.auth is Auth.MTLS
     return {
         "id": provider.id,
         "name": record.name,
         "base_url": provider.base_url,
         "kind": record.provider,
         "state": state,
-        "needs_key": record.auth is not Auth.NONE or provider.state is ProviderState.UNAUTHORIZED,
+        "needs_key": not enrolls and (record.auth is not Auth.NONE or provider.state is ProviderState.UNAUTHORIZED),
+        "needs_certificate": enrolls,
         "cost": record.cost.value,
         "local": record.placement is Placement.LOCAL,
         "models": list(record.models[:MODELS]),

@@ -240,7 +240,8 @@ def _providers(seen: Examination) -> Iterator[Finding]:
         elif provider.state is ProviderState.UNAUTHORIZED or (
             provider.state is ProviderState.HEALTHY and provider.record.auth is not Auth.NONE
         ):
-            yield finding("needs_key", "ok", where=where, **values)
+            needed = "needs_certificate" if provider.record.auth is Auth.MTLS else "needs_key"
+            yield finding(needed, "ok", where=where, **values)
         elif provider.state in (ProviderState.HEALTHY, ProviderState.DEGRADED):
             level = "ok" if provider.state is ProviderState.HEALTHY else "hint"
             milliseconds = round((provider.latency or 0) * 1000)

@@ -121,6 +121,10 @@ SENTENCES: Final[Mapping[str, Mapping[str, Sentence]]] = {
             "{name} at {url} answers and requires an API key; heard on {where}.",
             "Use it with --key, or ZEROCONF_AI_KEY. Its owner creates one: zeroconf-ai keys create NAME",
         ),
+        "needs_certificate": Sentence(
+            "{name} at {url} answers and requires a client certificate; heard on {where}.",
+            "Get one: zeroconf-ai enroll with this address. Its owner makes a one-time code for that: zeroconf-ai clients code",
+        ),
         "changed": Sentence(
             "{name} at {url} has another identity than when it was first used, so it is not used.",
             "If its owner replaced it, pass --trust once to `zeroconf-ai chat`. Otherwise another program uses its name.",
