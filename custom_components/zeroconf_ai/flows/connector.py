@@ -1,24 +1,21 @@
 """The steps that connect a provider that Home Assistant cannot reach: show a command, wait for its connector, add it."""
 
 import asyncio
-import shlex
 from typing import Any, override
 
 from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.core import callback
-from homeassistant.helpers.network import NoURLAvailableError, get_url
 
 from ..const import DOMAIN
 from ..core.accounting.connectors import PairedConnector
 from ..core.backends.base import Endpoint
-from ..core.relay.house import connect_command
 from ..core.relay.key_file import KeyFileError
 from ..core.relay.session import relay_session, relay_url
 from ..provider.relay import HomeRelay, Pairing, async_get_relay, connector_data
+from .connector_command import async_connector_command
 from .new_entry import NewEntryFlow
 from .probe import ProbedProvider, Problem, probe_endpoint
 
-_NO_URL = "https://YOUR-HOME-ASSISTANT"
 CODE_EXPIRED = "code_expired"
 CONNECTOR_FAILED = "connector_failed"
 KEY_FILE = "relay_key_unusable"
@@ -29,6 +26,7 @@ class ConnectorFlow(NewEntryFlow):
 
     _pairing: Pairing | None = None
     _waiting: asyncio.Task[tuple[PairedConnector, ProbedProvider]] | None = None
+    _command = ""
 
     @callback
     @override
@@ -56,6 +54,7 @@ class ConnectorFlow(NewEntryFlow):
                 await self._relay.hub()
             except KeyFileError as err:
                 return self.async_abort(reason=KEY_FILE, description_placeholders={"reason": str(err)})
+            self._command = await async_connector_command(self.hass)
             self._pairing = self._relay.begin()
             self._waiting = self.hass.async_create_task(
                 self._wait(self._pairing), f"{DOMAIN} wait for a connector", eager_start=False
@@ -64,7 +63,7 @@ class ConnectorFlow(NewEntryFlow):
             return self.async_show_progress(
                 step_id="connector",
                 progress_action="connector",
-                description_placeholders={"command": self._command(), "code": self._pairing.code.code},
+                description_placeholders={"command": self._command, "code": self._pairing.code.code},
                 progress_task=self._waiting,
             )
         failed = self._waiting.cancelled() or self._waiting.exception() is not None
@@ -105,10 +104,3 @@ class ConnectorFlow(NewEntryFlow):
         await self.async_set_unique_id(connector.id)
         self._abort_if_unique_id_configured()
         return self._create(connector.name, found, None, None, connector=connector_data(connector))
-
-    def _command(self) -> str:
-        try:
-            url = get_url(self.hass, prefer_external=True, allow_cloud=True)
-        except NoURLAvailableError:
-            return shlex.join(["zeroconf-ai", "connect", _NO_URL])
-        return connect_command(url, None)
