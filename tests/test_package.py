@@ -14,7 +14,8 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 import pytest
 
-from .support.command import free_port, line_of, started
+from .support.command import line_of, started
+from .support.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 UV = str(Path(sys.prefix) / "bin" / "uv")

@@ -16,9 +16,9 @@ from custom_components.zeroconf_ai.flows.connector_command import async_connecto
 from homeassistant.core import HomeAssistant
 from homeassistant.core_config import async_process_ha_core_config
 
-from ..support.command import free_port
 from ..support.home_assistant.entries import set_up
 from ..support.home_assistant.gateway import gateway_with
+from ..support.ports import free_port
 
 pytestmark = pytest.mark.usefixtures("ready_to_serve")
 

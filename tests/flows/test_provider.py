@@ -3,7 +3,6 @@
 import base64
 from collections.abc import Mapping
 from pathlib import Path
-import socket
 import ssl
 from typing import Any
 
@@ -30,6 +29,7 @@ from homeassistant.setup import async_setup_component
 
 from ..support.fakes.provider import FakeProvider, running, serving
 from ..support.home_assistant.entries import announce, make_entry, record_of, set_up
+from ..support.ports import free_port
 
 pytestmark = pytest.mark.usefixtures("checked_texts", "ready")
 
@@ -55,14 +55,6 @@ async def assert_recovers(hass: HomeAssistant, result: Mapping[str, Any], provid
     """The same flow ends well once the right address is entered."""
     result = await submit(hass, result, address(provider.base_url, api_key=provider.key or "unused"))
     assert result["type"] is FlowResultType.CREATE_ENTRY
-
-
-def free_port() -> int:
-    """A port without a listener."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 async def test_address_entered_creates_an_entry_with_agent_and_task(hass: HomeAssistant, provider: FakeProvider) -> None:

@@ -23,13 +23,13 @@ from custom_components.zeroconf_ai.flows.known import is_own
 from custom_components.zeroconf_ai.gateway import advertisement
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import CoreState, HomeAssistant
+from tests.support.ports import free_port
 from tests.support.waiting import AT_ONCE
 
 from ..support.fakes.provider import FakeProvider
 from ..support.home_assistant.entries import announce, record_of, set_up
 from ..support.home_assistant.gateway import box, gateway_with, runtime_of
 from ..support.home_assistant.gateway_entry import GATEWAY_ID
-from .test_runtime import free_port
 
 pytestmark = pytest.mark.usefixtures("ready_to_serve")
 

@@ -1,7 +1,6 @@
 """What the gateway promises on every path at once, by real HTTP on Home Assistant's own port and on the gateway's."""
 
 import re
-import socket
 import time
 from typing import Any
 
@@ -29,6 +28,7 @@ from ..support.fakes.provider import FakeProvider, Paused, refuse, running
 from ..support.home_assistant.agents import Lamp
 from ..support.home_assistant.entries import add_entity, set_up
 from ..support.home_assistant.gateway import CHAT, CHAT_PATH, bearer, box, gateway_with, runtime_of, streaming
+from ..support.ports import free_port
 
 pytestmark = pytest.mark.usefixtures("ready_to_serve")
 
@@ -38,12 +38,6 @@ SIGNED = "/v1/images/{conversation}/{message}/{filename}"
 GUARDED = [route for route in ROUTES if not route.public]
 OWN_GUARDED = [route for route in OWN_PORT_ROUTES if not route.public]
 POSTS = sorted({route.path for route in ROUTES if route.method == "POST"})
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 def address_of(route: Route, root: str = "") -> str:

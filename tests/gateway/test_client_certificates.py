@@ -23,11 +23,11 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.setup import async_setup_component
 
-from ..support.command import free_port
 from ..support.enrolling import signing_request
 from ..support.fakes.provider import FakeProvider
 from ..support.home_assistant.entries import set_up
 from ..support.home_assistant.gateway import bearer, box, gateway_with, runtime_of
+from ..support.ports import free_port
 
 pytestmark = pytest.mark.usefixtures("ready_to_serve")
 

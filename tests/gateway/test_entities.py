@@ -42,9 +42,9 @@ from ..support.home_assistant.gateway import CHAT, CHAT_PATH, bearer, box, gatew
 from ..support.home_assistant.gateway_entry import home_agent_data
 from ..support.home_assistant.states import value, values
 from ..support.home_assistant.usage import only_key, spend
+from ..support.ports import free_port
 from ..support.waiting import until
 from .test_advertisement import Network
-from .test_runtime import free_port
 
 pytestmark = pytest.mark.usefixtures("ready_to_serve", "all_entities_enabled")
 

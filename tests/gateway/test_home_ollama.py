@@ -18,7 +18,7 @@ from homeassistant.setup import async_setup_component
 from ..support.fakes.provider import FakeProvider, text, tool_call
 from ..support.home_assistant.entries import set_up
 from ..support.home_assistant.gateway import KEY, box, gateway_with
-from .test_runtime import free_port
+from ..support.ports import free_port
 
 pytestmark = pytest.mark.usefixtures("ready_to_serve")
 

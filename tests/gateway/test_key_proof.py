@@ -15,7 +15,7 @@ from ..support.fakes.provider import FakeProvider
 from ..support.home_assistant.entries import set_up
 from ..support.home_assistant.gateway import KEY, box, gateway_with, runtime_of
 from ..support.home_assistant.gateway_entry import GATEWAY_ID
-from .test_runtime import free_port
+from ..support.ports import free_port
 
 pytestmark = pytest.mark.usefixtures("ready_to_serve")
 

@@ -19,7 +19,7 @@ from homeassistant.core import HomeAssistant
 from ..support.fakes.provider import FakeProvider
 from ..support.home_assistant.entries import set_up
 from ..support.home_assistant.gateway import bearer, box, gateway_with, runtime_of
-from .test_runtime import free_port
+from ..support.ports import free_port
 
 pytestmark = pytest.mark.usefixtures("ready_to_serve")
 

@@ -31,7 +31,7 @@ from homeassistant.util import dt as dt_util
 
 from ..support.home_assistant.entries import set_up
 from ..support.home_assistant.gateway import bearer, gateway_with
-from .test_runtime import free_port
+from ..support.ports import free_port
 
 pytestmark = pytest.mark.usefixtures("checked_texts", "ready_to_serve")
 

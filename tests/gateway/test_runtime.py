@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 import gc
 from pathlib import Path
-import socket
 from types import MappingProxyType
 from typing import Any, override
 
@@ -44,15 +43,10 @@ from ..support.home_assistant.entries import agent_data, ask, make_entry, set_up
 from ..support.home_assistant.gateway import CHAT, CHAT_PATH, KEY, bearer, box, gateway_with, runtime_of, streaming
 from ..support.home_assistant.gateway_entry import GATEWAY_ID
 from ..support.home_assistant.states import state_of
+from ..support.ports import free_port
 from ..support.waiting import never_answer, until
 
 pytestmark = pytest.mark.usefixtures("ready_to_serve")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 def given(engine: Engine) -> tuple[str | None, int | None, list[str]]:

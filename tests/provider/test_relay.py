@@ -31,11 +31,11 @@ from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.setup import async_setup_component
 
-from ..gateway.test_runtime import free_port
 from ..support.fakes.provider import FakeProvider
 from ..support.home_assistant.connector import Machine
 from ..support.home_assistant.entries import set_up
 from ..support.home_assistant.gateway_entry import make_gateway
+from ..support.ports import free_port
 
 pytestmark = pytest.mark.usefixtures("checked_texts", "ready_to_serve")
 

@@ -8,21 +8,12 @@ import os
 from pathlib import Path
 import select
 import signal
-import socket
 import subprocess
 import sys
 from typing import Any
 
 COMMAND = (sys.executable, "-m", "zeroconf_ai.cli")
 LO = ("--interface", "127.0.0.1")
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def environment(state: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:

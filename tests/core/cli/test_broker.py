@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from tests.support import postgres
-from tests.support.command import COMMAND, Server, free_port, line_of, run, started
+from tests.support.command import COMMAND, Server, line_of, run, started
 from tests.support.documented import DOCS
+from tests.support.ports import free_port
 from tests.support.waiting import until_in_thread
 from zeroconf_ai.cli.broker import command
 from zeroconf_ai.config.providers_file import read_config

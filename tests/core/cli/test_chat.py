@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ...support.command import LO, Server, free_port, run, serving
+from ...support.command import LO, Server, run, serving
 from ...support.fakes.chunks import delta
 from ...support.fakes.provider import FakeProvider, running
+from ...support.ports import free_port
 from ...support.terminal import Terminal
 from .conftest import NAME
 

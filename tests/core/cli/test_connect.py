@@ -27,8 +27,9 @@ from zeroconf_ai.cli.errors import CommandError
 from zeroconf_ai.protocol.hand_over import pin_of
 from zeroconf_ai.relay.session import relay_session, relay_url
 
-from ...support.command import COMMAND, environment, free_port
+from ...support.command import COMMAND, environment
 from ...support.fakes.provider import FakeProvider, Paused, running, serving, text
+from ...support.ports import free_port
 from ...support.waiting import until
 
 LIMIT = 60.0

@@ -10,7 +10,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from ...support.command import COMMAND, environment, free_port, line_of, serving, started
+from ...support.command import COMMAND, environment, line_of, serving, started
+from ...support.ports import free_port
 
 pytestmark = pytest.mark.usefixtures("own_loopback")
 

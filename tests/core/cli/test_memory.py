@@ -6,7 +6,8 @@ import subprocess
 
 from zeroconf_ai.config.backend_types import BACKEND_TYPES
 
-from ...support.command import COMMAND, environment, free_port, line_of
+from ...support.command import COMMAND, environment, line_of
+from ...support.ports import free_port
 
 LIMIT_KB = 100 * 1024
 

@@ -23,10 +23,11 @@ from zeroconf_ai.lan.trust import TrustStore
 from zeroconf_ai.protocol.errors import UpstreamConnectionError
 from zeroconf_ai.protocol.record import ServiceRecord
 
-from ...support.command import LO, Server, free_port, serving
+from ...support.command import LO, Server, serving
 from ...support.fakes.chunks import delta
 from ...support.fakes.upstream import STOP, StubBackend
 from ...support.pictures import encoded
+from ...support.ports import free_port
 from ...support.terminal import Terminal
 
 terminal_test = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of forkpty:DeprecationWarning")

@@ -15,7 +15,8 @@ from urllib.request import HTTPCookieProcessor, OpenerDirector, Request, build_o
 from openai import OpenAI, PermissionDeniedError
 import pytest
 
-from tests.support.command import COMMAND, Server, free_port, line_of, run, started
+from tests.support.command import COMMAND, Server, line_of, run, started
+from tests.support.ports import free_port
 from tests.support.waiting import until_in_thread
 
 from .test_broker import connector

@@ -11,8 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from ...support.command import Server, free_port, run, serving
+from ...support.command import Server, run, serving
 from ...support.fakes.provider import FakeProvider, Paused, running
+from ...support.ports import free_port
 from ...support.waiting import until
 from .test_serve_upstreams import gateway
 

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 import pytest
 
 from tests.core.server.tls.certificates import given_files, other_authority
-from tests.support.command import free_port
 from tests.support.fakes.chunks import delta
 from tests.support.fakes.provider import FakeProvider
+from tests.support.ports import free_port
 from tests.support.server import CHAT, upstream
 from tests.support.waiting import pause_fake, until
 from zeroconf_ai.relay.connector import Timing

@@ -20,8 +20,8 @@ from homeassistant.helpers import entity_registry as er, label_registry as lr
 from homeassistant.helpers.entity_component import EntityComponent
 from homeassistant.setup import async_setup_component
 
-from ..command import free_port
 from ..fakes.provider import FakeProvider, tool_call
+from ..ports import free_port
 from .agents import Lamp
 from .entries import set_up
 from .gateway import box, gateway_with, runtime_of
