@@ -14,16 +14,19 @@ import re
 import time
 from typing import Any, override
 
-from structlog.processors import format_exc_info
-from structlog.stdlib import ProcessorFormatter, add_log_level, add_logger_name
-
 from ..config.server_fields import LogFormat
 from ..protocol.errors import redact
 from ..protocol.values import printable
 from ..server.request_log import CURRENT
 from .errors import FAILED, report_of
+from .hidden_modules import hidden
 from .line_writer import LineWriter
 from .notices import LOGGER as NOTICES
+
+# structlog loads rich, and rich pygments, for tracebacks in colour: 3 MB that `serve` does not need.
+with hidden("rich.console"):
+    from structlog.processors import format_exc_info
+    from structlog.stdlib import ProcessorFormatter, add_log_level, add_logger_name
 
 type Event = MutableMapping[str, Any]
 

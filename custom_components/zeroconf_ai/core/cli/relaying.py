@@ -2,13 +2,13 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 
 import aiohttp
 
 from ..accounting.store import AccountingStore
 from ..config.cluster_fields import ClusterSettings
 from ..engine import Engine
-from ..relay.cluster import Cluster, cluster_key
 from ..relay.handshake import Welcome
 from ..relay.house import RelayHouse, house_key
 from ..relay.key_file import KeyFileError
@@ -30,19 +30,24 @@ async def open_relay(
     """
     if store is None:
         return None
-    if cluster is not None:
-        key = cluster_key(cluster.secret, b"house")  # so that a connector is paired with all of them at once
+    house = Welcome(gateway.id, gateway.name)
+    if cluster is None:
+        relay = RelayHouse(engine, store, partial(asyncio.to_thread, house_key, relay_folder(gateway.id)), house)
     else:
-        try:
-            key = await asyncio.to_thread(house_key, relay_folder(gateway.id))
-        except KeyFileError as err:
-            raise CommandError(str(err), kind="file_error") from None
-    relay = RelayHouse(engine, store, key, Welcome(gateway.id, gateway.name))
+        from ..relay.cluster import cluster_key  # noqa: PLC0415 - it loads `cryptography`
+
+        # So that a connector is paired with all of them at once.
+        relay = RelayHouse(engine, store, cluster_key(cluster.secret, b"house"), house)
     relay.pin = lambda: None if gateway.tls is None else gateway.tls.fingerprint
     gateway.relay = relay.hub
-    await relay.start()
+    try:
+        await relay.start()
+    except KeyFileError as err:
+        raise CommandError(str(err), kind="file_error") from None
     stack.push_async_callback(relay.close)
     if cluster is not None:
+        from ..relay.cluster import Cluster  # noqa: PLC0415 - as above
+
         session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
         gateway.brokers = brokers = Cluster(relay.hub, store.broker_links, session, cluster)
         brokers.start()

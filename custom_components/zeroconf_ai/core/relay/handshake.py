@@ -25,11 +25,9 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 import hashlib
 import secrets
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import aiohttp
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from ..accounting.connectors import MAX_NAME, PairedConnector
 from ..accounting.one_time_codes import InvalidCodeError, OneTimeCode, OneTimeCodes, Purpose
@@ -38,6 +36,9 @@ from ..protocol.values import clean
 from .frames import FrameError, FrameType, decode, decode_json, encode_json
 from .link import WebSocket
 from .stream import RelayError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 HANDSHAKE_SECONDS = 20.0
 _KEY_BYTES = _NONCE_BYTES = 32
@@ -83,12 +84,12 @@ class Welcome:
     name: str
 
 
-def public_bytes(key: Ed25519PrivateKey) -> bytes:
+def public_bytes(key: "Ed25519PrivateKey") -> bytes:
     """The public key (32 bytes) of a private one."""
     return key.public_key().public_bytes_raw()
 
 
-async def pair_with_house(socket: WebSocket, key: Ed25519PrivateKey, name: str, code: str) -> Paired:
+async def pair_with_house(socket: WebSocket, key: "Ed25519PrivateKey", name: str, code: str) -> Paired:
     """Pair as a connector. Raises HandshakeError, and CodeError for a text that cannot be a code."""
     code = read_code(code)
     async with _time_limit():
@@ -113,7 +114,7 @@ async def pair_with_house(socket: WebSocket, key: Ed25519PrivateKey, name: str, 
         return Paired(house_key, house_name, clean(str(found.get("id") or ""), MAX_NAME))
 
 
-async def authenticate_to_house(socket: WebSocket, key: Ed25519PrivateKey, house_key: bytes) -> Welcome:
+async def authenticate_to_house(socket: WebSocket, key: "Ed25519PrivateKey", house_key: bytes) -> Welcome:
     """Prove as a connector who this is, and check the house. Raises HandshakeError."""
     async with _time_limit():
         own, nonce = public_bytes(key), secrets.token_bytes(_NONCE_BYTES)
@@ -131,7 +132,7 @@ async def authenticate_to_house(socket: WebSocket, key: Ed25519PrivateKey, house
 
 async def admit_connector(
     socket: WebSocket,
-    key: Ed25519PrivateKey,
+    key: "Ed25519PrivateKey",
     house: Welcome,
     connectors: PairedConnectors,
     codes: OneTimeCodes,
@@ -157,7 +158,7 @@ async def refuse(socket: WebSocket, err: HandshakeError) -> None:
 
 async def _pair(
     socket: WebSocket,
-    key: Ed25519PrivateKey,
+    key: "Ed25519PrivateKey",
     house: Welcome,
     connectors: PairedConnectors,
     codes: OneTimeCodes,
@@ -189,7 +190,7 @@ async def _pair(
 
 
 async def _authenticate(
-    socket: WebSocket, key: Ed25519PrivateKey, house: Welcome, connectors: PairedConnectors, first: Mapping[str, Any]
+    socket: WebSocket, key: "Ed25519PrivateKey", house: Welcome, connectors: PairedConnectors, first: Mapping[str, Any]
 ) -> PairedConnector:
     own, peer = public_bytes(key), _bytes(first, "key", _KEY_BYTES)
     nonce, own_nonce = _bytes(first, "nonce", _NONCE_BYTES), secrets.token_bytes(_NONCE_BYTES)
@@ -261,6 +262,9 @@ def _transcript(role: bytes, *fields: bytes) -> bytes:
 
 
 def _is_signed(key: bytes, signature: bytes, role: bytes, *fields: bytes) -> bool:
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - only homes with connectors need `cryptography`
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415 - as above
+
     try:
         Ed25519PublicKey.from_public_bytes(key).verify(signature, _transcript(role, *fields))
     except (InvalidSignature, ValueError):

@@ -1,12 +1,11 @@
 """`RelayHouse`: the relay of a server with a database: hub, members of the pool, and what administrators control."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 import math
 from pathlib import Path
 import shlex
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from yarl import URL
 
 from ..accounting.connectors import PairedConnector
@@ -14,15 +13,19 @@ from ..accounting.one_time_codes import OneTimeCode, OneTimeCodes, Purpose
 from ..accounting.store import AccountingStore
 from ..admin.connectors import ShownCode, ShownConnector, ShownRelay
 from ..engine import Engine
+from ..protocol.errors import UnavailableError
 from .handshake import Welcome
 from .hub import RelayHub
-from .key_file import load_or_create
+from .key_file import KeyFileError, load_or_create
 from .members import RelayMembers, member_id
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 KEY_FILE: Final = "relay-private.pem"
 
 
-def house_key(folder: Path) -> Ed25519PrivateKey:
+def house_key(folder: Path) -> "Ed25519PrivateKey":
     """The key of a house in a folder, made the first time. Blocking. Raises KeyFileError."""
     return load_or_create(folder / KEY_FILE)
 
@@ -39,9 +42,14 @@ class RelayHouse:
     """The relay of one server. Implements `RelayControl`."""
 
     def __init__(
-        self, engine: Engine, store: AccountingStore, key: Ed25519PrivateKey, house: Welcome, codes: OneTimeCodes | None = None
+        self,
+        engine: Engine,
+        store: AccountingStore,
+        key: "Ed25519PrivateKey | Callable[[], Awaitable[Ed25519PrivateKey]]",
+        house: Welcome,
+        codes: OneTimeCodes | None = None,
     ) -> None:
-        """`store` is shared and stays open. `codes`: those of the server, if it has others."""
+        """`store` is shared and stays open. `key` as for `RelayHub`. `codes`: those of the server, if it has others."""
         self._store = store.connectors
         self.codes = codes or OneTimeCodes()
         self.hub = RelayHub(key, house, self._store, self.codes)
@@ -50,8 +58,10 @@ class RelayHouse:
         """The fingerprint of the server's own certificate; None: another program speaks TLS for it, or nothing does."""
 
     async def start(self) -> None:
-        """Add the stored connectors to the pool. Raises DatabaseError."""
+        """Add the stored connectors to the pool. Raises DatabaseError, and KeyFileError if the key for them cannot be loaded."""
         await self.members.start()
+        if await self._store.list():
+            await self.hub.key()
 
     async def close(self, seconds: float = 0.0) -> None:
         """Let running requests finish for so many seconds, and disconnect all connectors."""
@@ -67,7 +77,11 @@ class RelayHouse:
         }
 
     async def make_code(self, address: str, *, actor: str) -> ShownCode:
-        """Make a one-time code."""
+        """Make a one-time code. Raises UnavailableError if the key of the house cannot be loaded."""
+        try:
+            await self.hub.key()
+        except KeyFileError as err:
+            raise UnavailableError(str(err)) from None
         return self._shown_code(self.codes.make(Purpose.RELAY, actor=actor), address)
 
     async def cancel_code(self) -> None:

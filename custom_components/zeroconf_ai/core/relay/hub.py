@@ -2,14 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 import logging
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import hdrs, web
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ..accounting.connectors import PairedConnector
 from ..accounting.one_time_codes import OneTimeCodes
@@ -19,8 +18,12 @@ from ..protocol.values import clean
 from ..server.access.auth_throttle import AuthThrottle
 from .frames import MAX_FRAME_BYTES, SUBPROTOCOL
 from .handshake import HandshakeError, PairedConnectors, Welcome, admit_connector
+from .key_file import KeyFileError
 from .link import Link, Role
 from .uplink import Uplink
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -55,8 +58,17 @@ class Offer:
 class RelayHub:
     """The links of all connectors of a house. Belongs to one event loop."""
 
-    def __init__(self, key: Ed25519PrivateKey, house: Welcome, connectors: PairedConnectors, codes: OneTimeCodes) -> None:
-        """`key` is the house's; `house` is what connectors are told of it; `codes` has the code for pairing."""
+    def __init__(
+        self,
+        key: "Ed25519PrivateKey | Callable[[], Awaitable[Ed25519PrivateKey]]",
+        house: Welcome,
+        connectors: PairedConnectors,
+        codes: OneTimeCodes,
+    ) -> None:
+        """`key`: the house's, or what loads it when it is first needed (raises KeyFileError).
+
+        `house` is what connectors are told of it; `codes` has the code for pairing.
+        """
         self.codes = codes
         self.house = house
         self._key = key
@@ -68,6 +80,12 @@ class RelayHub:
         self._listeners: list[Callable[[PairedConnector], None]] = []
         self._links: dict[Link, asyncio.Future[None]] = {}
         self._closing = False
+
+    async def key(self) -> "Ed25519PrivateKey":
+        """The key of the house. Raises KeyFileError if it cannot be loaded."""
+        if callable(self._key):
+            self._key = await self._key()
+        return self._key
 
     def uplink(self, connector_id: str) -> Uplink:
         """The way to a connector, connected or not."""
@@ -118,6 +136,11 @@ class RelayHub:
     async def answer(self, request: web.Request, address: str | None) -> web.StreamResponse:
         """Admit a connector, and serve its link until it ends. `address`: where it comes from. Raises an ApiError before that."""
         self._check(request, address)
+        try:
+            key = await self.key()
+        except KeyFileError as err:
+            _LOGGER.error("No connector can be admitted: %s", err)
+            raise UnavailableError("The key of the house cannot be used.", retry_after=60.0) from None
         source = subscriber(address)
         self._handshakes[source] += 1
         try:
@@ -126,7 +149,7 @@ class RelayHub:
             )
             await socket.prepare(request)
             try:
-                connector = await admit_connector(socket, self._key, self.house, self._connectors, self.codes)
+                connector = await admit_connector(socket, key, self.house, self._connectors, self.codes)
             except HandshakeError as err:
                 if err.code != "unavailable":
                     self._throttle.failed(address)

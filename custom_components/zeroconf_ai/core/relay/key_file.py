@@ -3,10 +3,10 @@
 from contextlib import suppress
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 _MAX_BYTES = 16 * 1024
 
@@ -15,8 +15,12 @@ class KeyFileError(Exception):
     """The file cannot be read or written. The message says which and why."""
 
 
-def load_or_create(file: Path) -> Ed25519PrivateKey:
+def load_or_create(file: Path) -> "Ed25519PrivateKey":
     """The key in a file; a new one if there is no file. Raises KeyFileError: a damaged file is never replaced."""
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - only homes with connectors need `cryptography`
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415 - as above
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415 - as above
+
     try:
         with file.open("rb") as opened:
             content = opened.read(_MAX_BYTES)
@@ -33,7 +37,10 @@ def load_or_create(file: Path) -> Ed25519PrivateKey:
     return key
 
 
-def _create(file: Path) -> Ed25519PrivateKey:
+def _create(file: Path) -> "Ed25519PrivateKey":
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415 - as above
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat  # noqa: PLC0415 - as above
+
     key = Ed25519PrivateKey.generate()
     fresh = file.with_name(f"{file.name}.new")
     try:
