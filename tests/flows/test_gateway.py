@@ -54,7 +54,7 @@ async def begin(hass: HomeAssistant) -> Mapping[str, Any]:
     """Open the flow, and choose the gateway."""
     result = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
     assert (result["type"], result["step_id"]) == (FlowResultType.MENU, "add")
-    assert result["menu_options"] == ["provider", "scan", "anthropic", "gemini", "gateway"]
+    assert result["menu_options"] == ["provider", "scan", "connector", "anthropic", "gemini", "gateway"]
     return await submit(hass, result, {"next_step_id": "gateway"})
 
 
@@ -199,7 +199,7 @@ async def test_gateway_second_set_up_aborts(hass: HomeAssistant, provider: FakeP
     await set_up(hass, make_gateway(tmp_path))
     assert (await submit(hass, first, form()))["reason"] == "gateway_exists"
     result: Mapping[str, Any] = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
-    assert (result["type"], result["menu_options"]) == (FlowResultType.MENU, ["provider", "scan", "anthropic", "gemini"])
+    assert (result["type"], result["menu_options"]) == (FlowResultType.MENU, ["provider", "scan", "connector", "anthropic", "gemini"])
     result = await submit(hass, result, {"next_step_id": "provider"})
     assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "user")
     advanced = {"ssl": False, "verify_ssl": True}

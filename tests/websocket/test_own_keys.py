@@ -225,7 +225,7 @@ async def test_blocked_user_is_refused_everywhere_until_unblocked(
         response = await client.get("/v1/models", headers=bearer(key))
         error = (await response.json())["error"]
         assert (response.status, error["code"]) == (403, "user_blocked")
-        assert error["message"] == "An administrator of Home Assistant has blocked this user. Ask an administrator."
+        assert error["message"] == "An administrator has blocked this user. Ask an administrator."
     upload = await client.post("/api/zeroconf_ai/images", headers=bearer(hass_read_only_access_token), data=b"")
     assert (upload.status, (await upload.json())["error"]["code"]) == (403, "user_blocked")
     own = await home.own()

@@ -234,7 +234,8 @@ async def test_connect_timeout_ends_an_unresponsive_host(client: Make) -> None:
 
 async def test_connect_limit_of_a_request_includes_tls(client: Make) -> None:
     with socket.create_server(("127.0.0.1", 0)) as accepts, connecting_within(0.2):  # it never answers the client's hello
-        raised = await error_of(UpstreamConnectionError, said(client(f"https://127.0.0.1:{accepts.getsockname()[1]}/v1")))
+        url = f"https://127.0.0.1:{accepts.getsockname()[1]}/v1"
+        raised = await error_of(UpstreamConnectionError, said(client(url, timeouts=Timeouts())))
     assert raised.message == "Attic did not accept the connection within 0.2 s"
 
 
