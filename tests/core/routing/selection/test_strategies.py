@@ -44,6 +44,12 @@ def test_strategy_local_first_precedes_priority(pool: Pool, add: Add) -> None:
     assert order(pool, Strategy.PRIORITY) == ["cloud", "proxy", "cellar", "attic"]
 
 
+def test_strategy_local_first_knows_that_a_local_server_may_be_in_another_home(pool: Pool, add: Add) -> None:
+    add("relayed", priority=1).leaves_home = True
+    add("attic", priority=2)
+    assert order(pool, Strategy.LOCAL_FIRST) == ["attic", "relayed"]
+
+
 # Cost.
 
 

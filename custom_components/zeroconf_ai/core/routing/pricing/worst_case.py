@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 
 from ...accounting.admission import RateLimits
 from ...protocol.exchange import Exchange
-from ...protocol.record import Cost
+from ...protocol.record import Cost, Placement
 from ...protocol.request import Request
 from ..pool.member import Member
 from ..selection.candidates import Candidate
-from ..selection.strategies import outside
 from .bounds import CostBounds, cost_bounds, unpriced_field
 from .costs import currency_of, price_of
 from .hosted_calls import most_of_calls
@@ -85,5 +84,5 @@ def may_cost(member: Member) -> bool:
 
 def _costs_money(member: Member, model: str) -> bool:
     """Whether its answers cost money although no price is known."""
-    cost = member.backend.info.cost
-    return price_of(member, model) is None and (cost is Cost.METERED or (cost is Cost.UNKNOWN and outside(member)))
+    cost, is_foreign = member.backend.info.cost, member.backend.info.placement is not Placement.LOCAL
+    return price_of(member, model) is None and (cost is Cost.METERED or (cost is Cost.UNKNOWN and is_foreign))

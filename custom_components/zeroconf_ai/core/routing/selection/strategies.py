@@ -52,14 +52,14 @@ def load(member: Member) -> float:
 
 
 def outside(member: Member) -> bool:
-    """Whether requests to it leave the home."""
-    return member.backend.info.placement is not Placement.LOCAL
+    """Whether requests to it leave the home: by what it says, or as it is known of it (a relay, an agent of a cloud service)."""
+    return member.backend.info.placement is not Placement.LOCAL or member.leaves_home is True
 
 
 def leaves_home(member: Member) -> bool:
     """Whether requests to it may leave the home, by its address too. Unknown counts as yes."""
     if outside(member) or member.leaves_home is not None:
-        return outside(member) or member.leaves_home is True
+        return outside(member)
     address = member.backend.address
     return member.backend.info.agent if address is None else names_outside(address)
 
