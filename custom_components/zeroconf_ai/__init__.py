@@ -185,6 +185,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: ConfigEntry) -> None:
             await async_remove_files(hass)
     if not hass.config_entries.async_entries(DOMAIN, include_ignore=False):
         await async_remove_home_only(hass)
+        await async_get_relay(hass).remove()
     await async_disconnect(hass, entry)
     if entry.data.get(CONF_CLIENT_CERTIFICATE):
         await (await async_get_certificates(hass)).forget(entry.data[CONF_PROVIDER_ID])

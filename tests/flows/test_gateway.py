@@ -199,7 +199,10 @@ async def test_gateway_second_set_up_aborts(hass: HomeAssistant, provider: FakeP
     await set_up(hass, make_gateway(tmp_path))
     assert (await submit(hass, first, form()))["reason"] == "gateway_exists"
     result: Mapping[str, Any] = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
-    assert (result["type"], result["menu_options"]) == (FlowResultType.MENU, ["provider", "scan", "connector", "anthropic", "gemini"])
+    assert (result["type"], result["menu_options"]) == (
+        FlowResultType.MENU,
+        ["provider", "scan", "connector", "anthropic", "gemini"],
+    )
     result = await submit(hass, result, {"next_step_id": "provider"})
     assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "user")
     advanced = {"ssl": False, "verify_ssl": True}

@@ -183,10 +183,11 @@ async def test_connector_of_a_disabled_or_removed_entry_is_refused(
             await hass.config_entries.async_remove(entry.entry_id)
             while not link.closed:
                 await asyncio.sleep(0.02)
-        with pytest.raises(HandshakeError) as raised:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             async with machine.connected():
                 pass
-        assert raised.value.code == "not_paired"
+        assert refused.value.status == 404  # no entry is left
+        assert not await hass.async_add_executor_job(Path(hass.config.path("zeroconf_ai", "relay")).exists)
 
 
 async def test_connector_without_models_is_not_added_and_a_new_code_is_offered(

@@ -20,6 +20,7 @@ from ..core.accounting.store import AccountingStore
 from ..core.server.app import create_app, create_runner
 from ..core.server.gateway import Gateway
 from ..issues import MORE_URL
+from ..usage.database import TLS_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,8 +35,6 @@ OWN_PORT_CLOSED = "own_port_closed"
 _RETIRE_SECONDS = 600.0
 """How long running requests may continue on a port that is replaced."""
 _CLOSE_SECONDS = 5.0
-TLS_FOLDER = ("zeroconf_ai", "tls")
-"""The folder of certificates and private keys in the configuration folder, which backups of Home Assistant contain."""
 _CHECK_CERTIFICATE = timedelta(hours=1)
 _EVERYWHERE: tuple[str | None, ...] = (None,)
 """All addresses of this machine."""

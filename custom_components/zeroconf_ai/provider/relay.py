@@ -8,6 +8,7 @@ from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+import shutil
 from typing import Final, override
 import uuid
 
@@ -78,7 +79,15 @@ class HomeRelay:
                 self._hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self._stop)
         return self._hub
 
-    async def _stop(self, _: Event) -> None:
+    async def remove(self) -> None:
+        """Close the hub and delete the key of the house: no entry is left, so no connector may come back."""
+        await self._stop()
+        self._hub = None
+        self._sessions.clear()
+        folder = Path(self._hass.config.path(*FOLDER))
+        await self._hass.async_add_executor_job(partial(shutil.rmtree, folder, ignore_errors=True))
+
+    async def _stop(self, _: Event | None = None) -> None:
         if self._hub is not None:
             await self._hub.close(_DRAIN_SECONDS)
         for session in self._sessions.values():

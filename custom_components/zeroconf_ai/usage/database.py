@@ -19,6 +19,8 @@ from ..data import gateway_entry
 
 DATABASE_FILE = "zeroconf_ai.db"
 IMAGE_FOLDER = ("zeroconf_ai", "images")
+TLS_FOLDER = ("zeroconf_ai", "tls")
+"""Certificates and private keys of the gateway's separate port in the configuration folder, which backups contain."""
 """The folder of the images of conversations in the configuration folder, which backups of Home Assistant contain."""
 CONF_DATABASE_URL = "database_url"
 """The database to use instead of the file in the configuration folder."""
@@ -119,7 +121,10 @@ async def async_test_database(hass: HomeAssistant, url: str) -> None:
 
 
 async def async_remove_files(hass: HomeAssistant) -> None:
-    """Delete the file in the configuration folder, its copies and the images. Other databases belong to their owner and stay."""
+    """Delete the file in the configuration folder, its copies, the images, and the gateway's certificates, which its clients pin.
+
+    Other databases belong to their owner and stay.
+    """
     await hass.async_add_executor_job(_remove_files, Path(hass.config.config_dir))
 
 
@@ -127,7 +132,8 @@ def _remove_files(folder: Path) -> None:
     for file in folder.glob(f"{DATABASE_FILE}*"):
         with suppress(OSError):
             file.unlink()
-    shutil.rmtree(folder.joinpath(*IMAGE_FOLDER), ignore_errors=True)
+    for ours in (IMAGE_FOLDER, TLS_FOLDER):
+        shutil.rmtree(folder.joinpath(*ours), ignore_errors=True)
     with suppress(OSError):  # it contains other files
         (folder / IMAGE_FOLDER[0]).rmdir()
 
