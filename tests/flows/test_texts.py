@@ -59,7 +59,7 @@ def test_flow_error_of_each_problem_has_a_text() -> None:
     assert len(PROBLEMS) > 10
     texts = TEXTS["config"]
     of_an_address = {"gone", address.NEEDS_KEY_NAMED, backend_probe.ADDRESS_IN_USE, model_options.KEEP_ALIVE_INVALID}
-    of_a_connector = {connector.CODE_EXPIRED, connector.CONNECTOR_FAILED}
+    of_a_connector = {connector.CODE_EXPIRED, connector.CODE_USED_UP, connector.CONNECTOR_FAILED}
     of_a_code = {household_probe.HOUSEHOLD_INVALID, household_probe.HOUSEHOLD_NEEDED}
     of_forms = OF_THE_GATEWAY | of_an_address | OF_A_TOKEN | of_a_code | of_a_connector | OF_ENROLMENT
     assert set(texts["error"]) == PROBLEMS | of_forms

@@ -23,6 +23,7 @@ from custom_components.zeroconf_ai.core.accounting.connectors import PairedConne
 from custom_components.zeroconf_ai.core.relay import uplink as uplinks
 from custom_components.zeroconf_ai.core.relay.handshake import HandshakeError, Paired, public_bytes
 from custom_components.zeroconf_ai.core.relay.session import relay_url
+from custom_components.zeroconf_ai.flows import connector
 from custom_components.zeroconf_ai.provider import relay
 from custom_components.zeroconf_ai.provider.relay import AWAY_SECONDS, RELAY, connector_data
 from homeassistant.config_entries import SOURCE_RECONFIGURE, SOURCE_USER, ConfigEntry, ConfigEntryDisabler, ConfigFlowContext
@@ -134,7 +135,7 @@ async def test_connector_of_an_entry_connects_after_a_restart_also_to_the_separa
     await set_up(hass, entry)
     assert not entry.runtime_data.member.online
     house = await hass.data[RELAY].hub()
-    machine.paired = Paired(public_bytes(house._key), "Home", "stored")
+    machine.paired = Paired(public_bytes(await house.key()), "Home", "stored")
     async with asyncio.timeout(LIMIT), machine.connected():
         while not entry.runtime_data.member.online:
             await asyncio.sleep(0.02)
@@ -228,6 +229,23 @@ async def test_code_that_nobody_uses_expires(hass: HomeAssistant, monkeypatch: p
     monkeypatch.setattr(relay.HomeRelay, "seconds_left", lambda *_: -0.9)
     result = await finished(hass, await begin(hass))
     assert (result["step_id"], result["errors"]) == ("connector_again", {"base": "code_expired"})
+
+
+async def test_code_that_is_entered_wrongly_three_times_ends_the_dialog_soon(
+    hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connector, "HANDSHAKE_SECONDS", 0.5)
+    async with asyncio.timeout(LIMIT):
+        machine = await machine_of(hass, hass_client_no_auth, provider)
+        result = await begin(hass)
+        right = result["description_placeholders"]["code"]
+        wrong = "0000-0000" if right != "0000-0000" else "1111-1111"
+        for _ in range(3):
+            with pytest.raises(HandshakeError):
+                async with machine.connected(wrong):
+                    pass
+        result = await finished(hass, result)
+    assert (result["step_id"], result["errors"]) == ("connector_again", {"base": "code_used_up"})
 
 
 async def test_connector_has_no_address_and_is_not_woken(

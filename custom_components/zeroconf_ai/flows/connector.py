@@ -9,6 +9,7 @@ from homeassistant.core import callback
 from ..const import DOMAIN
 from ..core.accounting.connectors import PairedConnector
 from ..core.backends.base import Endpoint
+from ..core.relay.handshake import HANDSHAKE_SECONDS
 from ..core.relay.key_file import KeyFileError
 from ..core.relay.session import relay_session, relay_url
 from ..provider.relay import HomeRelay, Pairing, async_get_relay, connector_data
@@ -17,6 +18,7 @@ from .new_entry import NewEntryFlow
 from .probe import ProbedProvider, Problem, probe_endpoint
 
 CODE_EXPIRED = "code_expired"
+CODE_USED_UP = "code_used_up"
 CONNECTOR_FAILED = "connector_failed"
 KEY_FILE = "relay_key_unusable"
 
@@ -70,12 +72,21 @@ class ConnectorFlow(NewEntryFlow):
         return self.async_show_progress_done(next_step_id="connector_again" if failed else "connected")
 
     async def _wait(self, pairing: Pairing) -> tuple[PairedConnector, ProbedProvider]:
-        """The connector and its provider. Raises Problem."""
+        """The connector and its provider. Raises Problem when the time or the tries of the code are over."""
         try:
-            async with asyncio.timeout(self._relay.seconds_left(pairing) + 1.0):
-                connector = await pairing.connected
+            async with asyncio.timeout(self._relay.seconds_left(pairing) + 1.0) as limit:
+
+                def used_up() -> None:
+                    if pairing.code.tries == 0 and not pairing.connected.done():  # the last try may still succeed
+                        limit.reschedule(asyncio.get_running_loop().time() + HANDSHAKE_SECONDS)
+
+                stop = self._relay.codes.listen(used_up)
+                try:
+                    connector = await pairing.connected
+                finally:
+                    stop()
         except TimeoutError:
-            raise Problem(CODE_EXPIRED) from None
+            raise Problem(CODE_USED_UP if pairing.code.tries == 0 else CODE_EXPIRED) from None
         hub = await self._relay.hub()
         session = relay_session(hub.uplink(connector.id))
         try:
