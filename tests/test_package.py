@@ -86,7 +86,8 @@ def test_wheel_without_home_assistant_works(wheel: Path, tmp_path: Path, socket_
     assert "homeassistant" not in installed
     run(python, "-c", USE, cwd=tmp_path)
     command = str(tmp_path / "env" / "bin" / "zeroconf-ai")
-    assert run(command, "--version", cwd=tmp_path).strip().endswith("0.1.0")
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert run(command, "--version", cwd=tmp_path).strip().endswith(f" {version}")
     assert "discover" in run(command, "--help", cwd=tmp_path)
     options = ("--demo", "--delay", "0", "--no-advertise", "--host", "127.0.0.1", "--port", str(free_port()), "--json")
     with started(tmp_path, [command, "serve", *options]) as server:
