@@ -1,6 +1,5 @@
 import { expect, it, vi } from "vitest";
 import { connectorsApi, type Connector, type ConnectorsApi, type Relay } from "../src/api/connectors.js";
-import { PageError } from "../src/api/errors.js";
 import "../src/views/connectors.js";
 import { fakeApi, show } from "./fake-api.js";
 
@@ -42,8 +41,8 @@ it("a server that takes no connectors shows nothing", async () => {
 });
 
 it("a server without a relay is no error", async () => {
-  const refused = connectorsApi(() => Promise.reject(new PageError("no_relay", "Connectors need --keys.")));
-  expect(await refused.list()).toBeNull();
+  const without = connectorsApi(<T>() => Promise.resolve({ connectors: null, code: null } as T));
+  expect(await without.list()).toBeNull();
 });
 
 it("the command and the code are shown when a code is made", async () => {

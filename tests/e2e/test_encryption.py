@@ -56,6 +56,11 @@ async def test_client_certificate_of_home_assistant_leaves_nothing_to_read_and_i
     attic, state = lan.host("attic"), tmp_path / "provider-0"
     async with captured(lan, tmp_path, attic) as capture:
         await start_provider(attic, name="Enrolled", options=["--tls", "--auth", "mtls"])
+
+        async def is_known() -> bool:  # the server says where its page is after it listens
+            return any((state / "zeroconf-ai" / "running").glob("*.json"))
+
+        await eventually(is_known)
         code = (await command(attic, state, "clients", "code"))["code"]["code"]
         flow = await discovered(client, "Enrolled", 60)
         step = await client.continue_flow(flow["flow_id"], {})

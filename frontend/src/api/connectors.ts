@@ -1,5 +1,4 @@
 import type { Ask } from "./routing.js";
-import { PageError } from "./errors.js";
 
 /** A machine that connects itself to the server. Times in seconds since the epoch. */
 export interface Connector {
@@ -44,12 +43,8 @@ export interface ConnectorsApi {
 
 export const connectorsApi = (ask: Ask): ConnectorsApi => ({
   list: async () => {
-    try {
-      return await ask<Relay>("relay");
-    } catch (error) {
-      if (error instanceof PageError && error.code === "no_relay") return null;
-      throw error;
-    }
+    const { connectors, code } = await ask<{ connectors: Relay["connectors"] | null; code: Relay["code"] }>("relay");
+    return connectors && { connectors, code };
   },
   pair: () => ask<ConnectorCode>("relay/pair"),
   cancel: async () => {

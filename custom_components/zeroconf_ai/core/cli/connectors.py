@@ -26,11 +26,11 @@ def command() -> None:
 @json_option
 def list_connectors(server: str | None, as_json: bool) -> None:
     """List the connectors."""
-    found = run_command(server, "relay", {})
+    found = _connectors(run_command(server, "relay", {}))
     if as_json:
-        print_json({"connectors": found["connectors"]})
+        print_json({"connectors": found})
         return
-    print_table(_COLUMNS, (_row(one) for one in found["connectors"]))
+    print_table(_COLUMNS, (_row(one) for one in found))
 
 
 @command.command("pair")
@@ -85,9 +85,17 @@ def remove(connector: str, server: str | None, as_json: bool) -> None:
     _change(server, connector, "relay/remove", {}, f"{connector} is removed.", as_json=as_json)
 
 
+def _connectors(found: Mapping[str, Any]) -> list[Any]:
+    """Raises CommandError for a server without a database to store them in."""
+    if found["connectors"] is None:
+        raise CommandError("This server takes no connectors.", "Start it with --keys: zeroconf-ai serve --keys", kind="no_relay")
+    known: list[Any] = found["connectors"]
+    return known
+
+
 def _change(server: str | None, connector: str, name: str, body: Mapping[str, Any], text: str, *, as_json: bool) -> None:
     async def act(session: AdminSession) -> Mapping[str, Any]:
-        known = (await session.command("relay", {}))["connectors"]
+        known = _connectors(await session.command("relay", {}))
         found = [one for one in known if connector in (one["id"], one["name"])]
         if len(found) != 1:
             message = f"There is no connector {connector}." if not found else f"Several connectors are named {connector}."

@@ -17,8 +17,9 @@ def _relay(context: Context) -> RelayControl:
 
 
 async def describe(context: Context) -> Any:
-    """The connectors, and the open one-time code."""
-    return await _relay(context).describe(context.session.origin)
+    """The connectors, and the open one-time code. `connectors` is null for a server without a database to store them in."""
+    relay = context.program.relay
+    return {"connectors": None, "code": None} if relay is None else await relay.describe(context.session.origin)
 
 
 async def pair(context: Context) -> Any:
