@@ -17,7 +17,8 @@ import sys
 from typing import Any
 
 from tests.support import postgres
-from tests.support.command import COMMAND, environment, free_port, line_of, run, started
+from tests.support.command import COMMAND, environment, line_of, run, started
+from tests.support.ports import free_port
 from tests.support.waiting import until_in_thread
 
 from . import load, upstream
