@@ -147,6 +147,13 @@ def test_cloud_fallback_off_agent_does_not_keep_requests_local(pool: Pool, add: 
     assert pairs(pool, chat(model="auto"), AT_HOME) == ["cloud:m", "assist:m"]
 
 
+def test_cloud_fallback_off_provider_in_another_home_is_used_unless_one_at_home_comes_first(pool: Pool, add: Add) -> None:
+    add("relayed", priority=2).leaves_home = True
+    assert pairs(pool, chat(), AT_HOME) == ["relayed:m"]
+    add("attic", priority=1)
+    assert pairs(pool, chat(), AT_HOME) == ["attic:m"]
+
+
 def test_cloud_fallback_off_chain_stays_local_and_a_pin_is_followed(pool: Pool, add: Add) -> None:
     add("home")
     add("cloud", placement=Placement.CLOUD, models=["gpt", "m"])

@@ -109,7 +109,7 @@ def not_now(member: Member) -> str | None:
 def could_at_home(member: Member, requested: str) -> bool:
     """Whether a candidate is at home and known to serve the model."""
     info = member.backend.info
-    if info.placement is not Placement.LOCAL or info.agent or not member.enabled:
+    if info.placement is not Placement.LOCAL or member.leaves_home is True or info.agent or not member.enabled:
         return False
     return bool(member.models) or requested == AUTO or requested in info.advertised_models
 
