@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 import time
+from typing import override
 
 from ..protocol.errors import ApiError
 from ..protocol.values import NOTHING
@@ -158,3 +159,78 @@ class AdmissionControl(ABC):
     def month_cost(self, backend_id: str) -> int:
         """The cost of a backend with a monthly limit in this month, in nano-units."""
         return 0
+
+
+class Admitted(Admission):
+    """Admitted without a reservation. `barred` and `refusal` are as for every admission."""
+
+    def __init__(self, barred: frozenset[str] = frozenset(), refusal: ApiError | None = None) -> None:
+        """By default no backend is excluded."""
+        self._barred = barred
+        self._refusal = refusal
+
+    @property
+    @override
+    def headers(self) -> Mapping[str, str]:
+        return NOTHING
+
+    @property
+    @override
+    def barred(self) -> frozenset[str]:
+        return self._barred
+
+    @property
+    @override
+    def refusal(self) -> ApiError | None:
+        return self._refusal
+
+    @override
+    def reconcile(self, generation: Generation, costs: Mapping[str, int] | None = None) -> None:
+        """Nothing was reserved."""
+
+
+class Unlimited(AdmissionControl):
+    """Admits all requests."""
+
+    @property
+    @override
+    def counts_money(self) -> bool:
+        return False
+
+    @override
+    async def admit(self, asked: AdmissionRequest) -> Admission:
+        return Admitted()
+
+
+class WrappedControl(AdmissionControl):
+    """Further limits around an admission control, which does what a subclass does not."""
+
+    def __init__(self, inner: AdmissionControl | None) -> None:
+        """`inner`: None admits all requests."""
+        self._inner = Unlimited() if inner is None else inner
+
+    @property
+    @override
+    def counts_money(self) -> bool:
+        return self._inner.counts_money
+
+    @property
+    @override
+    def free_only(self) -> bool:
+        return self._inner.free_only
+
+    @override
+    def month_cost(self, backend_id: str) -> int:
+        return self._inner.month_cost(backend_id)
+
+    @override
+    async def rate_limit_status(self, key_id: str | None, user_id: str | None, address: str | None) -> RateLimitStatus:
+        return await self._inner.rate_limit_status(key_id, user_id, address)
+
+    @override
+    def preview(self, asked: AdmissionRequest) -> Preview:
+        return self._inner.preview(asked)
+
+    @override
+    async def admit(self, asked: AdmissionRequest) -> Admission:
+        return await self._inner.admit(asked)

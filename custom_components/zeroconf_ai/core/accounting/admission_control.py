@@ -7,7 +7,7 @@ import time
 from typing import override
 
 from ..protocol.errors import ApiError, QuotaError, UnavailableError
-from .admission import Admission, AdmissionControl, AdmissionRequest, Preview, RateLimitStatus
+from .admission import Admission, AdmissionControl, AdmissionRequest, Admitted, Preview, RateLimitStatus
 from .budget import Action, Scope, format_amount
 from .budgets.budget_store import BudgetStore
 from .budgets.reservations import Reservation, Shortfall
@@ -49,7 +49,7 @@ class MeteredClosed(AdmissionControl):
     @override
     async def admit(self, asked: AdmissionRequest) -> Admission:
         found = self.preview(asked)
-        return _Free(found.barred, found.refusal)
+        return Admitted(found.barred, found.refusal)
 
     @override
     def preview(self, asked: AdmissionRequest) -> Preview:
@@ -60,33 +60,6 @@ class MeteredClosed(AdmissionControl):
         if barred >= asked.worst_costs.keys():
             raise refusal
         return Preview(barred, refusal)
-
-
-class _Free(Admission):
-    """Admitted without a reservation."""
-
-    def __init__(self, barred: frozenset[str], refusal: ApiError | None = None) -> None:
-        self._barred = barred
-        self._refusal = refusal
-
-    @property
-    @override
-    def headers(self) -> Mapping[str, str]:
-        return {}
-
-    @property
-    @override
-    def barred(self) -> frozenset[str]:
-        return self._barred
-
-    @property
-    @override
-    def refusal(self) -> ApiError | None:
-        return self._refusal
-
-    @override
-    def reconcile(self, generation: Generation, costs: Mapping[str, int] | None = None) -> None:
-        pass
 
 
 class StoreAdmissionControl(AdmissionControl):

@@ -11,7 +11,7 @@ from typing import override
 from ..protocol.errors import ApiError, QuotaError, RateLimitError
 from ..protocol.household import CALLER_ID, PERIOD_SECONDS
 from ..protocol.values import NOTHING
-from .admission import Admission, AdmissionControl, AdmissionRequest, Preview, RateLimitState, RateLimitStatus
+from .admission import Admission, AdmissionControl, AdmissionRequest, Preview, RateLimitState, RateLimitStatus, WrappedControl
 from .budget import format_amount
 from .usage.generation import Generation
 
@@ -89,46 +89,35 @@ class HouseholdCap:
         return int(self._clock() // PERIOD_SECONDS)
 
 
-class _Capped(AdmissionControl):
+class _Capped(WrappedControl):
     def __init__(self, cap: HouseholdCap, inner: AdmissionControl | None) -> None:
+        super().__init__(inner)
         self._cap = cap
-        self._inner = inner
 
     @property
     @override
     def counts_money(self) -> bool:
         return True
 
-    @property
-    @override
-    def free_only(self) -> bool:
-        return self._inner is not None and self._inner.free_only
-
-    @override
-    def month_cost(self, backend_id: str) -> int:
-        return 0 if self._inner is None else self._inner.month_cost(backend_id)
-
     @override
     async def rate_limit_status(self, key_id: str | None, user_id: str | None, address: str | None) -> RateLimitStatus:
         if key_id == CALLER_ID:
             cap = self._cap
             return RateLimitStatus(tokens=RateLimitState(cap.tokens, max(0, cap.tokens - cap.hour().tokens), cap.wait))
-        if self._inner is None:
-            return RateLimitStatus()
-        return await self._inner.rate_limit_status(key_id, user_id, address)
+        return await super().rate_limit_status(key_id, user_id, address)
 
     @override
     def preview(self, asked: AdmissionRequest) -> Preview:
         if asked.key_id != CALLER_ID:
-            return Preview() if self._inner is None else self._inner.preview(asked)
+            return super().preview(asked)
         mine = self._barred(asked)
-        found = Preview() if self._inner is None else self._inner.preview(_without(asked, mine))
+        found = super().preview(_without(asked, mine))
         return Preview(found.barred | mine, found.refusal or (self._cap.refusal() if mine else None))
 
     @override
     async def admit(self, asked: AdmissionRequest) -> Admission:
         if asked.key_id != CALLER_ID:
-            return _Admitted() if self._inner is None else await self._inner.admit(asked)
+            return await super().admit(asked)
         cap = self._cap
         # A part of another request has been counted with it, but its cost has not.
         tokens = 0 if asked.nested else asked.prompt_tokens + asked.answer_tokens
@@ -138,7 +127,7 @@ class _Capped(AdmissionControl):
         cost, hour = rest.worst_cost, cap.hour()
         hour.add(tokens, cost)  # before the wait below, so that requests at the same time do not share what is left
         try:
-            inner = _Admitted() if self._inner is None else await self._inner.admit(rest)
+            inner = await super().admit(rest)
         except BaseException:
             hour.add(-tokens, -cost)
             raise
@@ -150,24 +139,6 @@ class _Capped(AdmissionControl):
         if asked.worst_costs and mine >= asked.worst_costs.keys():
             raise self._cap.refusal()
         return mine
-
-
-class _Admitted(Admission):
-    """Admitted without any limit."""
-
-    @property
-    @override
-    def headers(self) -> Mapping[str, str]:
-        return NOTHING
-
-    @property
-    @override
-    def barred(self) -> frozenset[str]:
-        return frozenset()
-
-    @override
-    def reconcile(self, generation: Generation, costs: Mapping[str, int] | None = None) -> None:
-        """Nothing was reserved."""
 
 
 class _CappedAdmission(Admission):

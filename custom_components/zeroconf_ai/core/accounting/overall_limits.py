@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import override
 
 from ..protocol.errors import ApiError
-from .admission import Admission, AdmissionControl, AdmissionRequest, Preview, RateLimits, RateLimitStatus
+from .admission import Admission, AdmissionControl, AdmissionRequest, RateLimits, RateLimitStatus, WrappedControl
 from .limits.rate_limits import AcquiredLimits, RateLimiter
 from .limits.token_buckets import MemoryPermits, MemoryTokenBuckets
 from .usage.generation import Generation
@@ -24,41 +24,23 @@ class OverallLimits:
         return _Limited(self.limiter, inner)
 
 
-class _Limited(AdmissionControl):
+class _Limited(WrappedControl):
     def __init__(self, limiter: RateLimiter, inner: AdmissionControl | None) -> None:
+        super().__init__(inner)
         self._limiter = limiter
-        self._inner = inner
-
-    @property
-    @override
-    def counts_money(self) -> bool:
-        return self._inner is not None and self._inner.counts_money
-
-    @property
-    @override
-    def free_only(self) -> bool:
-        return self._inner is not None and self._inner.free_only
-
-    @override
-    def month_cost(self, backend_id: str) -> int:
-        return 0 if self._inner is None else self._inner.month_cost(backend_id)
 
     @override
     async def rate_limit_status(self, key_id: str | None, user_id: str | None, address: str | None) -> RateLimitStatus:
-        found = RateLimitStatus() if self._inner is None else await self._inner.rate_limit_status(key_id, user_id, address)
+        found = await super().rate_limit_status(key_id, user_id, address)
         own = await self._limiter.rate_limit_status(None, None, None)
         return replace(found, requests=found.requests or own.requests, tokens=found.tokens or own.tokens)
-
-    @override
-    def preview(self, asked: AdmissionRequest) -> Preview:
-        return Preview() if self._inner is None else self._inner.preview(asked)
 
     @override
     async def admit(self, asked: AdmissionRequest) -> Admission:
         # Limits of single backends are those of `inner`.
         own = await self._limiter.enter(replace(asked, key_id=None, user_id=None, address=None, backend_rates={}))
         try:
-            inner = None if self._inner is None else await self._inner.admit(asked)
+            inner = await super().admit(asked)
         except BaseException:
             self._limiter.undo(own)
             raise
@@ -68,7 +50,7 @@ class _Limited(AdmissionControl):
 class _LimitedAdmission(Admission):
     __slots__ = ("_inner", "_limiter", "_own", "_reconciled")
 
-    def __init__(self, limiter: RateLimiter, own: AcquiredLimits, inner: Admission | None) -> None:
+    def __init__(self, limiter: RateLimiter, own: AcquiredLimits, inner: Admission) -> None:
         self._limiter = limiter
         self._own = own
         self._inner = inner
@@ -77,22 +59,22 @@ class _LimitedAdmission(Admission):
     @property
     @override
     def headers(self) -> Mapping[str, str]:
-        return self._own.headers if self._inner is None else {**self._own.headers, **self._inner.headers}
+        return {**self._own.headers, **self._inner.headers}
 
     @property
     @override
     def barred(self) -> frozenset[str]:
-        return frozenset() if self._inner is None else self._inner.barred
+        return self._inner.barred
 
     @property
     @override
     def refusal(self) -> ApiError | None:
-        return None if self._inner is None else self._inner.refusal
+        return self._inner.refusal
 
     @property
     @override
     def allowances(self) -> Mapping[str, int] | None:
-        return None if self._inner is None else self._inner.allowances
+        return self._inner.allowances
 
     @override
     def reconcile(self, generation: Generation, costs: Mapping[str, int] | None = None) -> None:
@@ -100,5 +82,4 @@ class _LimitedAdmission(Admission):
             return
         self._reconciled = True
         self._limiter.reconcile(self._own, generation.backend_id, generation.usage.total_tokens)
-        if self._inner is not None:
-            self._inner.reconcile(generation, costs)
+        self._inner.reconcile(generation, costs)
