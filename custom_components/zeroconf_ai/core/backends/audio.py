@@ -17,7 +17,7 @@ from .answer_errors import connection_lost, stalled_error
 from .base import SpeechAnswer, WrappedAnswer
 from .bodies import read_limited
 from .deadline_reader import DeadlineReader
-from .http_answer import HttpAnswer, Source
+from .http_answer import Source, TranslatedStream
 
 MAX_SPEECH_BYTES = 64 * 1024 * 1024
 """Of one answer: the longest text, spoken slowly, as WAV with 24 kHz has 40 MB."""
@@ -45,35 +45,12 @@ def _field(value: object) -> str:
     return value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-class TranscriptStream(HttpAnswer):
+class TranscriptStream(TranslatedStream):
     """An open response with the events of a transcript."""
 
     def __init__(self, upstream: Source, response: aiohttp.ClientResponse, deadline: float) -> None:
         """The arguments are those of `HttpAnswer`."""
-        super().__init__(upstream, response, deadline)
-        self._translator = TranscriptTranslator(upstream.name, upstream.secrets)
-
-    @property
-    @override
-    def _begun(self) -> bool:
-        return self._translator.begun
-
-    @property
-    @override
-    def _done(self) -> bool:
-        return self._translator.done
-
-    @property
-    @override
-    def _complete(self) -> bool:
-        return self._translator.complete
-
-    @override
-    def _decode(self, data: bytes) -> tuple[list[Chunk], ApiError | None]:
-        try:
-            return self._translator.feed(data), None
-        except ApiError as err:
-            raise self._upstream.error(err) from None
+        super().__init__(upstream, response, deadline, TranscriptTranslator(upstream.name, upstream.secrets))
 
     @override
     async def completion(self) -> Chunk:

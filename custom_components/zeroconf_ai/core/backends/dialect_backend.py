@@ -13,14 +13,13 @@ from ..dialects.openai.expected import Expected
 from ..protocol import json
 from ..protocol.chunks import Chunk, NativeChunk
 from ..protocol.errors import ApiError, StreamBrokenError, UpstreamTimeoutError
-from ..protocol.usage import Usage
 from ..protocol.values import NOTHING
 from ..protocol.whole_answer import completion_of
 from .answer_errors import unreadable_error
 from .base import Answer, Backend, BackendInfo
 from .bodies import decoded, read_limited
 from .http import HttpUpstream
-from .http_answer import HttpAnswer
+from .http_answer import TranslatedStream
 from .media import ImageGate
 
 _MAX_TEXT_BYTES = 8 * 1024 * 1024
@@ -143,47 +142,8 @@ class DialectBackend[U: DialectUpstream](Backend):
         return self._upstream.base_url
 
 
-class TranslatedAnswer(HttpAnswer):
+class TranslatedAnswer(TranslatedStream):
     """An open response in another dialect, translated to OpenAI's chunks or completion."""
-
-    def __init__(
-        self,
-        upstream: DialectUpstream,
-        response: aiohttp.ClientResponse,
-        deadline: float,
-        translator: Translator,
-        max_bytes: int | None = None,
-    ) -> None:
-        """`translator` decodes the answer; the other arguments are those of `HttpAnswer`."""
-        super().__init__(upstream, response, deadline, max_bytes)
-        self._translator = translator
-
-    @property
-    @override
-    def usage(self) -> Usage | None:
-        return self._translator.usage
-
-    @property
-    @override
-    def _begun(self) -> bool:
-        return self._translator.begun
-
-    @property
-    @override
-    def _done(self) -> bool:
-        return self._translator.done
-
-    @property
-    @override
-    def _complete(self) -> bool:
-        return self._translator.complete
-
-    @override
-    def _decode(self, data: bytes) -> tuple[list[Chunk], ApiError | None]:
-        try:
-            return self._translator.feed(data), None
-        except ApiError as err:
-            raise self._upstream.error(err) from None
 
     @override
     async def completion(self) -> Chunk:

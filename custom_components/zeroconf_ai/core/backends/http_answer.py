@@ -7,10 +7,12 @@ from typing import Any, ClassVar, Protocol, override
 
 import aiohttp
 
+from ..dialects.base import Translator
 from ..protocol.chunks import Chunk
 from ..protocol.errors import ApiError, StreamBrokenError, UpstreamTimeoutError
 from ..protocol.event_decoder import is_json
 from ..protocol.reported_errors import reported_error
+from ..protocol.usage import Usage
 from .answer_errors import connection_lost, stalled_error, unreadable_error
 from .base import Answer, Timeouts
 from .bodies import MAX_BODY_BYTES, read_limited
@@ -175,3 +177,46 @@ class HttpAnswer(Answer):
 
     def _error(self, data: Mapping[str, Any]) -> ApiError:
         return self._upstream.error(reported_error(self._upstream.name, data, self._upstream.secrets))
+
+
+class TranslatedStream(HttpAnswer):
+    """An open response whose stream a translator decodes."""
+
+    def __init__(
+        self,
+        upstream: Source,
+        response: aiohttp.ClientResponse,
+        deadline: float,
+        translator: Translator,
+        max_bytes: int | None = None,
+    ) -> None:
+        """`translator` decodes this answer only; the other arguments are those of `HttpAnswer`."""
+        super().__init__(upstream, response, deadline, max_bytes)
+        self._translator = translator
+
+    @property
+    @override
+    def usage(self) -> Usage | None:
+        return self._translator.usage
+
+    @property
+    @override
+    def _begun(self) -> bool:
+        return self._translator.begun
+
+    @property
+    @override
+    def _done(self) -> bool:
+        return self._translator.done
+
+    @property
+    @override
+    def _complete(self) -> bool:
+        return self._translator.complete
+
+    @override
+    def _decode(self, data: bytes) -> tuple[list[Chunk], ApiError | None]:
+        try:
+            return self._translator.feed(data), None
+        except ApiError as err:
+            raise self._upstream.error(err) from None
