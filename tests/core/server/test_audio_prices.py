@@ -181,7 +181,12 @@ def _with_chunk_before(wave: bytes, name: bytes, content: bytes) -> bytes:
         (_with_chunk_before(WAVE, b"LIST", b"odd"), 20.0),
         (WAVE[:40] + b"\xff\xff\xff\xff" + WAVE[44:], 20.0),
         (WAVE[:40] + b"\0\0\0\0" + WAVE[44:], 20.0),
-        (WAVE[:28] + b"\0\0\0\0" + WAVE[32:], None),
+        (WAVE[:28] + b"\0\0\0\0" + WAVE[32:], 20.0),  # bytes per second, which no decoder of samples reads
+        (WAVE[:28] + (10**9).to_bytes(4, "little") + WAVE[32:], 20.0),
+        (WAVE[:24] + b"\0\0\0\0" + WAVE[28:], None),
+        (WAVE[:24] + (10**9).to_bytes(4, "little") + WAVE[28:], None),  # samples per second: shorter than its size allows
+        (WAVE[:24] + b"\1\0\0\0" + WAVE[28:], None),  # longer than a day
+        (WAVE[:40] + b"\2\0\0\0" + WAVE[44:], None),  # a file for a sample
         (WAVE[:44], None),
         (WAVE[:20], None),
         (b"RIFF\0\0\0\0WAVE" + b"junk\xff\xff\xff\x7f", None),

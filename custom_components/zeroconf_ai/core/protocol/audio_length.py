@@ -12,6 +12,8 @@ _LOGGER = logging.getLogger(__name__)
 
 _CHUNK: Final = struct.Struct("<4sI")
 _FORMAT: Final = struct.Struct("<HHIIHH")
+_UNCOMPRESSED: Final = (1, 3, 6, 7, 0xFFFE)
+"""PCM, floating point, A-law, µ-law and WAVE_FORMAT_EXTENSIBLE (RFC 2361; Microsoft, "WAVEFORMATEXTENSIBLE structure")."""
 _MOST_CHUNKS: Final = 64
 _MOST_BYTES_PER_SECOND: Final = 600_000
 """FLAC with 96 kHz, 24 bit and 2 channels, uncompressed. A file that states a shorter duration than its size allows is wrong."""
@@ -24,9 +26,8 @@ def measured(recording: Recording) -> Recording:
 
 
 def _seconds(data: bytes) -> float | None:
-    if data[:4] in (b"RIFF", b"RF64") and data[8:12] == b"WAVE":
-        return _wave_seconds(data)
-    found = _tagged_seconds(data)
+    is_wave = data[:4] in (b"RIFF", b"RF64") and data[8:12] == b"WAVE"
+    found = _wave_seconds(data) if is_wave else _tagged_seconds(data)
     if found is None or not len(data) / _MOST_BYTES_PER_SECOND <= found <= _LONGEST:
         return None
     return found
@@ -41,7 +42,9 @@ def _wave_seconds(data: bytes) -> float | None:
         name, size = _CHUNK.unpack_from(data, at)
         at += _CHUNK.size
         if name == b"fmt " and at + _FORMAT.size <= len(data):
-            bytes_per_second = _FORMAT.unpack_from(data, at)[3]
+            tag, _, rate, bytes_per_second, frame, _ = _FORMAT.unpack_from(data, at)
+            if tag in _UNCOMPRESSED:
+                bytes_per_second = rate * frame  # decoders do not read the field, so it may have any value
         elif name == b"data":
             left = len(data) - at
             return min(size or left, left) / bytes_per_second if bytes_per_second and left else None
