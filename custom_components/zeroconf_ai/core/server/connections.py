@@ -4,6 +4,7 @@ aiohttp itself closes a connection that waits for its next request, and reads th
 at most. `request_body` limits the body of a request. Home Assistant's own server has none of the limits of this module.
 """
 
+from abc import ABC, abstractmethod
 import asyncio
 from collections import Counter
 from collections.abc import Callable
@@ -49,9 +50,6 @@ _DESCRIPTORS = 4
 type Refuse = Callable[[web.BaseRequest, int, BaseException | None], web.Response]
 """Makes the answer to a request that reaches no route, or whose handler fails, from a status and the failure."""
 
-type Front = Callable[[Callable[[], web.RequestHandler]], asyncio.Protocol]
-"""Makes the first protocol of a connection from what makes its `LimitedConnection`, such as for a TLS handshake."""
-
 REFUSE = web.AppKey[Refuse]("zeroconf_ai_refuse")
 """The answers of an application to requests that aiohttp refuses. Without it, they are aiohttp's texts."""
 
@@ -73,6 +71,18 @@ _TOO_MANY = _raw_response(
     UnavailableError("Too many connections are open. Close some, or try again.", code="too_many_connections", retry_after=5.0),
     "Service Unavailable",
 )
+
+
+class Front(ABC):
+    """What the connections of a server have before HTTP, such as a TLS handshake."""
+
+    @abstractmethod
+    def __call__(self, secure: Callable[[], asyncio.Protocol]) -> asyncio.Protocol:
+        """The first protocol of a connection, which later becomes the protocol that `secure` makes."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """End the connections that have not become those of the server."""
 
 
 class ConnectionLimits:
@@ -291,6 +301,12 @@ class _LimitedServer(web.Server):
         if self._front is None:
             return self._connection()
         return cast("web.RequestHandler", self._front(self._connection))  # asyncio needs any protocol here
+
+    @override
+    async def shutdown(self, timeout: float | None = None) -> None:
+        if self._front is not None:
+            await self._front.close()
+        await super().shutdown(timeout)
 
     def _connection(self) -> LimitedConnection:
         return LimitedConnection(self, self._limits, self._logger, self._refuse, self._certified)

@@ -122,6 +122,22 @@ async def test_a_first_byte_of_neither_kind_is_refused_and_a_client_that_leaves_
     assert (await secure.get("health", ssl=fingerprint_ssl(secure.gateway.tls.fingerprint)))[0] == 200
 
 
+@pytest.mark.parametrize("sent", [b"", b"\x16\x03\x01\x00", b"GET /v1/health HTTP/1.1\r\n"])
+async def test_server_that_closes_ends_connections_before_their_first_request(sent: bytes, tmp_path: Path) -> None:
+    """A client that says nothing, or half a handshake or request, would otherwise reach a server that is closed already."""
+    async with served(tls=server_tls(tmp_path / "tls")) as gateway:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        writer.write(sent)
+        # Its turn has come once a later connection is answered.
+        assert gateway.gateway.tls is not None
+        assert (await gateway.get("health", ssl=fingerprint_ssl(gateway.gateway.tls.fingerprint)))[0] == 200
+        await gateway.runner.cleanup()
+        assert not [task for task in asyncio.all_tasks() if task.get_name() == "zeroconf_ai TLS handshake"]
+        async with asyncio.timeout(5):  # far below the 15 s of a handshake
+            assert await reader.read() == b""
+    writer.close()
+
+
 async def test_authority_is_downloaded_without_a_key(tmp_path: Path) -> None:
     made = server_tls(tmp_path / "tls")
     async with served(tls=made, key="zai_an-example-key-of-these-tests") as gateway:

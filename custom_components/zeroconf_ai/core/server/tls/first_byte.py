@@ -32,14 +32,18 @@ class FirstByte(asyncio.Protocol):
         limits: ConnectionLimits,
         secure: Callable[[], asyncio.Protocol],
         plain: Callable[[], asyncio.Protocol],
+        running: set[asyncio.Task[None]],
     ) -> None:
-        """`limits` counts the connections in this state; `secure` and `plain` make the protocol that a connection then gets."""
+        """`limits` counts the connections in this state; `secure` and `plain` make the protocol that a connection then gets.
+
+        `running` has the tasks of all connections in this state: a server that closes cancels them.
+        """
         self._context = context
         self._limits = limits
         self._secure = secure
         self._plain = plain
+        self._running = running
         self._loop = asyncio.get_running_loop()
-        self._task: asyncio.Task[None] | None = None
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -53,7 +57,9 @@ class FirstByte(asyncio.Protocol):
                 _LOGGER.debug("A connection is refused: %s", err)
                 self._limits.leave(address)
             else:
-                self._task = self._loop.create_task(self._hand_on(taken, address), name="zeroconf_ai TLS handshake")
+                task = self._loop.create_task(self._hand_on(taken, address), name="zeroconf_ai TLS handshake")
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
         connection.abort()
 
     async def _hand_on(self, taken: socket.socket, address: str) -> None:

@@ -5,19 +5,22 @@ from collections.abc import Callable
 import logging
 import re
 import ssl
+from typing import override
 
 from aiohttp import web
 
 from ...protocol.errors import InvalidRequestError
-from ..connections import MAX_CONNECTIONS, ConnectionLimits, LimitedConnection
+from ..connections import MAX_CONNECTIONS, ConnectionLimits, Front, LimitedConnection
 from .first_byte import FirstByte
 
 _LOGGER = logging.getLogger(__name__)
 
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(?::\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::\d{1,5})?")
+_CLOSE_SECONDS = 1.0
+"""Limit for answers to plain HTTP that are being sent when the server closes."""
 
 
-class TlsFront:
+class TlsFront(Front):
     """Makes the protocols of a TLS port's connections."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
@@ -26,10 +29,21 @@ class TlsFront:
         self._limits = ConnectionLimits(MAX_CONNECTIONS)
         self._plain_limits = ConnectionLimits(MAX_CONNECTIONS)
         self._plain = web.Server(_refer_to_https)
+        self._running: set[asyncio.Task[None]] = set()
 
+    @override
     def __call__(self, secure: Callable[[], asyncio.Protocol]) -> asyncio.Protocol:
         """The protocol of a new connection, which becomes that of `secure` after the handshake."""
-        return FirstByte(self._context, self._limits, secure, self._make_plain)
+        return FirstByte(self._context, self._limits, secure, self._make_plain, self._running)
+
+    @override
+    async def close(self) -> None:
+        running = [*self._running]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        self._plain.pre_shutdown()
+        await self._plain.shutdown(_CLOSE_SECONDS)
 
     def _make_plain(self) -> asyncio.Protocol:
         return LimitedConnection(self._plain, self._plain_limits, _LOGGER, None)
