@@ -200,6 +200,22 @@ async def test_owner_approves_after_comparing_the_digits(server: EnrollingServer
     stop()
 
 
+async def test_client_that_reveals_its_nonce_again_is_logged_and_shown_once(
+    server: EnrollingServer, client: EnrollingClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[None] = []
+    stop = server.enrolment.listen(lambda: heard.append(None))
+    nonce = new_nonce()
+    _, begun = await ask(client, nonce)
+    first, again = await reveal(client, begun, nonce), await reveal(client, begun, nonce)
+    assert (first[0], again[1]["check"]) == (202, first[1]["check"])
+    server.enrolment.refuse(begun["request"])
+    assert code_of(await reveal(client, begun, nonce)) == (403, "enrollment_refused")
+    assert caplog.text.count("asks for a client certificate") == 1
+    assert len(heard) == 2  # it asks, and it is refused
+    stop()
+
+
 async def test_owner_refuses_and_the_client_learns_it(server: EnrollingServer, client: EnrollingClient) -> None:
     nonce = new_nonce()
     _, begun = await ask(client, nonce)

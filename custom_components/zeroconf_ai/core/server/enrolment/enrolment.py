@@ -177,8 +177,11 @@ class Enrolment:
         return self.pending.add(name, address or "", public_key, _identity(public_key), self._own_fingerprint(), committed)
 
     def reveal(self, request_id: str, ticket: str, nonce: bytes) -> EnrolmentRequest:
-        """Show a waiting client to the owner. Raises as `PendingRequests.reveal` does."""
+        """Show a waiting client to the owner, once. Raises as `PendingRequests.reveal` does."""
+        shown = self.pending.find(request_id, ticket).check is not None
         found = self.pending.reveal(request_id, ticket, nonce)
+        if shown:  # the client sends it again because the answer was lost
+            return found
         text = "%r at %s asks for a client certificate. Approve it only if it shows the digits %s"
         _LOGGER.warning(text, found.name, found.address, found.check)
         self._notify()
