@@ -90,7 +90,7 @@ async def test_enroll_without_a_code_shows_the_digits_of_the_owner_and_asks_for_
         (("http://attic.local:8000", "--code-file", "-"), "by HTTPS only"),
         (("attic.local", "--pin", "abc", "--code-file", "-"), "SHA-256 fingerprint"),
         (("attic.local",), "--code-file"),
-        (("attic.local", "--ask-owner"), "nobody can compare"),
+        (("attic.local", "--ask-owner"), "the digits cannot be compared"),
         (("attic.local", "--ask-owner", "--code-file", "-"), "Use one of"),
         (("attic.local", "--code-file", "-"), "no one-time code"),
         (("127.0.0.1:9", "--code-file", "-"), "could not be reached"),

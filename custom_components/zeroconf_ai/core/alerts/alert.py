@@ -174,7 +174,10 @@ def cost_alert(month: str, threshold: int, spent: int, currency: str) -> Alert:
 
 
 def link_alert(house_id: str, name: str, reason: str, attempts: int) -> Alert:
-    """A connector's link to a house is down: so many attempts in a row have failed, the last one for this reason."""
+    """The link of a connector to the house `name` is down.
+
+    `attempts`: how many attempts in a row have failed; `reason`: why the last of them failed.
+    """
     tried = f" in {attempts} attempts" if attempts > 1 else ""
     return Alert(
         AlertKind.LINK_DOWN,

@@ -1,4 +1,4 @@
-"""Servers for speech whose list of models does not say so, or that have no such list: told by the paths that they serve."""
+"""Recognizes servers for speech by their paths, where the list of models is missing or does not name the task of a model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -37,24 +37,24 @@ _OTHERS: Final = (
     "/messages",
     "/generate",
 )
-"""The ends of paths of servers that do other things too: their paths do not tell what a model is for."""
+"""The ends of paths for other tasks: if a server has one of them, its paths do not tell the task of a model."""
 _USUAL: Final[Mapping[Capability, str]] = {Capability.TRANSCRIPTION: "whisper-1", Capability.SPEECH: "tts-1"}
 """OpenAI's names, which servers without a list of models accept."""
 _LASTING: Final = (AuthenticationError, InvalidRequestError, MethodNotAllowedError, NotFoundError, PermissionDeniedError)
-"""Answers of servers that have no such path, or show it to nobody."""
+"""Errors that stay: the server does not have the path, or refuses it."""
 
 
 class AudioPaths:
-    """What one server says of its paths. It is asked once for each list of models, and only by GET: it does no work for that."""
+    """The paths of one server. They are read once for each list of models, and only by GET: no model works for that."""
 
     def __init__(self) -> None:
         """Nothing is asked yet."""
         self._known: tuple[tuple[str, ...], frozenset[Capability]] | None = None
 
     async def described(self, api: "HttpUpstream", listed: Sequence[ModelInfo]) -> tuple[ModelInfo, ...]:
-        """The models of a server; where neither names nor capabilities tell that they are for speech, its paths do.
+        """The models of a server, with capabilities by its paths where neither names nor capabilities name the task.
 
-        Without models, those under OpenAI's names; empty if it serves no speech. `api`: the server's `/v1`.
+        If the list is empty and the server has paths for speech: OpenAI's names of models. `api`: the server's `/v1`.
         """
         if listed and (any(model.is_audio for model in listed) or all(model.capabilities is not None for model in listed)):
             return tuple(listed)

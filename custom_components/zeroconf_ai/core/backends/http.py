@@ -199,7 +199,7 @@ class HttpUpstream:
 
     async def _post_for_events(self, path: str, request: Request, headers: Mapping[str, str]) -> Answer:
         """The stream of a transcript; one of a complete transcript from a server that does not stream."""
-        limit = self.timeouts.answer  # such a server sends nothing before it has heard all
+        limit = self.timeouts.answer  # a server that does not stream sends nothing before its transcript is complete
         deadline = asyncio.get_running_loop().time() + limit
         try:
             async with asyncio.timeout_at(deadline):

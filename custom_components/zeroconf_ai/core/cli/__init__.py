@@ -16,7 +16,7 @@ from .output import Invocation, colour_choice
 
 _COMMANDS: Mapping[str, str] = {
     "ask": "Ask one question, also about what a pipe delivers.",
-    "broker": "Serve the models of machines that nobody can reach, which connect to this one.",
+    "broker": "Serve the models of machines behind a NAT, which connect to this one.",
     "ca": "Print the certificate authority of serve --tls, for programs that import one.",
     "chat": "Send a prompt to a provider on the network, or chat with it.",
     "connectors": "Pair, list and remove machines that are connected over the relay.",

@@ -41,7 +41,7 @@ from .variables import load_beside, with_variables
 )
 @json_option
 def command(**said: Any) -> None:
-    """Serve the models of connectors until Ctrl-C: of machines that nobody can reach, which connect to this one.
+    """Serve the models of connectors until Ctrl-C: of machines behind a NAT, which connect to this one.
 
     It is `serve` without models of its own and without an advertisement, and always with API keys. Its operator can read all
     prompts and answers.

@@ -1,4 +1,4 @@
-"""`zeroconf-ai connect`: offer the models of this machine, which nobody can reach, to a house or a broker."""
+"""`zeroconf-ai connect`: offer the models of this machine, also behind a NAT, to a house or a broker."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack

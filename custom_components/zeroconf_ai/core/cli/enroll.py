@@ -80,7 +80,7 @@ def command(base_url: str, code_file: Path | None, ask_owner: bool, pin: str | N
         raise click.UsageError("Use one of --code-file and --ask-owner.")
     code = None if ask_owner else _code(code_file, base_url)
     if code is None and pin is None and not sys.stdin.isatty():
-        raise click.UsageError("Without a terminal nobody can compare digits. Set --code-file or --pin.")
+        raise click.UsageError("Without a terminal the digits cannot be compared. Set --code-file or --pin.")
     store = EnrolmentStore(enrolments_folder())
     enrolment = asyncio.run(_enroll(store, base_url, code, pin, name))
     if as_json:

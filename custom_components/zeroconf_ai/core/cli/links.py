@@ -139,7 +139,7 @@ class Links(Listener):
             connector.say_hello()
 
     async def drain(self, seconds: float) -> None:
-        """Take no more requests, and wait for the running ones, at most so many seconds."""
+        """Take no more requests, and wait for the running ones, at most `seconds`."""
         await asyncio.gather(*(connector.drain(seconds) for connector in self._connectors))
 
     async def _stop(self) -> None:

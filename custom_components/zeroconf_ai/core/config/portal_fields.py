@@ -204,7 +204,7 @@ def _secret(given: Mapping[str, Value], environment: Mapping[str, str]) -> tuple
 
 def _allow_list(value: Value) -> AllowList:
     given = value.fields(ALLOW)
-    found = {name: frozenset(entry.texts("name somebody, or delete the line")) for name, entry in given.items()}
+    found = {name: frozenset(entry.texts("add an entry, or delete the line")) for name, entry in given.items()}
     if not found:
         raise value.error("allow needs `subjects:`, `groups:` or `domains:`: the portal does not let in everybody.")
     domains = frozenset(domain.lower().removeprefix("@") for domain in found.get("domains", ()))

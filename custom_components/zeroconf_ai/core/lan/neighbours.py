@@ -48,7 +48,7 @@ def parse_mac(text: str) -> str:
 
 
 def is_supported() -> bool:
-    """Whether the system has such a table."""
+    """Whether the table of neighbours can be read on this system."""
     return sys.platform == "linux"
 
 

@@ -34,7 +34,7 @@ class RequestOverError(EnrolmentError):
 
 
 class CodeRefusedError(EnrolmentError):
-    """The one-time code is wrong, or another machine than the one that showed it answers."""
+    """The one-time code is wrong, or the machine that answers is not the machine that showed the code."""
 
 
 async def post(upstream: HttpUpstream, body: Mapping[str, str], headers: Mapping[str, str]) -> Mapping[str, Any]:

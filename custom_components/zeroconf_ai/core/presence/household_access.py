@@ -59,7 +59,10 @@ class HouseholdAccess:
         return True
 
     def opening(self, records: Sequence[ServiceRecord]) -> ServiceRecord | None:
-        """The first of the advertisements of one id whose token can be used now: others may have been sent by anybody."""
+        """The first of the advertisements of one id whose token can be used now; None: no token can.
+
+        The other advertisements may come from any device.
+        """
         for record in records[:MAX_RECORDS]:
             with suppress(SealError):
                 if self.applies(record) and self.token(record):

@@ -55,7 +55,7 @@ LISTS: Final = (
 )  # fmt: skip
 """The parameters of transcripts that are lists."""
 MOST_ITEMS: Final = 32
-"""Of such a list."""
+"""The maximum length of each of these lists."""
 
 
 def _is_text(value: object, most: int) -> bool:

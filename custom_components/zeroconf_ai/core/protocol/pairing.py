@@ -1,10 +1,10 @@
 """Pairing by a one-time code that a person types, and digits that a person compares on two screens (docs/protocol.md, section 4).
 
 A code is short, and a client that types it does not know the server's certificate yet. So the code is never sent: both sides run
-SPAKE2 (PyPI `spake2`, of the magic-wormhole project) over it. A third party between them, or one that pretends to be either, can
-try one code for each run and learns nothing to try others with offline. What both sides are bound to (`own` and `peer`: SHA-256
-of the client's and of the server's public key or certificate) is part of the exchange: if the two sides do not see the same, the
-proofs are wrong. No I/O. The methods of `Pairing` take some milliseconds of CPU: call them in an executor.
+SPAKE2 (PyPI `spake2`, of the magic-wormhole project) over it. A third party between them, or in the place of one of them, can
+try one code in each run, and learns nothing by which it could try other codes offline. What both sides are bound to (`own` and
+`peer`: SHA-256 of the client's and of the server's public key or certificate) is part of the exchange: if the two sides do not
+see the same, the proofs are wrong. No I/O. The methods of `Pairing` take some milliseconds of CPU: call them in an executor.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ class PairingError(ValueError):
 
 
 class WrongCodeError(PairingError):
-    """The other side has another code, or does not see the same public keys or certificates: somebody is in between."""
+    """The other side has another code, or sees other public keys or certificates: a third party is in between."""
 
     def __init__(self) -> None:
         super().__init__("the one-time code is wrong, or another machine answers in place of the right one")

@@ -42,10 +42,13 @@ class Listener:
         """A link is open and its sides have proved who they are."""
 
     def link_closed(self, house: PairedHouse, reason: str) -> None:
-        """It has ended."""
+        """A link has ended."""
 
     def link_failing(self, house: PairedHouse, reason: str, attempts: int) -> None:
-        """So many attempts in a row have failed: once, at `TOLD_AFTER` or at a refusal, until `link_steady`."""
+        """No link was opened in `attempts` attempts in a row; `reason`: why the last one failed.
+
+        Called after `TOLD_AFTER` attempts or at a refusal, and then not again before `link_steady`.
+        """
 
     def link_steady(self, house: PairedHouse) -> None:
         """A link has stayed open after `link_failing`."""
@@ -55,7 +58,7 @@ class Listener:
 
 
 def backoff(failures: int, uniform: Callable[[float, float], float] = random.uniform) -> float:
-    """Seconds until the next attempt after so many failures in a row: exponential, with full jitter."""
+    """Seconds until the next attempt after `failures` in a row: exponential, with full jitter."""
     return uniform(0.0, min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(max(failures - 1, 0), 10)))
 
 
@@ -67,7 +70,7 @@ class Timing:
     dead: float = DEAD_SECONDS
     steady: float = STEADY_SECONDS
     delay: Callable[[int], float] = backoff
-    """Until the next attempt, after so many failures in a row."""
+    """Until the next attempt, by the number of failures in a row."""
 
 
 @dataclass(slots=True, eq=False)
@@ -137,7 +140,7 @@ class Connector:
                 link.hello(self._hello())
 
     async def drain(self, seconds: float) -> None:
-        """Open no more links and take no more requests; wait for the running ones, at most so many seconds."""
+        """Open no more links and take no more requests; wait for the running ones, at most `seconds`."""
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)

@@ -86,7 +86,7 @@ async def open_socket(
 def _proxy_for(url: str) -> str | None:
     """The proxy of this machine's environment (`HTTPS_PROXY`, `NO_PROXY`, or the system's settings) for a URL; None: no proxy.
 
-    aiohttp's `trust_env` looks for one of `wss`, which nobody sets, and would send passwords of `~/.netrc`. Blocking.
+    aiohttp's `trust_env` looks for a proxy for `wss`, which is not usually set, and would send passwords of `~/.netrc`. Blocking.
     """
     parts = urlsplit(url)
     if parts.scheme != "wss" or proxy_bypass(parts.netloc):

@@ -58,7 +58,7 @@ class FrameType(IntEnum):
     RESET = 4
     """JSON error: the stream ends at once, in both directions."""
     WINDOW = 5
-    """4 bytes: so many more bytes may be sent on the stream."""
+    """4 bytes: how many more bytes may be sent on the stream."""
     PING = 6
     PONG = 7
     """The payload of the ping."""

@@ -64,7 +64,7 @@ class RelayHouse:
             await self.hub.key()
 
     async def close(self, seconds: float = 0.0) -> None:
-        """Let running requests finish for so many seconds, and disconnect all connectors."""
+        """Let running requests finish, at most for `seconds`, and disconnect all connectors."""
         await self.hub.close(seconds)
         await self.members.close()
 

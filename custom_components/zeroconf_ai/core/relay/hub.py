@@ -46,7 +46,7 @@ class Offer:
 
     @classmethod
     def parse(cls, value: Mapping[str, Any]) -> "Offer":
-        """From a `hello`; whatever is malformed is left out."""
+        """From a `hello`; malformed values are left out."""
         return cls(
             clean(_text(value.get("name")), _MAX_TEXT),
             _texts(value.get("models"), _MAX_MODELS),
@@ -115,7 +115,7 @@ class RelayHub:
         return self._offers.get(connector_id, Offer())
 
     def listen(self, callback: Callable[[PairedConnector], None]) -> Callable[[], None]:
-        """Call `callback` with each connector that connects, also one that has just been paired. Returns what unsubscribes."""
+        """Call `callback` with each connector that connects, also after its pairing. Returns the function that unsubscribes."""
         self._listeners.append(callback)
         return lambda: self._listeners.remove(callback)
 
@@ -126,7 +126,7 @@ class RelayHub:
             await uplink.close(reason)
 
     async def close(self, seconds: float = 0.0) -> None:
-        """Admit nobody any more, let running requests finish for so many seconds, and close all links."""
+        """Admit no more connectors, let running requests finish, at most for `seconds`, and close all links."""
         self._closing = True
         await asyncio.gather(*(link.drain(seconds) for link in tuple(self._links)))
         await asyncio.gather(*(uplink.close("the house stops") for uplink in tuple(self._uplinks.values())))

@@ -128,7 +128,7 @@ class Link:
             self._reader.cancel()
 
     async def drain(self, seconds: float) -> None:
-        """Take no new streams, and wait for the open ones, at most so many seconds."""
+        """Take no new streams, and wait for the open ones, at most `seconds`."""
         self.goaway()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):

@@ -8,7 +8,7 @@ from typing import Protocol, override
 from .frames import FIRST_CREDIT, MAX_CREDIT, MAX_DATA_BYTES, FrameError, FrameType, RequestHead, ResponseHead, encode
 
 _LOW_WATER = MAX_DATA_BYTES
-"""A sender goes on when no more than so many bytes wait for credit or for their turn."""
+"""A sender goes on when at most this many bytes wait for credit or for their turn."""
 
 
 class RelayError(Exception):
@@ -213,7 +213,7 @@ class Stream:
             await self._event()
 
     def consumed(self, size: int) -> None:
-        """So many received bytes take no memory any more: the other side may send as many again."""
+        """Report that `size` received bytes no longer take memory: the other side may send as many again."""
         self._consumed += size
         if self._consumed >= FIRST_CREDIT // 2 and not self._end_received and self._error is None:
             credit, self._consumed = self._consumed, 0

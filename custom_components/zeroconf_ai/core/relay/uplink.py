@@ -38,14 +38,14 @@ class Uplink:
         return self.link is not None or self._may_return() > 0
 
     def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call `callback` when the connector is connected, and when it is not, any longer. Returns what unsubscribes."""
+        """Call `callback` when the connector connects or disconnects. Returns the function that unsubscribes."""
         self._listeners.append(callback)
         return lambda: self._listeners.remove(callback)
 
     async def attach(self, link: Link) -> None:
         """Use a new link. A former one is closed: its connection is dead, or another machine uses the same key.
 
-        One that takes no new requests, because the connector is being restarted, ends by itself after its last ones.
+        A former link that takes no new requests, because the connector is being restarted, ends by itself after its last one.
         """
         former, self._link = self._link, link
         self._lost_at = None
@@ -101,7 +101,7 @@ class Uplink:
     def _may_return(self) -> float:
         """Seconds for which requests still wait for the link."""
         if self._link is not None and self._link.draining:
-            self.lose(self._link)  # nobody has noticed yet
+            self.lose(self._link)  # its draining was not noticed before
         return 0.0 if self._lost_at is None else self._lost_at + RECONNECT_SECONDS - self._loop.time()
 
     def _give_up(self) -> None:

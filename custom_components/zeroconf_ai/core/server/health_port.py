@@ -45,7 +45,8 @@ HEALTH_PATHS = frozenset(path for path, handler in PATHS.items() if handler is n
 def create_health_app(gateway: Gateway, access: Access, reachable: Callable[[], bool] | None = None) -> web.Application:
     """An application with the paths of this module for those whom `access` admits.
 
-    `reachable`: whether clients reach the gateway, for one that they reach over a link; otherwise it is not ready.
+    `reachable`: whether the link over which clients reach the gateway is up; without a link the gateway is not ready. None:
+    clients reach it directly.
     """
 
     @web.middleware

@@ -118,7 +118,7 @@ class ToolMemory:
     def rejoined(self, key_id: str, messages: Sequence[Message]) -> tuple[list[Message], HomeRule | None]:
         """The messages of a request, with the house's calls and results in the turns that were divided.
 
-        And why they stay at home because of such a result; None: they may leave.
+        The second value is why the request stays at home because of one of these results; None: it may leave.
         """
         self._trim()
         found: list[Message] = []

@@ -10,7 +10,7 @@ class Identity:
     issuer: str
     """The provider's `iss`, such as `https://gitlab.example.net`."""
     subject: str
-    """Its `sub`: unique within the issuer, and never given to somebody else (OpenID Connect Core, section 2)."""
+    """Its `sub`: unique within the issuer, and never given to another person (OpenID Connect Core, section 2)."""
     name: str
     """The name to show."""
     email: str | None = None

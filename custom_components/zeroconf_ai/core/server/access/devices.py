@@ -1,7 +1,7 @@
 """`AllowedDevices`: devices that may use the server without a key, by their MAC addresses.
 
-A convenience and no security: every device of the network can take another MAC address. Only neighbours have one that is known: a
-device behind a router or a proxy has none.
+A convenience and no security: every device of the network can take another MAC address. The address is known only of
+devices in the same network: those behind a router or a proxy are not admitted.
 """
 
 from collections.abc import Iterable

@@ -192,7 +192,7 @@ def _engine_here(gateway: Gateway, context: RequestContext, task: AudioTask, ask
 
 
 def _chosen(context: RequestContext, named: str | None, engine_id: str) -> str | None:
-    """The engine to ask for; None: the default one, unless that may be one that leaves the home."""
+    """The engine to ask for; None: the default engine, if the request may leave the home."""
     return engine_id if named is not None or context.caller.home_rule is not None else None
 
 

@@ -213,7 +213,7 @@ class Enrolment:
     async def renew(self, address: str | None, presented: bytes, csr: object) -> Certificate:
         """A new certificate for a client, over a connection with the certificate whose hash is `presented`.
 
-        Raises InvalidRequestError, as `KeyStore.check_certificate` does, RateLimitError for one that does so all the time,
+        Raises InvalidRequestError, as `KeyStore.check_certificate` does, RateLimitError after too many renewals from `address`,
         DatabaseError.
         """
         self._keys.check_certificate(presented)

@@ -133,7 +133,7 @@ async def run(name: str, context: PortalContext) -> Any:
 
 
 def _own_key(context: PortalContext) -> ClientKey:
-    """The key of a command. Raises NotFoundError if it does not exist or belongs to somebody else."""
+    """The key of a command. Raises NotFoundError if it does not exist or belongs to another user."""
     key = context.store.keys.get(text(context.body, "key_id"))
     if key is None or key.user_id != context.user.id:
         raise _no_key()

@@ -84,7 +84,7 @@ def _key(header: Mapping[str, Any], keys: Sequence[Mapping[str, Any]]) -> jwk.Ke
 
 
 def _check_types(claims: Mapping[str, Any]) -> None:
-    """Raise SignInError unless the claims that identify somebody have the types of the specification (section 2)."""
+    """Raise SignInError unless the claims that identify a person have the types of the specification (section 2)."""
     subject, audience = claims.get("sub"), claims.get("aud")
     if not isinstance(claims.get("iss"), str):
         raise _invalid("'iss' of the ID token is no text")

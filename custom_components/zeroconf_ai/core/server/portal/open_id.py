@@ -59,7 +59,7 @@ class OpenIdProvider:
     """One OpenID provider. Used on one event loop."""
 
     def __init__(self, session: aiohttp.ClientSession, settings: PortalSettings) -> None:
-        """`session` sends no cookies of others. Nothing is sent before somebody signs in."""
+        """`session` sends no cookies of others. Nothing is sent before the first sign-in."""
         self._session = session
         self._settings = settings
         self._reading = asyncio.Lock()

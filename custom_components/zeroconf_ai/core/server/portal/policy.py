@@ -43,7 +43,7 @@ class PortalPolicy:
     users: UserStore
 
     def allows(self, person: Identity) -> bool:
-        """Whether somebody may use the portal: by the provider of the settings, and in one of the lists."""
+        """Whether a person may use the portal: signed in at the provider of the settings, and in one of its lists."""
         allow = self.settings.allow
         if person.issuer.rstrip("/") != self.settings.issuer.rstrip("/"):
             return False

@@ -15,5 +15,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop it, with what it holds."""
+    """Drop the column and its values."""
     op.drop_column("keys", "hosted_tools")

@@ -15,6 +15,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop it, with the certificates: they would be keys whose secret nobody has."""
+    """Drop the column, and the rows of certificates: version 12 would take them for API keys."""
     op.execute("DELETE FROM keys WHERE certificate_expires IS NOT NULL")
     op.drop_column("keys", "certificate_expires")
