@@ -59,7 +59,7 @@ class FakeSpeechServer(FakeServer):
         self.models: list[Any] | None = [{"id": model, "object": "model", "owned_by": "speaches"} for model in models]
         """None: it has no such path."""
         self.voices: Any = {"voices": ["af_heart", "bm_george"]}
-        """The body of /v1/audio/voices; None: it has no such path."""
+        """The body of /v1/audio/voices, or the status of an error; None: it has no such path."""
         self.paths: Any = None
         """The paths in its /openapi.json; None: it has no such path."""
         self.received = []
@@ -87,7 +87,7 @@ class FakeSpeechServer(FakeServer):
             case "GET", "/v1/models" if self.models is not None:
                 return web.json_response({"object": "list", "data": self.models})
             case "GET", "/v1/audio/voices" if self.voices is not None:
-                return web.json_response(self.voices)
+                return _error(self.voices, "no voices") if isinstance(self.voices, int) else web.json_response(self.voices)
             case "POST", "/v1/audio/transcriptions" if self.refusal is None:
                 return await self._transcribe(request)
             case "POST", "/v1/audio/speech" if self.refusal is None:

@@ -14,6 +14,8 @@ from .base import Answer
 from .http import HttpUpstream
 
 _KEPT_SECONDS: Final = 600.0
+_RETRY_SECONDS: Final = 60.0
+"""After a list that could not be read: requests do not wait for it again before that."""
 _MOST_MODELS: Final = 64
 _USUAL: Final = "alloy"
 """OpenAI's first voice, whose name servers with its API know. The parameter is required there."""
@@ -25,6 +27,7 @@ class Voices:
     def __init__(self) -> None:
         """Nothing is asked yet."""
         self._listed: dict[str, tuple[float, Mapping[str, str]]] = {}
+        self._failed_at: float | None = None
 
     async def of(self, upstream: HttpUpstream, model: str) -> Mapping[str, str]:
         """The names of a model's voices by id; empty if the server lists none. Raises an ApiError if it cannot be asked."""
@@ -51,10 +54,14 @@ class Voices:
 
     async def _fitted(self, upstream: HttpUpstream, request: Request) -> Request:
         wanted = request.body.get("voice")
-        try:
-            known = await self.of(upstream, request.model)
-        except ApiError:
-            known = NOTHING  # the request itself fails too, or works without the list
+        now = asyncio.get_running_loop().time()
+        known: Mapping[str, str] = self._listed.get(request.model, (0.0, NOTHING))[1]
+        if self._failed_at is None or now - self._failed_at >= _RETRY_SECONDS:
+            try:
+                known = await self.of(upstream, request.model)
+                self._failed_at = None
+            except ApiError:  # the request itself fails too, or works without the list
+                self._failed_at = asyncio.get_running_loop().time()
         if wanted in known or (wanted is not None and not known):
             return request
         by_name = next((voice for voice, name in known.items() if name == wanted), None)
