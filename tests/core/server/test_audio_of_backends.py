@@ -1,10 +1,12 @@
 """`/v1/audio/…` of the engine's backends: routing, failover, limits, and OpenAI's SDK as the client."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, override
 
 import aiohttp
+from aiohttp import web
 import openai
 from openai.types.audio import Transcription, TranscriptionVerbose
 import pytest
@@ -91,6 +93,8 @@ async def test_speech_of_a_backend_is_streamed_to_the_sdk() -> None:
         ("nothing", None, "alloy"),
         (None, "x", "x"),
         (None, None, "alloy"),
+        (500, "x", "x"),
+        (403, None, "alloy"),
     ],
 )
 async def test_speech_has_a_voice_that_the_server_has(listed: Any, voice: str | None, sent: str) -> None:
@@ -198,6 +202,23 @@ async def test_audio_voices_of_backends_are_listed() -> None:
     assert every == named
     assert [(voice["id"], voice["model"]) for voice in named["voices"]] == [("af_heart", KOKORO), ("bm_george", KOKORO)]
     assert status == 404
+
+
+async def test_voices_of_a_backend_do_not_wait_for_those_of_another() -> None:
+    together = asyncio.Barrier(2)
+
+    class Waiting(FakeSpeechServer):
+        @override
+        async def respond(self, request: web.Request) -> web.StreamResponse:
+            if request.path == "/v1/audio/voices":
+                await together.wait()
+            return await super().respond(request)
+
+    first, second, broken = Waiting(), Waiting(), FakeSpeechServer()
+    second.voices, broken.voices = {"voices": ["two"]}, 500
+    async with over(first, second, broken) as gateway:
+        _, said, _ = await gateway.get("audio/voices")
+    assert [voice["id"] for voice in said["voices"]] == ["af_heart", "bm_george", "two"]
 
 
 @pytest.mark.parametrize(

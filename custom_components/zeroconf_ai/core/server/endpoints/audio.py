@@ -158,7 +158,7 @@ async def list_voices(gateway: Gateway, context: RequestContext) -> web.StreamRe
         for voice in (gateway.audio.voices() if gateway.audio is not None else ())
         if model in (None, voice.model) and voice.model in known
     ]
-    return context.json({"voices": [*voices, *[voice async for voice in listed_voices(gateway, model, rule)]]})
+    return context.json({"voices": [*voices, *await listed_voices(gateway, model, rule)]})
 
 
 def _check_offered(gateway: Gateway) -> None:

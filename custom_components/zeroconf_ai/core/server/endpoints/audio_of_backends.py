@@ -1,7 +1,8 @@
 """Transcripts and speech of the engine's backends, with failover, and the lists of their models and voices."""
 
+import asyncio
 from base64 import b64encode
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
 import logging
 from typing import Any
@@ -185,13 +186,27 @@ def listed_models(gateway: Gateway, home_rule: HomeRule | None) -> list[dict[str
     return list(reversed(found.values()))
 
 
-async def listed_voices(gateway: Gateway, named: str | None, home_rule: HomeRule | None) -> AsyncIterator[dict[str, Any]]:
-    """The voices of backends for `/v1/audio/voices`: of the model `named`, or of all. A backend that fails has none."""
+async def listed_voices(gateway: Gateway, named: str | None, home_rule: HomeRule | None) -> list[dict[str, Any]]:
+    """The voices of backends for `/v1/audio/voices`: of the model `named`, or of all.
+
+    All backends are asked at the same time. The list has no voices of a backend that cannot be asked.
+    """
+    asked: dict[Member, list[ModelInfo]] = {}
     for member, model in audio_models(gateway, AudioTask.SPEECH, home_rule):
         if named is None or member.served.find(named) is model:
-            with suppress(ApiError):
-                for voice, name in (await member.backend.voices(model.id)).items():
-                    yield {"id": voice, "name": name, "model": model.id, "language": ""}
+            asked.setdefault(member, []).append(model)
+    found = await asyncio.gather(*(_voices_of(member, models) for member, models in asked.items()))
+    return [voice for voices in found for voice in voices]
+
+
+async def _voices_of(member: Member, models: Iterable[ModelInfo]) -> list[dict[str, Any]]:
+    """The voices of one backend's models, up to the first that cannot be listed."""
+    found: list[dict[str, Any]] = []
+    with suppress(ApiError):
+        for model in models:
+            listed = await member.backend.voices(model.id)
+            found += [{"id": voice, "name": name, "model": model.id, "language": ""} for voice, name in listed.items()]
+    return found
 
 
 def _headers(context: RequestContext, reply: Reply) -> dict[str, str]:
