@@ -4,7 +4,7 @@ It is also the composition root: nothing else creates a pool, a health checker o
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -21,7 +21,7 @@ from .accounting.usage.generation import FailedAttempt, Generation, Recorder
 from .backends.base import Backend
 from .backends.locate import locate
 from .protocol.errors import ApiError, LoopDetectedError
-from .protocol.exchange import NO_EXCHANGE, Exchange
+from .protocol.exchange import NO_EXCHANGE
 from .protocol.home_rule import HomeRule
 from .protocol.models import ModelInfo
 from .protocol.record import ServiceRecord
@@ -43,9 +43,10 @@ from .routing.pool.health import HealthChecker
 from .routing.pool.member import Member
 from .routing.pool.pool import Pool
 from .routing.pricing.admission_request import admission_request
-from .routing.pricing.billing import Bill, costs_by_backend
-from .routing.pricing.worst_case import WorstCase, is_limited, may_cost, worst_case
+from .routing.pricing.billing import Bill
+from .routing.pricing.worst_case import worst_case
 from .routing.records import LocalRun, exchange_of, local_record_of, record_of
+from .routing.reservations import Reservations
 from .routing.running import RunningRequest, RunningRequests
 from .routing.selection.chains import requested_alias
 from .routing.selection.strategies import kept_out
@@ -62,8 +63,6 @@ def ask_health(session: aiohttp.ClientSession) -> Callable[[ServiceRecord], Awai
     """The probe for a `DiscoveryManager`: `/v1/health` at each advertised address, without an API key."""
     return partial(locate, session)
 
-
-_NO_COSTS = WorstCase()
 
 _ON_BEHALF_OF: ContextVar[Caller | None] = ContextVar("zeroconf_ai_on_behalf_of", default=None)
 """The caller of the running request on whose behalf a nested request is made, such as by an agent of the home."""
@@ -89,6 +88,7 @@ class Engine:
         self.last_answer: tuple[str, str] | None = None
         """The id of the backend that answered last, and its model."""
         self._router = Router(self.pool, self.checker, self.sessions)
+        self._reservations = Reservations(self.pool, self._router)
         self._attached: dict[object, Accounting] = {}
         self._accounting = Accounting()
 
@@ -224,8 +224,10 @@ class Engine:
         try:
             request = self._prepare(request, caller)
             if admission_control is not None:
-                plan = self._plan(admission_control, request)
-                admission, barred = await self._admit(admission_control, request, caller, created, plan, nested=outer is not None)
+                plan = self._reservations.plan(admission_control, request, self.policy)
+                admission, barred = await self._reservations.admit(
+                    admission_control, request, caller, created, plan, self.policy, nested=outer is not None
+                )
                 excluded = admission.refusal
                 if barred or admission.allowances:
                     request = request.with_meta(barred=barred, allowances=admission.allowances or NOTHING)
@@ -256,7 +258,7 @@ class Engine:
                 if self.recorder is not None or admission is not None:
                     generation = record_of(request, caller, reply, bills, failures, refusal, created, started)
                     if admission_control is not None and admission is not None:
-                        self._reconcile(admission_control, admission, generation, bills, request.exchange)
+                        self._reservations.reconcile(admission_control, admission, generation, bills, request.exchange)
                     if self.recorder is not None:
                         self.recorder.record(generation)
                     if reply is not None and exchanges is not None and exchanges is self.exchanges:
@@ -296,57 +298,6 @@ class Engine:
             if self.recorder is not None:
                 self.recorder.record(record)
 
-    def _plan(self, admission_control: AdmissionControl, request: Request) -> Plan | None:
-        """The plan for the admission of a request; None if neither costs nor limits of backends matter."""
-        if admission_control.counts_money or any(is_limited(member) for member in self.pool):
-            return self._router.plan(request, self.policy)
-        return None
-
-    async def _admit(
-        self,
-        admission_control: AdmissionControl,
-        request: Request,
-        caller: Caller,
-        created: float,
-        plan: Plan | None,
-        *,
-        nested: bool,
-    ) -> tuple[Admission, frozenset[str]]:
-        """Admit a request; also returns the backends that must not answer it. Raises RateLimitError or QuotaError."""
-        known = _NO_COSTS
-        if plan is not None:
-            known = worst_case(plan.possible, request, again=self.policy.retry_metered_timeouts)
-        asked = admission_request(request, caller, known, created, nested=nested)
-        admission = await admission_control.admit(asked)
-        for backend_id in known.monthly_limits:
-            if self._follow_cost(admission_control, backend_id) and plan is not None:
-                plan.expire()
-        if not admission.barred and admission.allowances is None and not admission_control.free_only:
-            return admission, admission.barred
-        # A backend that was not planned must not replace them: it may cost as much, and nothing was reserved for it.
-        others = {member.id for member in self.pool if member.id not in known.worst_costs and may_cost(member)}
-        return admission, admission.barred | others
-
-    def _reconcile(
-        self,
-        admission_control: AdmissionControl,
-        admission: Admission,
-        generation: Generation,
-        bills: Sequence[Bill],
-        exchange: Exchange,
-    ) -> None:
-        """Replace the reservation by the actual usage."""
-        admission.reconcile(generation, costs_by_backend(bills, exchange) if len(bills) > 1 else None)
-        if generation.cost and generation.converted_cost is None and exchange.currency is not None:
-            _LOGGER.warning(
-                "There is no exchange rate from %s to %s: budgets count the cost of request %s one to one",
-                generation.currency,
-                exchange.currency,
-                generation.id,
-            )
-        if generation.backend_id is not None:
-            self._follow_cost(admission_control, generation.backend_id)
-
     def _store_exchange(
         self, store: "ExchangeStore", generation: Generation, request: Request, reply: Reply, username: str | None
     ) -> None:
@@ -356,14 +307,6 @@ class Engine:
             store.put(exchange_of(generation, request, reply, username))
         except Exception:  # the rest of the clean-up must run
             _LOGGER.exception("The prompt and answer of request %s could not be stored", generation.id)
-
-    def _follow_cost(self, admission_control: AdmissionControl, backend_id: str) -> bool:
-        """Update the month's cost of a backend; returns whether it reached its monthly limit, or is below it again."""
-        member = self.pool.get(backend_id)
-        if member is None or (limit := member.terms.monthly_limit) is None:
-            return False
-        before, member.month_cost = member.month_cost, admission_control.month_cost(backend_id)
-        return (before >= limit) != (member.month_cost >= limit)
 
     async def _route(
         self,
