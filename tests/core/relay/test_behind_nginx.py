@@ -29,13 +29,11 @@ from .connectors import LIMIT, Road, road
 CUT_SECONDS = 1
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin")
 
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (scripts/setup installs it)")
-
 
 @asynccontextmanager
 async def behind_nginx(found: Road, folder: Path) -> AsyncGenerator[tuple[str, str]]:
     """The URL of the house behind nginx, and the fingerprint of its certificate, which no authority of the system has signed."""
-    assert NGINX is not None
+    assert NGINX is not None, "nginx is not installed: run scripts/setup"
     port, (given, made) = free_port(), given_files(folder / "tls", other_authority())
     configuration = folder / "nginx.conf"
     configuration.write_text(
