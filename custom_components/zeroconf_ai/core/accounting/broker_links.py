@@ -16,7 +16,7 @@ class BrokerLink:
 
     connector_id: str
     url: str
-    """Where other brokers reach the broker, which it is known by."""
+    """The address at which other brokers reach the broker, and which identifies it."""
     beat: int
     """Changes while the broker runs. If it stays the same, the broker is gone."""
 

@@ -40,13 +40,13 @@ class OneTimeCode:
 
     purpose: Purpose
     code: str = field(repr=False)
-    """As shown: `XXXX-XXXX`."""
+    """The code as it is shown: `XXXX-XXXX`."""
     details: Any
     """What the owner chose when the code was made, such as the limits of the client that uses it."""
     actor: str
     """Who made it, as in the audit log."""
     ends: float
-    """By the clock of the `OneTimeCodes`."""
+    """When the code ends, by the clock of the `OneTimeCodes`."""
     tries: int = TRIES
     """Tries that are left. One is taken when a client begins, and given back when the client had the code."""
 

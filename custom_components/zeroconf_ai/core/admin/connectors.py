@@ -12,7 +12,7 @@ class ShownCode(TypedDict):
     code: str
     seconds_left: int
     command: str
-    """For the machine that is to be connected; the code is asked for by it."""
+    """The command for the machine that is to be connected. It asks for the code."""
 
 
 class ShownConnector(TypedDict):

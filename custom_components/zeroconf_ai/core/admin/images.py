@@ -13,7 +13,7 @@ class ShownImage(TypedDict):
 
     filename: str
     path: str
-    """Of the file, below the folder of the configuration or of the database."""
+    """The path of the file, below the folder of the configuration or of the database."""
     size: int
     """Bytes."""
     mimeType: str

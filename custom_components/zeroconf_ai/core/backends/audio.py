@@ -20,7 +20,7 @@ from .deadline_reader import DeadlineReader
 from .http_answer import Source, TranslatedStream
 
 MAX_SPEECH_BYTES = 64 * 1024 * 1024
-"""Of one answer: the longest text, spoken slowly, as WAV with 24 kHz has 40 MB."""
+"""Maximum size of one answer: the longest text, spoken slowly, as WAV with 24 kHz has 40 MB."""
 MAX_VOICES = 5_000
 _MAX_ERROR_BYTES = 64 * 1024
 

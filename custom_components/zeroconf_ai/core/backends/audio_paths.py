@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .http import HttpUpstream
 
 _MOST_BYTES: Final = 2 * 1024 * 1024
-"""Of a description; that of vLLM has 300 kB."""
+"""Maximum size of a description; that of vLLM has 300 kB."""
 _MOST_PATHS: Final = 2_000
 _TASKS: Final[Mapping[str, Capability]] = {
     "/audio/transcriptions": Capability.TRANSCRIPTION,

@@ -31,7 +31,7 @@ _NEXT: Final = "client-next.pem"
 _ENROLMENT: Final = "enrolment.json"
 _MAX_BYTES: Final = 256 * 1024
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-"""Of a provider that can be enrolled with: its id names a folder."""
+"""The valid ids of providers for an enrolment: the id is the name of a folder."""
 _FIELDS: Final = ("provider_id", "name", "base_url", "pin", "authority")
 
 

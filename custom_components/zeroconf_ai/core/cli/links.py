@@ -35,7 +35,7 @@ from .notices import notice
 _LOGGER = logging.getLogger(__name__)
 _MOST_MODELS = 1000
 _MODEL_BYTES = 48 * 1024
-"""Of the list in a `hello`, whose JSON has at most 64 KiB."""
+"""Maximum size of the list of models in a `hello`, whose JSON has at most 64 KiB."""
 
 
 class Offering:

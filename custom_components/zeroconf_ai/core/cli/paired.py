@@ -20,7 +20,7 @@ from .errors import CommandError
 
 _STDIN = "-"
 _SAVING = Lock()
-"""Several links of one process store what they find out."""
+"""Held while the file is changed: several links of one process change it."""
 
 type _Change = Callable[[tuple[PairedHouse, ...]], tuple[PairedHouse, ...]]
 

@@ -33,7 +33,7 @@ class RunningServer:
     secret: str | None = field(default=None, repr=False)
     """Secret that logs in to its page; None: it has no page. Only this user can read the file."""
     fingerprint: str | None = None
-    """Of its certificate; None: it speaks plain HTTP."""
+    """The fingerprint of its certificate; None: it speaks plain HTTP."""
 
 
 @contextmanager

@@ -31,7 +31,7 @@ _DATABASES = "databases.json"
 _HOME_ONLY = "home-only.json"
 """The ids of the providers whose home-only switch is on."""
 _MAX_BYTES = 4 * 1024**2
-"""Of a state file. The rest of a larger one is not read, so that it is no valid JSON."""
+"""Maximum size of a state file. A larger file is cut off, so that it is not valid JSON."""
 _MAX_ID_CHARACTERS = 64
 _NAMESPACE = UUID("0d3c8c9e-2b2f-5d53-9d0c-6f1f3c0a7e55")
 

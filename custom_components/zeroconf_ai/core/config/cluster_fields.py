@@ -20,9 +20,9 @@ class ClusterSettings:
     """How the brokers with one database reach each other."""
 
     url: str
-    """Where the others reach this one, such as `http://10.0.0.7:8000`."""
+    """The address at which the other brokers reach this broker, such as `http://10.0.0.7:8000`."""
     secret: str = field(repr=False)
-    """The same for all of them."""
+    """The shared secret of all brokers of the cluster."""
 
 
 def read_cluster(sections: Mapping[str, Value], environment: Mapping[str, str]) -> ClusterSettings | None:

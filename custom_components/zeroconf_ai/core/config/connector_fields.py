@@ -23,7 +23,7 @@ class ConnectorRules:
     models: tuple[str, ...] = ()
     """Patterns of the models; empty: all."""
     rates: RateLimits = field(default_factory=RateLimits)
-    """Of all houses together."""
+    """The limits for the requests of all houses together."""
     hours: OpeningHours = field(default_factory=OpeningHours)
     notify: tuple[str, ...] = ()
     """Who is told when the link stays down: mail addresses, `ntfy:…`, and URLs of webhooks."""

@@ -72,7 +72,7 @@ class KeySettings:
     models: tuple[str, ...] = ()
     """Patterns; empty: all."""
     endpoints: tuple[str, ...] = ()
-    """Of `SCOPES`; empty: all."""
+    """The allowed endpoint groups (`SCOPES`); empty: all."""
     background: bool = False
     home_only: bool = False
     valid_days: int | None = None
@@ -80,7 +80,7 @@ class KeySettings:
     tokens_per_minute: int | None = None
     parallel: int | None = None
     monthly_budget: float | None = None
-    """Of the person, in whole units."""
+    """The budget of each person per month, in whole units of the currency; None: unlimited."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 _SQLITE, _POSTGRES, _INFLUXDB = "sqlite", "postgres", "influxdb"
 _STORAGES = {_SQLITE: _SQLITE, _POSTGRES: _POSTGRES, "postgresql": _POSTGRES, _INFLUXDB: _INFLUXDB}
 _MAX_NAME_BYTES = 63
-"""Of a DNS label (RFC 6763, 4.1.1)."""
+"""Maximum length of a DNS label (RFC 6763, 4.1.1)."""
 
 
 class LogFormat(StrEnum):

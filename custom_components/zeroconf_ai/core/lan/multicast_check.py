@@ -86,7 +86,7 @@ class InterfaceCheck:
     advertised: bool = False
     """Whether this program's own advertisement was seen."""
     packets: int = 0
-    """Of other hosts."""
+    """The number of packets of other hosts."""
     hosts: set[str] = field(default_factory=set)
     """Addresses of other hosts, at most `MAX_HOSTS`."""
     providers: set[str] = field(default_factory=set)

@@ -116,7 +116,7 @@ class Neighbours:
         self._read_at = float("-inf")
 
     def mac_of(self, address: Address) -> str | None:
-        """The MAC address of a neighbour; None if it is none, or none is known."""
+        """The MAC address of a neighbour; None if the address is not of a neighbour, or has no known MAC address."""
         address = _unscoped(address)
         self._refresh(address)
         return self._table.get(address)

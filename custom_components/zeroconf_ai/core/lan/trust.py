@@ -14,7 +14,7 @@ from ..protocol.record import ServiceRecord, names_public_host
 _LOGGER = logging.getLogger(__name__)
 
 _MAX_BYTES = 4 * 1024**2
-"""Of the file. The rest of a larger one is not read, so that it is no valid JSON."""
+"""Maximum size of the file. A larger file is cut off, so that it is not valid JSON."""
 
 
 class Trust(StrEnum):

@@ -12,7 +12,7 @@ from ..protocol.key_proof import decode
 
 PATH: Final = "/enroll"
 MAX_BYTES: Final = 64 * 1024
-"""Of an answer: a certificate and its authority have 2 KB."""
+"""Maximum size of an answer: a certificate and its authority have 2 KB."""
 
 
 class EnrolmentError(UpstreamError):

@@ -14,7 +14,7 @@ MAX_PROMPT: Final = 32_000
 MAX_INPUTS: Final = 16
 """Images to edit: OpenAI's limit for one request with a GPT image model (API reference, "Create image edit", `image`)."""
 MAX_INPUT_BYTES: Final = 20 * 1024 * 1024
-"""Of one image. OpenAI's limit is 50 MB, that of Gemini 20 MB for the whole request."""
+"""Maximum size of one image. OpenAI's limit is 50 MB, that of Gemini 20 MB for the whole request."""
 _STANDARD_PIXELS: Final = 1024 * 1536
 """Pixels of gpt-image-1's largest image, to which `_TOKENS` apply."""
 _MOST_PIXELS: Final = 8192 * 8192

@@ -56,7 +56,7 @@ LiteLLM's `mode`, Xinference's `model_ability` and `model_type`, GPUStack's `cat
 """
 _TYPED = ("type", "task", "mode", "model_type")
 _AUDIO_WORDS = frozenset(word for word, capability in _TYPES.items() if capability in AUDIO) - {"audio"}
-"""Of lists, in which `audio` may mean a chat with recordings."""
+"""The words for audio in lists of models, without `audio`, which may mean a chat with recordings."""
 _CHAT_WORDS = frozenset({"chat", "completion", "generate", "llm"})
 _TYPED_LISTS = ("model_ability", "categories", "labels")
 _SYNONYMS = {

@@ -14,7 +14,7 @@ NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 _MAX_DIGITS = 16
-"""Of a count that is a text: longer ones exceed every limit."""
+"""Maximum digits of a count that is a text: a longer one exceeds every limit."""
 _LARGEST = 1e15
 
 

@@ -40,7 +40,7 @@ GONE_SECONDS: Final = 10.0
 _FORGET_SECONDS: Final = 300.0
 _WATCH_SECONDS: Final = 0.25
 _DRAIN_SECONDS: Final = 3600.0
-"""For the last requests of a link whose connector is being restarted: the connector ends them itself."""
+"""Maximum time for the last requests of a link whose connector is being restarted. The connector itself ends them earlier."""
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=5)
 _SALT: Final = b"zeroconf-ai cluster 1"
 

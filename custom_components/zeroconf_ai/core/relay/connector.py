@@ -64,7 +64,7 @@ def backoff(failures: int, uniform: Callable[[float, float], float] = random.uni
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When what happens, in seconds."""
+    """The times of a connector, in seconds."""
 
     heartbeat: float = HEARTBEAT_SECONDS
     dead: float = DEAD_SECONDS

@@ -18,7 +18,7 @@ from .handshake import HandshakeError, pair_with_house
 from .paired_houses import PairedHouse
 
 CONNECT_SECONDS = 20.0
-"""For name resolution, TCP, TLS and the upgrade to a WebSocket."""
+"""Maximum time for name resolution, TCP, TLS and the upgrade to a WebSocket."""
 
 
 class ConnectError(Exception):

@@ -18,9 +18,9 @@ from ..protocol.values import mapping, printable
 
 SUBPROTOCOL = "zeroconfai.relay.1"
 MAX_FRAME_BYTES = 1024 * 1024
-"""Of a frame, its header included."""
+"""Maximum size of a frame with its header."""
 MAX_DATA_BYTES = 64 * 1024
-"""Of the data that we send in one frame: other streams get their turn after it."""
+"""Maximum data sent in one frame, after which other streams get their turn."""
 MAX_STREAMS = 256
 """Streams of a link that are open at a time."""
 FIRST_CREDIT = 256 * 1024

@@ -44,7 +44,7 @@ _LOGGER = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 15.0
 DEAD_SECONDS = 30.0
 _CLOSE_SECONDS = 2.0
-"""For the closing handshake of the WebSocket; a connection that is dead never answers it."""
+"""Maximum time for the closing handshake of the WebSocket, which a dead connection never answers."""
 _MAX_CONTROL = 4 * MAX_STREAMS
 """Control frames that wait at most: a peer that causes more does not read."""
 _LATE_STREAMS = frozenset({FrameType.DATA, FrameType.END, FrameType.RESET, FrameType.WINDOW, FrameType.OPEN})

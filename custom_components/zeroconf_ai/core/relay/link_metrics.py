@@ -12,7 +12,7 @@ _PREFIX = "local_ai_relay"
 
 
 class LinkCollector(Collector):
-    """The state of the links; houses are named by what they call themselves, of which there are few."""
+    """The state of the links, labelled by the names of the houses. A connector has few houses."""
 
     def __init__(self, connectors: Iterable[Connector]) -> None:
         """`connectors` are read with every scrape."""

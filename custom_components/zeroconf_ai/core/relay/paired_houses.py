@@ -27,7 +27,7 @@ class PairedHouse:
     """A house or a broker."""
 
     url: str
-    """Of its WebSocket."""
+    """The address of the house's WebSocket."""
     key: bytes
     """Its public key, 32 bytes."""
     name: str
@@ -40,7 +40,7 @@ class PairedHouse:
 
     @property
     def base_url(self) -> str:
-        """Of its API."""
+        """The base URL of the house's API."""
         return self.url.replace("ws", "http", 1).removesuffix("/relay")
 
 

@@ -11,7 +11,7 @@ _GOING_AWAY = {"code": "going_away", "message": "The connector is not connected 
 
 
 async def pass_on(link: Link, stream: Stream, target: Link | None) -> None:
-    """Answer a stream of `link` by a stream of `target`; None: there is no link any more.
+    """Answer a stream of `link` by a stream of `target`; None: the link is lost.
 
     Bytes are read no faster than the other side takes them. If `target` is lost before the response begins, the other side is
     told to send the request over another link. Raises RelayError if the stream itself is lost.

@@ -14,7 +14,7 @@ RECONNECT_SECONDS = 10.0
 
 
 class Uplink:
-    """The links of one connector, one after the other. Requests wait while a link that was lost may come back."""
+    """The successive links of one connector. After the loss of a link, requests wait until it may no longer come back."""
 
     def __init__(self, connector_id: str) -> None:
         """There is no link yet."""

@@ -16,7 +16,7 @@ COMPRESSED_BODIES = web.AppKey("zeroconf_ai_compressed_bodies", bool)
 ACCEPTED = ("gzip", "deflate")
 _PIECE = 64 * 1024
 _MAX_MEMBERS = 64
-"""Of a body in gzip; compressors write one, or one for each thread. Many empty ones would cost much and add nothing."""
+"""Maximum number of members of a body in gzip: compressors write one, or one for each thread."""
 _GZIP_MAGIC = b"\x1f\x8b"
 
 

@@ -17,7 +17,7 @@ _LOGGER = logging.getLogger(__name__)
 _MAX_FIELD_BYTES = 64 * 1024
 _MAX_PARTS = 64
 _OTHERS_BYTES = 256 * 1024
-"""For the fields beside the file, and the boundaries."""
+"""Maximum bytes of the fields beside the file, and of the boundaries."""
 _READ_BYTES = 64 * 1024
 
 
@@ -58,11 +58,11 @@ class FormLimits:
     """The fields that may contain one; further files than `max_files` are read as texts."""
     max_files: int = 1
     max_total_bytes: int | None = None
-    """Of all files together; None: as for one."""
+    """Maximum bytes of all files together; None: the maximum of one file."""
 
     @property
     def max_bytes(self) -> int:
-        """Of the whole form."""
+        """Maximum bytes of the whole form."""
         return (self.max_total_bytes or self.max_file_bytes) + _OTHERS_BYTES
 
     def allows(self, name: str, count: int) -> bool:

@@ -27,7 +27,7 @@ class BrokenOffError(ConnectionError):
 
 
 class AnswerSink(ABC):
-    """Where an answer goes. Its methods raise a ConnectionError after the client has left."""
+    """The receiver of an answer. Its methods raise a ConnectionError after the client has left."""
 
     @abstractmethod
     async def start(self, status: int, headers: Iterable[tuple[str, str]]) -> None:

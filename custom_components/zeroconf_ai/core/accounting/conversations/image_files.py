@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_BYTES: Final = 10 * 1024 * 1024
-"""Of an uploaded file."""
+"""Maximum size of an uploaded file."""
 MAX_PIXELS: Final = 40_000_000
 """Width times height, read from the header before anything is decoded: small files can name gigantic sizes."""
 MODEL_PIXELS: Final = 2048
 """Width and height that models get at most; the services scale larger images down to 1568 or 2048."""
 MODEL_BYTES: Final = 3 * 1024 * 1024
-"""Of an image that is sent as it is; Anthropic accepts 5 MB of base64."""
+"""Maximum size of an image that is sent to a model as it is; Anthropic accepts 5 MB of base64."""
 _MODEL_TYPES: Final = ("image/png", "image/jpeg")
 _QUALITY: Final = 90
 _FORMATS: Final = {

@@ -20,9 +20,9 @@ from .exchanges import ExchangeStore
 _LOGGER = logging.getLogger(__name__)
 
 MAX_RESPONSES = 1_000
-"""Of one owner; the oldest are deleted first."""
+"""Maximum responses of one owner; the oldest are deleted first."""
 MAX_BYTES = 2 * 1024 * 1024
-"""Of one response with the items that were sent with its request, as JSON; larger ones are not stored."""
+"""Maximum size of one response with the items of its request, as JSON. A larger response is not stored."""
 MAX_CHAIN = 1_000
 """Responses of one conversation that are read."""
 PENDING_LIMIT = 50

@@ -25,7 +25,7 @@ class User:
     id: str
     """The `user_id` of the person's API keys, usage and budgets."""
     identity: Identity
-    """As of the last sign-in."""
+    """The identity at the last sign-in."""
     created: float
     signed_in: float
     """The time of the last sign-in."""

@@ -91,11 +91,11 @@ class Details(TypedDict, total=False):
     replaced: bool
     """Whether it was asked for again: the model does not see this answer any more."""
     choice: dict[str, Any]
-    """Of a person's message: `Choice`."""
+    """The `Choice` of a person's message."""
     origin: str
-    """Of a notice: the provider that answered before."""
+    """In a notice: the provider that answered before."""
     target: str
-    """Of a notice: the provider that answers from here on."""
+    """In a notice: the provider that answers from here on."""
 
 
 class MessageData(TypedDict):

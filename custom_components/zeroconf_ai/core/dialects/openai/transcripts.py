@@ -17,7 +17,7 @@ DELTA: Final = "transcript.text.delta"
 SEGMENT: Final = "transcript.text.segment"
 DONE: Final = "transcript.text.done"
 _MOST_CHARACTERS: Final = 4 * 1024 * 1024
-"""Of one transcript: 25 MB of speech at the lowest bit rate have half a million."""
+"""Maximum length of one transcript: 25 MB of speech at the lowest bit rate have half a million."""
 
 
 def transcript_chunks(data: Mapping[str, Any]) -> list[Chunk]:

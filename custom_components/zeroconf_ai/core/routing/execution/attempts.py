@@ -45,7 +45,7 @@ class RequestAttempts:
     until: float
     """`time.monotonic()` until which it waits for permits."""
     bills: list[Bill] = field(default_factory=list)
-    """Of every attempt that a backend may charge for."""
+    """The bills of all attempts that a backend may charge for."""
     failures: list[FailedAttempt] = field(default_factory=list)
     """Every attempt that failed, repeated ones included."""
     started: float = 0.0

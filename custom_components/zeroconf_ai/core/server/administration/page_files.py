@@ -25,7 +25,7 @@ HEADERS: Final[Mapping[str, str]] = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-"""Of every answer of the page and its commands."""
+"""The headers of every answer of the page and its commands."""
 
 
 def page_file(request: web.Request, path: str, index: str = "index.html") -> web.StreamResponse:

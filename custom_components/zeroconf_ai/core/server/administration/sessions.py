@@ -18,7 +18,7 @@ from ..access.auth_throttle import AuthThrottle
 LIFETIME = 12 * 3600.0
 """Seconds."""
 MAX_SESSIONS = 100
-"""Of all administrators; the oldest ends if there are more."""
+"""Maximum number of sessions of all administrators together. A further one ends the oldest."""
 
 
 @dataclass(slots=True)

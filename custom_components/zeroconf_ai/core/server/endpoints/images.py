@@ -27,7 +27,7 @@ HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     hdrs.CACHE_CONTROL: f"private, max-age={URL_SECONDS}, immutable",
 }
-"""Of an image. Its type is that of its content, and no browser takes it for a page."""
+"""The headers of an image: a browser must not show it as a page."""
 
 
 async def upload(gateway: Gateway, context: RequestContext) -> web.Response:

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 PAIRING_SECONDS: Final = 60.0
-"""From the server's proof until the client's."""
+"""Maximum time from the server's proof until the client's proof."""
 NO_FIELDS: Final[Mapping[str, Any]] = {}
 _KEY: Final = "key_id"
-"""In the details of a code: the key whose client enrols again."""
+"""The name in the details of a code for the id of the key whose client enrols again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Certificate:
     authority_pem: str
 
     def to_json(self) -> dict[str, Any]:
-        """As the protocol has it."""
+        """The JSON object of the protocol."""
         return {
             "id": self.key.id,
             "certificate": self.pem,

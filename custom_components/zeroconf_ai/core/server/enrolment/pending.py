@@ -16,12 +16,15 @@ from ...protocol.pairing import commitment, comparison_digits, new_nonce
 MOST_PENDING = 5
 """Clients that wait at once."""
 MOST_OF_ADDRESS = 2
-"""Of them from one address (IPv6: one /64 network), so that no device keeps out the others. Refused ones count for as long."""
+"""Maximum pending requests of one address (IPv6: one /64 network), so that one device cannot block the others.
+
+Refused requests count until they end.
+"""
 _MOST_KEPT = 20
 """Includes decided requests whose client has not asked yet."""
 PENDING_SECONDS = 600.0
 REVEAL_SECONDS = 60.0
-"""Until the client reveals its nonce. Until then, the owner does not see it."""
+"""Maximum time until the client reveals its nonce. Before that, the owner does not see the request."""
 
 
 class State(StrEnum):
@@ -51,7 +54,7 @@ class EnrolmentRequest:
     asked: float
     """Seconds since the epoch."""
     ends: float
-    """By the clock of `PendingRequests`."""
+    """When the request ends, by the clock of `PendingRequests`."""
     check: str | None = None
     """Six digits that the owner compares with those on the client's screen; None until the client has revealed its nonce."""
     state: State = State.PENDING

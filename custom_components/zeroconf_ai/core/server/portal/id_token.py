@@ -16,9 +16,9 @@ ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES25
 _KEY_TYPES: Final = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
 """The type of key of an algorithm, by its first letters (RFC 7518, section 3.1; RFC 9864)."""
 LEEWAY_SECONDS: Final = 60
-"""By how much the clocks of the two servers may differ."""
+"""Maximum difference between the clocks of the two servers."""
 _RSA_CHARACTERS: Final = 342
-"""Of the modulus of an RSA key with 2048 bits, in base64url: shorter keys are refused (RFC 7518, section 3.3)."""
+"""The length of the modulus of an RSA key with 2048 bits, in base64url. Shorter keys are refused (RFC 7518, section 3.3)."""
 _MAX_TOKEN: Final = 64 * 1024
 
 

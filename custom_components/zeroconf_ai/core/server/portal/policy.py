@@ -51,7 +51,7 @@ class PortalPolicy:
         return person.subject in allow.subjects or domain in allow.domains or not allow.groups.isdisjoint(person.groups)
 
     async def is_active(self, user_id: str) -> bool:
-        """Whether the keys of a user count. A user who has never signed in here is none of the portal's."""
+        """Whether the keys of a user are valid. The portal does not judge users who have never signed in to it."""
         user = self.users.get(user_id)
         return user is None or self.allows(user.identity)
 

@@ -24,7 +24,7 @@ SERVER_DAYS = 365
 BACKDATE = timedelta(days=2)
 """Certificates are valid this long before they are made, for clients whose clock is a day behind."""
 _MAX_NAME = 64
-"""Of a common name (RFC 5280, ub-common-name)."""
+"""Maximum length of a common name (RFC 5280, ub-common-name)."""
 _LOOPBACK: tuple[Address, ...] = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 
 

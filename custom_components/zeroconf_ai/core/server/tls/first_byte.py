@@ -19,7 +19,7 @@ _LOGGER = logging.getLogger(__name__)
 
 _HANDSHAKE = b"\x16"
 WAIT_SECONDS = 15.0
-"""From the connection until its first byte."""
+"""Maximum time from the connection until its first byte."""
 HANDSHAKE_SECONDS = 15.0
 
 
