@@ -92,7 +92,7 @@ async def test_all_entities(
     with (
         patch("custom_components.zeroconf_ai.gateway.entry.PLATFORMS", [platform]),
         patch(
-            "custom_components.zeroconf_ai.core.accounting.keys.key_store.uuid4", return_value=UUID(int=1)
+            "custom_components.zeroconf_ai.core.accounting.keys.key_changes.uuid4", return_value=UUID(int=1)
         ),  # unique ids hold it
     ):
         entry = await set_up(hass, gateway_with(backend, agent, entry_id="01GATEWAY"))

@@ -14,7 +14,8 @@ from homeassistant.util import dt as dt_util
 
 from ..const import CONF_HOME_ONLY, CONF_MODELS, CONF_STRATEGY, CONF_TARGETS, CONF_VIRTUAL_MODELS, DOMAIN
 from ..core.accounting.keys.client_key import ClientKey
-from ..core.accounting.keys.key_store import DAY, KeyStore
+from ..core.accounting.keys.key_changes import DAY
+from ..core.accounting.keys.key_store import KeyStore
 from ..core.accounting.keys.labels import checked_labels
 from ..core.accounting.keys.llm_apis import check_owner, checked_llm_apis
 from ..core.accounting.storage.database import DatabaseError

@@ -28,7 +28,7 @@ from ..const import (
     KIND_GATEWAY,
     SUBENTRY_HOME_AGENT,
 )
-from ..core.accounting.keys.key_store import PREFIX_LENGTH, new_secret
+from ..core.accounting.keys.key_secret import PREFIX_LENGTH, new_secret
 from ..core.protocol.key_proof import digest
 from ..core.protocol.record import Auth
 from ..gateway.backend_storage import config_of

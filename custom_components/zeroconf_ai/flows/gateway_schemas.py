@@ -51,7 +51,7 @@ from ..const import (
     DEFAULT_QUEUE_LENGTH,
     LARGEST_BUDGET,
 )
-from ..core.accounting.keys.key_store import LARGEST_RATE
+from ..core.accounting.keys.client_key import LARGEST_RATE
 from ..core.protocol.hosted_tools import GRANTS
 from ..core.protocol.record import DEFAULT_PRIORITY, Auth
 from ..core.routing.policy import Strategy

@@ -18,7 +18,7 @@ from homeassistant.helpers.selector import (
 )
 
 from ..const import CONF_HOME_ONLY, LARGEST_BUDGET
-from ..core.accounting.keys.key_store import LARGEST_RATE
+from ..core.accounting.keys.client_key import LARGEST_RATE
 from ..core.admin.own_keys import MOST_OWN_KEYS
 from ..core.server.endpoints import ROUTES
 from ..gateway.own_keys import CONF_BLOCKED, CONF_OWN_KEYS

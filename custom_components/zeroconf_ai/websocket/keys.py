@@ -12,8 +12,8 @@ from homeassistant.helpers import config_validation as cv
 
 from ..const import LARGEST_BUDGET
 from ..core.accounting.budget import Action, Scope, budget_id
-from ..core.accounting.keys.client_key import ClientKey
-from ..core.accounting.keys.key_store import DAY, LARGEST_RATE, SCOPES
+from ..core.accounting.keys.client_key import LARGEST_RATE, SCOPES, ClientKey
+from ..core.accounting.keys.key_changes import DAY
 from ..core.accounting.keys.llm_apis import APIS_LIMIT
 from ..core.accounting.periods import Period
 from ..core.admin.authority import describe_authority

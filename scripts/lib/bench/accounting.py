@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Integer, Text, case, cast, func, insert, lite
 
 from zeroconf_ai.accounting.admission import Admission, AdmissionRequest
 from zeroconf_ai.accounting.budget import Scope
-from zeroconf_ai.accounting.keys.key_store import new_secret
+from zeroconf_ai.accounting.keys.key_secret import new_secret
 from zeroconf_ai.accounting.periods import Period
 from zeroconf_ai.accounting.storage.database import Database
 from zeroconf_ai.accounting.storage.tables import counters, generations, key_months, key_rollups, keys, rollups

@@ -14,8 +14,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from zeroconf_ai.accounting.keys.client_key import ADMIN
-from zeroconf_ai.accounting.keys.key_store import SCOPES, KeyStore
+from zeroconf_ai.accounting.keys.client_key import ADMIN, SCOPES
+from zeroconf_ai.accounting.keys.key_store import KeyStore
 from zeroconf_ai.cli.keys import command
 from zeroconf_ai.server.endpoints import ROUTES
 

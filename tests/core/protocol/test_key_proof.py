@@ -6,7 +6,7 @@ import hmac
 
 import pytest
 
-from zeroconf_ai.accounting.keys.key_store import new_secret
+from zeroconf_ai.accounting.keys.key_secret import new_secret
 from zeroconf_ai.protocol import key_proof
 
 KEY = "zai_example-key-of-the-tests-0000000"

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ..accounting.budget import Action, Scope
 from ..accounting.keys.client_key import ClientKey
-from ..accounting.keys.key_store import DAY, KeyLimitError
+from ..accounting.keys.key_changes import DAY, KeyLimitError
 from ..accounting.periods import Period
 from ..accounting.store import AccountingStore
 from ..protocol.errors import PermissionDeniedError

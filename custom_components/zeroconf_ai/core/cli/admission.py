@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from ..accounting.admission import RateLimits
-from ..accounting.keys.key_store import LARGEST_RATE
+from ..accounting.keys.client_key import LARGEST_RATE
 from ..accounting.periods import local_zone
 from ..accounting.storage.database import DatabaseError, address_digest
 from ..accounting.store import KEEP_CHATS_SECONDS, AccountingStore

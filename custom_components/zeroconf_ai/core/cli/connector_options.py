@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ..accounting.admission import RateLimits
-from ..accounting.keys.key_store import LARGEST_RATE
+from ..accounting.keys.client_key import LARGEST_RATE
 from ..accounting.limits.opening_hours import OpeningHours
 from ..config.alert_fields import NTFY, is_mail_address
 from ..config.connector_fields import ConnectorRules

@@ -9,8 +9,7 @@ from typing import Any, Final
 import click
 
 from ..accounting.budget import parse_amount
-from ..accounting.keys.client_key import ADMIN, ClientKey
-from ..accounting.keys.key_store import LARGEST_RATE, SCOPES
+from ..accounting.keys.client_key import ADMIN, LARGEST_RATE, SCOPES, ClientKey
 from ..accounting.keys.labels import checked_labels
 from ..accounting.keys.llm_apis import checked_llm_apis
 from ..accounting.periods import Period

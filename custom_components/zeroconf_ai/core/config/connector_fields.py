@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..accounting.admission import RateLimits
-from ..accounting.keys.key_store import LARGEST_RATE
+from ..accounting.keys.client_key import LARGEST_RATE
 from ..accounting.limits.opening_hours import OpeningHours
 from .alert_fields import read_target
 from .document import Value

@@ -7,7 +7,7 @@ import re
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from ..accounting.keys.key_store import LARGEST_RATE, SCOPES
+from ..accounting.keys.client_key import LARGEST_RATE, SCOPES
 from ..protocol.addresses import url_parts
 from .connection_fields import resolve_secret
 from .document import Value, suggestion

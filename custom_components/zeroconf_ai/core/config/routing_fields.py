@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..accounting.admission import RateLimits
-from ..accounting.keys.key_store import LARGEST_RATE
+from ..accounting.keys.client_key import LARGEST_RATE
 from ..routing.policy import DEFAULT_VIRTUAL_MODELS, ModelAlias, Policy, Strategy
 from .document import Value, suggestion
 

@@ -14,7 +14,9 @@ import pytest
 
 from zeroconf_ai.accounting.keys import statements
 from zeroconf_ai.accounting.keys.client_key import ClientKey
-from zeroconf_ai.accounting.keys.key_store import KeyLimitError, KeyStore, new_secret
+from zeroconf_ai.accounting.keys.key_changes import KeyLimitError
+from zeroconf_ai.accounting.keys.key_secret import new_secret
+from zeroconf_ai.accounting.keys.key_store import KeyStore
 from zeroconf_ai.accounting.storage import sqlite
 from zeroconf_ai.accounting.storage.database import Database, DatabaseError
 from zeroconf_ai.accounting.store import AccountingStore

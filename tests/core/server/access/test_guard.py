@@ -13,8 +13,8 @@ import pytest
 
 from zeroconf_ai.accounting import store as accounting_store
 from zeroconf_ai.accounting.keys import key_store
-from zeroconf_ai.accounting.keys.client_key import ADMIN
-from zeroconf_ai.accounting.keys.key_store import SCOPES
+from zeroconf_ai.accounting.keys.client_key import ADMIN, SCOPES
+from zeroconf_ai.accounting.keys.key_secret import new_secret
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.engine import Caller
 from zeroconf_ai.lan.interfaces import Address
@@ -145,7 +145,7 @@ async def test_guard_guesses_read_the_keys_once(store: AccountingStore, monkeypa
             assert (await get_as(gateway, **bearer(guess)))[0] == 401
         assert reads == []
         for _ in range(4):
-            assert (await get_as(gateway, **bearer(key_store.new_secret())))[0] == 401
+            assert (await get_as(gateway, **bearer(new_secret())))[0] == 401
     assert len(reads) == 1
 
 

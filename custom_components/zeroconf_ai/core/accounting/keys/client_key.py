@@ -6,6 +6,10 @@ from ...protocol.errors import PermissionDeniedError
 from ...protocol.home_rule import HomeRule
 from ..admission import RateLimits
 
+_REQUEST_SCOPES = ("models", "chat", "completions", "embeddings", "responses", "messages", "audio", "images")
+SCOPES = (*_REQUEST_SCOPES, "status", "generation", "usage", "metrics")
+"""The groups of paths that a key can be limited to: all values of `server.dispatch.Route.scope`."""
+LARGEST_RATE = 1_000_000_000
 ADMIN = "admin"
 """The permission of an administrator. A key has it only if `endpoints` names it; a key for all endpoints has it not."""
 

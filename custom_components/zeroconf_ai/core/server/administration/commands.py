@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ...accounting.budget import LARGEST, Action, Scope, budget_id
 from ...accounting.keys.client_key import ClientKey
-from ...accounting.keys.key_store import DAY
+from ...accounting.keys.key_changes import DAY
 from ...accounting.periods import Period
 from ...admin.authority import describe_authority
 from ...admin.callers import list_callers

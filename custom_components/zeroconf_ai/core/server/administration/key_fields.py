@@ -3,7 +3,7 @@
 from typing import Any
 
 from ...accounting.budget import LARGEST
-from ...accounting.keys.key_store import LARGEST_RATE, SCOPES
+from ...accounting.keys.client_key import LARGEST_RATE, SCOPES
 from ...admin.keys import check_expiry
 from ...protocol.errors import InvalidRequestError
 from ...protocol.hosted_tools import GRANTS

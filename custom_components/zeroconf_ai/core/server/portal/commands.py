@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ...accounting.keys.client_key import ClientKey
-from ...accounting.keys.key_store import DAY
+from ...accounting.keys.key_changes import DAY
 from ...accounting.store import AccountingStore
 from ...accounting.users.user import User
 from ...admin.keys import describe_key, describe_new_key, list_keys
