@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 import secrets
 import time
 from typing import Any
@@ -23,13 +22,6 @@ from zeroconf_ai.server.access.guard import Guard
 from ....support.server import Served, served
 
 UNKNOWN = "zai_example-of-a-wrong-key-000000000"
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[AccountingStore]:
-    opened = await AccountingStore.open(tmp_path / "gateway.db")
-    yield opened
-    await opened.close()
 
 
 def query(key: str, challenge: bytes | None = None) -> dict[str, str]:
