@@ -171,6 +171,7 @@ async def test_audio_engines_and_voices_are_listed(audio: FakeAudio) -> None:
     [
         ({"response_format": "ass"}, "response_format"),
         ({"response_format": "srt,vtt"}, "response_format"),
+        ({"response_format": "diarized_json"}, "response_format"),
     ],
 )
 async def test_audio_invalid_transcription_parameter_is_refused(audio: FakeAudio, fields: dict[str, str], param: str) -> None:

@@ -52,7 +52,8 @@ _FORM = FormLimits(
     f"The recording is larger than {MAX_FILE_BYTES >> 20} MB, or another field is too large. Split the recording.",
 )
 _MAX_SPEECH_BODY_BYTES = 256 * 1024
-_TRANSCRIPT_FORMATS = ("json", "text", "verbose_json")
+_HOME_FORMATS = ("json", "text", "verbose_json", *SUBTITLES)
+"""The formats of transcripts by the gateway's own engines, which do not tell speakers apart."""
 
 
 async def transcriptions(gateway: Gateway, context: RequestContext) -> web.StreamResponse:
@@ -73,6 +74,8 @@ async def transcriptions(gateway: Gateway, context: RequestContext) -> web.Strea
         audio, model = _engine_here(gateway, context, AudioTask.TRANSCRIPTION, asked)
         if audio is None:
             return await transcribe(gateway, context, recording, form)
+        if wanted not in _HOME_FORMATS:
+            raise _invalid("response_format", "one of " + ", ".join(_HOME_FORMATS))
         async with gateway.engine.run_local(AudioTask.TRANSCRIPTION, context.caller, context.id, asked) as run:
             run.model = _engine(gateway, context, AudioTask.TRANSCRIPTION, model)
             run.usage = Usage(audio_seconds=recording.seconds or 0.0)
