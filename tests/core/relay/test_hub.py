@@ -12,16 +12,17 @@ import pytest
 
 from tests.support.fakes.provider import FakeProvider, refuse
 from tests.support.server import CHAT, Endless, Served, served, upstream
-from zeroconf_ai.accounting.one_time_codes import Purpose
+from zeroconf_ai.accounting.one_time_codes import OneTimeCodes, Purpose
 from zeroconf_ai.protocol.errors import ApiError, RateLimitError, UpstreamConnectionError
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.relay import uplink as uplinks
 from zeroconf_ai.relay.frames import SUBPROTOCOL
-from zeroconf_ai.relay.handshake import HandshakeError, authenticate_to_house, pair_with_house, public_bytes
+from zeroconf_ai.relay.handshake import HandshakeError, Welcome, authenticate_to_house, pair_with_house, public_bytes
+from zeroconf_ai.relay.hub import RelayHub
 from zeroconf_ai.relay.stream import Stream
 from zeroconf_ai.server.access.guard import Guard
 
-from .houses import House, answering, house, open_socket
+from .houses import Connectors, House, answering, house, open_socket
 
 LIMIT = 20.0
 DEMO = {"model": "demo-rules", "messages": [{"role": "user", "content": "Hello"}]}
@@ -304,6 +305,41 @@ async def test_connections_that_prove_nothing_are_few() -> None:
             async with home.open():
                 pass
         assert raised.value.status == 429
+
+
+async def test_key_that_is_needed_twice_at_once_is_loaded_once() -> None:
+    made: list[Ed25519PrivateKey] = []
+
+    async def load() -> Ed25519PrivateKey:
+        await asyncio.sleep(0)
+        made.append(Ed25519PrivateKey.generate())
+        return made[-1]
+
+    async with asyncio.timeout(LIMIT):
+        hub = RelayHub(load, Welcome("gateway-id", "Home"), Connectors(), OneTimeCodes())
+        first, second = await asyncio.gather(hub.key(), hub.key())
+        assert first is second
+        assert made == [first]
+
+
+async def test_connections_that_wait_for_the_key_of_the_house_are_few() -> None:
+    go = asyncio.Event()
+
+    async def load() -> Ed25519PrivateKey:
+        await go.wait()
+        return Ed25519PrivateKey.generate()
+
+    async with asyncio.timeout(LIMIT), served() as server, aiohttp.ClientSession() as session:
+        server.gateway.relay = RelayHub(load, Welcome("gateway-id", "Home"), Connectors(), OneTimeCodes())
+        url = f"{server.url}/relay"
+        tries = [asyncio.create_task(session.ws_connect(url, protocols=(SUBPROTOCOL,))) for _ in range(5)]
+        (refused,), waiting = await asyncio.wait(tries, return_when=asyncio.FIRST_COMPLETED)
+        error = refused.exception()
+        assert isinstance(error, aiohttp.WSServerHandshakeError)
+        assert error.status == 429
+        go.set()
+        for socket in await asyncio.gather(*waiting):
+            await socket.close()
 
 
 async def test_connections_behind_a_trusted_proxy_count_for_their_own_addresses() -> None:

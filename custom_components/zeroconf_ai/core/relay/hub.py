@@ -72,6 +72,7 @@ class RelayHub:
         self.codes = codes
         self.house = house
         self._key = key
+        self._loading = asyncio.Lock()
         self._connectors = connectors
         self._uplinks: dict[str, Uplink] = {}
         self._offers: dict[str, Offer] = {}
@@ -83,9 +84,10 @@ class RelayHub:
 
     async def key(self) -> "Ed25519PrivateKey":
         """The key of the house. Raises KeyFileError if it cannot be loaded."""
-        if callable(self._key):
-            self._key = await self._key()
-        return self._key
+        async with self._loading:  # two that make the first key would make two
+            if callable(self._key):
+                self._key = await self._key()
+            return self._key
 
     def uplink(self, connector_id: str) -> Uplink:
         """The way to a connector, connected or not."""
@@ -136,14 +138,14 @@ class RelayHub:
     async def answer(self, request: web.Request, address: str | None) -> web.StreamResponse:
         """Admit a connector, and serve its link until it ends. `address`: where it comes from. Raises an ApiError before that."""
         self._check(request, address)
-        try:
-            key = await self.key()
-        except KeyFileError as err:
-            _LOGGER.error("No connector can be admitted: %s", err)
-            raise UnavailableError("The key of the house cannot be used.", retry_after=60.0) from None
         source = subscriber(address)
         self._handshakes[source] += 1
         try:
+            try:
+                key = await self.key()
+            except KeyFileError as err:
+                _LOGGER.error("No connector can be admitted: %s", err)
+                raise UnavailableError("The key of the house cannot be used.", retry_after=60.0) from None
             socket = web.WebSocketResponse(
                 protocols=(SUBPROTOCOL,), compress=False, max_msg_size=MAX_FRAME_BYTES, timeout=_CLOSE_SECONDS
             )
