@@ -14,6 +14,8 @@ import pytest
 
 from zeroconf_ai.accounting.connectors import PairedConnector
 from zeroconf_ai.accounting.one_time_codes import OneTimeCode, OneTimeCodes, Purpose
+from zeroconf_ai.accounting.storage.database import DatabaseError
+from zeroconf_ai.protocol.errors import InvalidRequestError
 from zeroconf_ai.protocol.pairing import CodeError
 from zeroconf_ai.relay import handshake
 from zeroconf_ai.relay.frames import FrameType, decode, decode_json, encode_json
@@ -174,6 +176,27 @@ async def test_connector_meets_another_house_and_says_nothing_more() -> None:
         await socket.close()
         admitted = await home.admitted.get()
         assert isinstance(admitted, HandshakeError)
+
+
+@pytest.mark.parametrize("failure", [DatabaseError("the disk is full"), InvalidRequestError("There are 256 connectors already.")])
+async def test_connector_that_cannot_be_stored_or_found_is_told_so(failure: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object) -> PairedConnector:
+        raise failure
+
+    async with house() as home:
+        monkeypatch.setattr(home.connectors, "add", fail)
+        monkeypatch.setattr(home.connectors, "find", fail)
+        key, code = Ed25519PrivateKey.generate(), home.codes.make(Purpose.RELAY).code
+        for paired in (False, True):
+            async with home.connection() as socket:
+                known = public_bytes(home.key)
+                attempt = authenticate_to_house(socket, key, known) if paired else pair_with_house(socket, key, "x", code)
+                with pytest.raises(HandshakeError, match=r"cannot use its database|256 connectors") as raised:
+                    await attempt
+            assert raised.value.code == "unavailable"
+            admitted = await home.admitted.get()
+            assert isinstance(admitted, HandshakeError)
+        assert home.codes.current(Purpose.RELAY) is not None  # it can be used again
 
 
 class Changed:

@@ -24,6 +24,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 import hashlib
+import logging
 import secrets
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -31,6 +32,8 @@ import aiohttp
 
 from ..accounting.connectors import MAX_NAME, PairedConnector
 from ..accounting.one_time_codes import InvalidCodeError, OneTimeCode, OneTimeCodes, Purpose
+from ..accounting.storage.database import DatabaseError
+from ..protocol.errors import InvalidRequestError
 from ..protocol.pairing import Pairing, PairingError, WrongCodeError, read_code
 from ..protocol.values import clean
 from .frames import FrameError, FrameType, decode, decode_json, encode_json
@@ -39,6 +42,8 @@ from .stream import RelayError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+_LOGGER = logging.getLogger(__name__)
 
 HANDSHAKE_SECONDS = 20.0
 _KEY_BYTES = _NONCE_BYTES = 32
@@ -60,10 +65,13 @@ class PairedConnectors(Protocol):
     """Where a house stores the connectors that it was paired with."""
 
     async def find(self, key: bytes) -> PairedConnector | None:
-        """The connector with a public key."""
+        """The connector with a public key. Raises DatabaseError."""
 
     async def add(self, key: bytes, name: str, code: OneTimeCode) -> PairedConnector:
-        """Store a new connector, or one with this key again. `code`: the one-time code that it was paired by."""
+        """Store a new connector, or one with this key again. `code`: the one-time code that it was paired by.
+
+        Raises InvalidRequestError if there are too many, DatabaseError.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +154,14 @@ async def admit_connector(
                 found = await _receive(socket, "begin")
             return await _authenticate(socket, key, house, connectors, found)
         except HandshakeError as err:
-            await refuse(socket, err)
-            raise
+            failure = err
+        except DatabaseError as err:  # no HTTP error can be sent any more: the WebSocket is open
+            _LOGGER.warning("No connector can be admitted: %s", err)
+            failure = HandshakeError("unavailable", "The house cannot use its database at the moment.")
+        except InvalidRequestError as err:
+            failure = HandshakeError("unavailable", str(err))
+        await refuse(socket, failure)
+        raise failure
 
 
 async def refuse(socket: WebSocket, err: HandshakeError) -> None:
