@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+import gc
 import json
+import logging
 from typing import Any
 
 import aiohttp
@@ -19,6 +21,7 @@ from zeroconf_ai.relay import uplink as uplinks
 from zeroconf_ai.relay.frames import SUBPROTOCOL
 from zeroconf_ai.relay.handshake import HandshakeError, Welcome, authenticate_to_house, pair_with_house, public_bytes
 from zeroconf_ai.relay.hub import RelayHub
+from zeroconf_ai.relay.link import Link
 from zeroconf_ai.relay.stream import Stream
 from zeroconf_ai.server.access.guard import Guard
 
@@ -178,6 +181,52 @@ async def test_request_on_a_connector_that_stops_goes_on_over_the_new_link() -> 
         await asyncio.sleep(0)
         async with home.connected(answering(home, remote)):
             assert await waiting
+
+
+async def test_connector_that_says_by_a_reset_that_it_stops_gets_the_request_once() -> None:
+    asked: list[str] = []
+
+    async def refuse_all(stream: Stream) -> None:
+        asked.append(stream.request.path)
+        stream.reset({"code": "going_away", "message": "The connector stops."})
+
+    async with asyncio.timeout(LIMIT), served() as remote, house() as home, home.connected(refuse_all):
+        waiting = asyncio.create_task(home.backend().models())
+        while home.uplink.link is not None:
+            await asyncio.sleep(0.01)
+        async with home.connected(answering(home, remote)):
+            assert await waiting
+    assert asked == ["/v1/models"]
+
+
+async def test_request_whose_new_link_is_lost_at_once_goes_on_over_the_next_one(caplog: pytest.LogCaptureFixture) -> None:
+    async def fail(_: bytes) -> None:
+        raise ConnectionResetError
+
+    def break_link() -> None:
+        if (link := home.uplink.link) is not None and not broken:
+            broken.append(link)
+            link._socket.send_bytes = fail  # type: ignore[method-assign, assignment]
+
+    async def never(_: Stream) -> None:
+        arrived.set()
+        await asyncio.Event().wait()
+
+    arrived = asyncio.Event()
+    broken: list[Link] = []
+    async with asyncio.timeout(LIMIT), served() as remote, house() as home:
+        async with home.connected(never):
+            waiting = asyncio.create_task(home.backend().send(Request(Kind.CHAT, dict(DEMO))))
+            await arrived.wait()
+        home.uplink.listen(break_link)
+        async with home.open() as socket:
+            await authenticate_to_house(socket, home.key_of_connector, public_bytes(home.key))
+            async for _ in socket:
+                pass
+        async with home.connected(answering(home, remote)):
+            await (await waiting).close()
+        gc.collect()  # an error of a task that nobody awaits is logged now
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 async def test_connector_that_is_away_is_an_error_at_once() -> None:

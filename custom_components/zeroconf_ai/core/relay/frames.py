@@ -28,6 +28,8 @@ FIRST_CREDIT = 256 * 1024
 MAX_CREDIT = 16 * 1024 * 1024
 """Bytes of credit that a stream can have at most."""
 LAST_STREAM = 2**32 - 1
+GOING_AWAY = "going_away"
+"""The code of a `reset`: its sender takes no new streams, so the request is to be sent over another link."""
 
 _HEADER = struct.Struct("!BI")
 _CREDIT = struct.Struct("!I")

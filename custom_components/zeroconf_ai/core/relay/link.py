@@ -18,6 +18,7 @@ import aiohttp
 from aiohttp import web
 
 from .frames import (
+    GOING_AWAY,
     LAST_STREAM,
     MAX_STREAMS,
     Frame,
@@ -289,13 +290,17 @@ class Link:
             self.write_control(encode(FrameType.PONG, 0, frame.payload))
         elif frame.type is FrameType.GOAWAY:
             decode_json(frame.payload)
-            self.draining = True
-            if self._on_goaway is not None:
-                self._on_goaway()
+            self._goes_away()
         elif frame.type is FrameType.HELLO:
             value = decode_json(frame.payload)
             if self._on_hello is not None:
                 self._on_hello(value)
+
+    def _goes_away(self) -> None:
+        """The other side takes no new streams."""
+        self.draining = True
+        if self._on_goaway is not None:
+            self._on_goaway()
 
     def _on_stream_frame(self, stream: Stream, frame: Frame) -> None:
         if frame.type is FrameType.OPEN:
@@ -305,7 +310,10 @@ class Link:
         elif frame.type is FrameType.WINDOW:
             stream.on_window(decode_window(frame.payload))
         else:
-            stream.lose(StreamResetError(reset_error(frame.payload)))
+            error = StreamResetError(reset_error(frame.payload))
+            if self.role is Role.HOUSE and error.code == GOING_AWAY and not self.draining:
+                self._goes_away()  # before the request is sent again: otherwise it would come back on this link without end
+            stream.lose(error)
             if (task := self._tasks.get(stream.number)) is not None:
                 task.cancel()
 
@@ -315,7 +323,7 @@ class Link:
         self._last_stream = frame.stream
         head = parse_request_head(decode_json(frame.payload))
         if self.draining or self._accept is None:
-            self._send_reset(frame.stream, {"code": "going_away", "message": "The connector stops."})
+            self._send_reset(frame.stream, {"code": GOING_AWAY, "message": "The connector stops."})
         elif len(self._streams) >= MAX_STREAMS:
             self._send_reset(frame.stream, {"code": "too_many_streams", "message": "Too many requests are open."})
         else:

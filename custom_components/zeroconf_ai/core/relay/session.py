@@ -10,7 +10,7 @@ import orjson
 
 from ..protocol.reasons import ConnectorAwayError
 from ..protocol.relayed import may_cross, request_headers, response_headers
-from .frames import MAX_STREAMS, RequestHead, ResponseHead
+from .frames import GOING_AWAY, MAX_STREAMS, RequestHead, ResponseHead
 from .stream import LinkClosedError, RelayError, Stream, StreamResetError
 from .uplink import Uplink
 
@@ -19,7 +19,6 @@ MAX_KEPT_BYTES = 32 * 1024 * 1024
 _MAX_HEAD = 64 * 1024
 _END_OF_HEAD = b"\r\n\r\n"
 _END_OF_LINE = b"\r\n"
-GOING_AWAY = "going_away"
 TOO_MANY_STREAMS = "too_many_streams"
 
 
@@ -218,11 +217,11 @@ class _Transport(asyncio.Transport):
         except RelayError as err:
             self._end(ConnectionResetError(str(err)))
             return
-        assert self._stream is not None
         self.resume_writing()  # the former stream may have waited for credit
         for part in tuple(self._kept):
-            self._stream.write(part)
-        if self._complete:
+            if self._stream is not None:  # None: the new link is lost, too, and the next attempt has begun
+                self._stream.write(part)
+        if self._complete and self._stream is not None:
             self._stream.end()
 
     # The response (`Receiver`)

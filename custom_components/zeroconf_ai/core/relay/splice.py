@@ -3,11 +3,12 @@
 import asyncio
 from contextlib import suppress
 
+from .frames import GOING_AWAY
 from .link import Link
 from .stream import LinkClosedError, RelayError, Stream, StreamResetError
 
 _LOST = {"code": "provider_error", "type": "upstream_error", "message": "The connection to the connector was lost."}
-_GOING_AWAY = {"code": "going_away", "message": "The connector is not connected here any more."}
+_GOING_AWAY = {"code": GOING_AWAY, "message": "The connector is not connected here any more."}
 
 
 async def pass_on(link: Link, stream: Stream, target: Link | None) -> None:
