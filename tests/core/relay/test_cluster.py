@@ -179,6 +179,19 @@ async def test_links_of_a_broker_that_is_gone_are_not_used(tmp_path: Path, monke
         assert not second.is_online(machine.id)
 
 
+async def test_broker_that_does_not_answer_is_left_for_another_attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zeroconf_ai.relay.cluster._CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr("zeroconf_ai.relay.cluster.BEAT_SECONDS", 0.1)
+    asked: list[asyncio.StreamWriter] = []
+    async with two_brokers(tmp_path) as (first, _, machine), AsyncExitStack() as stack:
+        silent = await asyncio.start_server(lambda _, writer: asked.append(writer), "127.0.0.1", 0)
+        stack.callback(silent.close_clients)
+        stack.callback(silent.close)
+        port = silent.sockets[0].getsockname()[1]
+        await first.store.broker_links.exchange(f"http://127.0.0.1:{port}", 1, [machine.id])
+        await until(lambda: len(asked) > 2)
+
+
 @pytest.mark.parametrize("secret", ["another-secret-of-other-brokers-here", SECRET])
 async def test_broker_must_know_the_secret(tmp_path: Path, secret: str) -> None:
     async with two_brokers(tmp_path) as (first, _, machine), machine.connected(first):

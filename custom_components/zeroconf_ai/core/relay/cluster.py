@@ -41,7 +41,8 @@ _FORGET_SECONDS: Final = 300.0
 _WATCH_SECONDS: Final = 0.25
 _DRAIN_SECONDS: Final = 3600.0
 """Maximum time for the last requests of a link whose connector is being restarted. The connector itself ends them earlier."""
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=5)
+_CONNECT_SECONDS: Final = 5.0
+"""Maximum time for TCP, TLS and the upgrade to a WebSocket: another broker may have a link of the same connector."""
 _SALT: Final = b"zeroconf-ai cluster 1"
 
 
@@ -154,12 +155,14 @@ class Cluster:
         """Use a connector over a link to the broker that has it, until that link ends."""
         uplink = self._hub.uplink(where.connector_id)
         try:
-            async with self._session.ws_connect(
-                f"{where.url}{BROKERS_PATH}/{where.connector_id}",
-                protocols=(SUBPROTOCOL,),
-                max_msg_size=MAX_FRAME_BYTES,
-                compress=0,
-            ) as socket:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                socket = await self._session.ws_connect(
+                    f"{where.url}{BROKERS_PATH}/{where.connector_id}",
+                    protocols=(SUBPROTOCOL,),
+                    max_msg_size=MAX_FRAME_BYTES,
+                    compress=0,
+                )
+            async with socket:
                 await authenticate_to_house(socket, self._asking, public_bytes(self._asked))
                 link = Link(socket, Role.HOUSE, on_goaway=lambda: uplink.lose(link))
                 running = asyncio.ensure_future(link.run())
