@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 import json
-from multiprocessing import get_context
 from pathlib import Path
 import statistics
 import subprocess
@@ -96,17 +95,12 @@ def _answers(port: int, raw: bytes) -> bool:
 
 def measure(folder: Path, rounds: int, seconds: float) -> dict[str, dict[str, float]]:
     """The medians of the rounds, by figure and by what was asked."""
-    context = get_context("spawn")
-    ours, theirs = context.Pipe()
-    model = context.Process(target=upstream.run, args=(theirs,), daemon=True)
-    model.start()
     with ExitStack() as stack:
-        stack.callback(model.join)
-        stack.callback(model.terminate)
+        model = stack.enter_context(upstream.running())
         server = stack.enter_context(postgres.started())
         database = server.url(stack.enter_context(server.database()))
         first, second = (stack.enter_context(_broker(folder / name, database)) for name in ("a", "b"))
-        stack.enter_context(_connector(folder / "gpu", first, folder / "a", ours.recv()))
+        stack.enter_context(_connector(folder / "gpu", first, folder / "a", model))
         nginx = stack.enter_context(_nginx(folder / "nginx", first["port"], second["port"]))
         ports = {HAS_LINK: first["port"], HAS_NONE: second["port"], BOTH: nginx}
         whole, stream = (

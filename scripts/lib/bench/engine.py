@@ -7,7 +7,6 @@ the medians' ratio within one run means something, and nothing here is a pass or
 import asyncio
 from collections.abc import Awaitable, Callable
 import json
-from multiprocessing import get_context
 import statistics
 import sys
 import time
@@ -83,15 +82,8 @@ async def _measure(port: int, rounds: int) -> dict[str, dict[str, float]]:
 
 def main(rounds: int, *, as_json: bool) -> None:
     """Run and print."""
-    context = get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=upstream.run, args=(theirs,), daemon=True)
-    process.start()
-    try:
-        table = asyncio.run(_measure(ours.recv(), rounds))
-    finally:
-        process.terminate()
-        process.join()
+    with upstream.running() as port:
+        table = asyncio.run(_measure(port, rounds))
     if as_json:
         sys.stdout.write(json.dumps(table, indent=2) + "\n")
         return

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 import sys
 
@@ -82,14 +81,8 @@ async def measure(kinds: Sequence[type[Target]], folder: Path, *, rounds: int, s
     """Start all targets, measure them in turn, and stop them."""
     result = Result()
     scenarios = [scenario for scenario in SCENARIOS if only in scenario.name]
-    context = get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=upstream.run, args=(theirs,), daemon=True)
-    process.start()
     async with AsyncExitStack() as stack:
-        stack.callback(process.join)
-        stack.callback(process.terminate)
-        port = await asyncio.to_thread(ours.recv)
+        port = stack.enter_context(upstream.running())
         targets: list[Target] = []
         home_alone = 0
         for kind in kinds:

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 import json
-from multiprocessing import get_context
 import statistics
 import sys
 import time
@@ -151,15 +150,8 @@ async def _spread(work: Callable[[], Awaitable[float]]) -> tuple[float, float]:
 
 def main(rounds: int, *, as_json: bool) -> None:
     """Run and print."""
-    context = get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=upstream.run, args=(theirs,), daemon=True)
-    process.start()
-    try:
-        table = asyncio.run(_measure(ours.recv(), rounds))
-    finally:
-        process.terminate()
-        process.join()
+    with upstream.running() as port:
+        table = asyncio.run(_measure(port, rounds))
     if as_json:
         sys.stdout.write(json.dumps(table, indent=2) + "\n")
         return

@@ -5,6 +5,9 @@ asked for, all chunks before the last have `"usage":null`, as OpenAI's have. Req
 """
 
 import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
+from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import override
 
@@ -142,3 +145,17 @@ def run(port: Connection) -> None:
         await server.serve_forever()
 
     asyncio.run(serve())
+
+
+@contextmanager
+def running() -> Generator[int]:
+    """The server in a process of its own, so that its work is not counted. Yields its port."""
+    context = get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=run, args=(theirs,), daemon=True)
+    process.start()
+    try:
+        yield ours.recv()
+    finally:
+        process.terminate()
+        process.join()
